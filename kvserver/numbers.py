@@ -1,0 +1,100 @@
+"""Numbers as Redis reads and writes them; Python's own readers are too generous (int(b" 1_0") is 10)."""
+
+from __future__ import annotations
+
+import decimal
+import math
+import re
+
+from kvserver.errors import NOT_FLOAT, NOT_INT, CommandError
+
+INT64_MIN = -(2**63)
+INT64_MAX = 2**63 - 1
+
+_FLOAT = re.compile(
+    rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|0[xX][0-9a-fA-F]+|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)\Z"
+)
+
+
+def is_int(raw: bytes) -> bool:
+    """Whether `raw` is the canonical form of a signed 64-bit integer (Redis's string2ll)."""
+    n = len(raw)
+    if n == 0 or n > 20:
+        return False
+    body = raw[1:] if raw[0] == 45 else raw
+    if not body.isdigit():
+        return False
+    if body[0] == 48:
+        return n == 1
+    return n < 19 or INT64_MIN <= int(raw) <= INT64_MAX
+
+
+def parse_int(raw: bytes, text: str = NOT_INT) -> int:
+    """Parse a signed 64-bit integer.
+
+    Raises:
+        CommandError: `text`, when it isn't one.
+    """
+    if not is_int(raw):
+        raise CommandError(text)
+    return int(raw)
+
+
+def parse_range(raw: bytes, low: int, high: int, text: str) -> int:
+    """Parse an integer between `low` and `high`; `text` is the error either way."""
+    value = parse_int(raw, text)
+    if not low <= value <= high:
+        raise CommandError(text)
+    return value
+
+
+def parse_float(raw: bytes, text: str = NOT_FLOAT) -> float:
+    """Parse a double as strtod does, without spaces and without NaN; infinities are numbers.
+
+    Raises:
+        CommandError: `text`, when it isn't one.
+    """
+    if not _FLOAT.match(raw):
+        raise CommandError(text)
+    if b"x" in raw or b"X" in raw:
+        return float(int(raw, 16))
+    return float(raw)
+
+
+def format_double(value: float) -> bytes:
+    """Write a double as Redis 7.0 replies it: an integer without a point, else %.17g, inf, -inf, nan."""
+    if value != value:
+        return b"nan"
+    if math.isinf(value):
+        return b"inf" if value > 0 else b"-inf"
+    if value == 0:
+        return b"-0" if math.copysign(1.0, value) < 0 else b"0"
+    if value.is_integer() and abs(value) < 1e17:
+        return b"%d" % int(value)
+    return b"%.17g" % value
+
+
+_WIDE = decimal.Context(prec=60, Emin=-9999, Emax=9999)
+_PLACES = decimal.Decimal(1).scaleb(-17)
+
+
+def add_decimal(old: bytes, step: bytes) -> bytes:
+    """Return old + step as INCRBYFLOAT stores it: fixed notation, at most 17 decimals, no trailing zeros.
+
+    Redis adds 80-bit long doubles, so 0.1 + 0.2 is 0.3 there; decimals of enough digits agree with it.
+
+    Raises:
+        CommandError: either isn't a number, or the sum is infinite.
+    """
+    a, b = parse_float(old), parse_float(step)
+    if not math.isfinite(a) or not math.isfinite(b) or not math.isfinite(a + b):
+        raise CommandError("ERR increment would produce NaN or Infinity")
+    total = _WIDE.add(_decimal(old), _decimal(step))
+    text = format(_WIDE.quantize(total, _PLACES), "f")
+    text = text.rstrip("0").rstrip(".")
+    return b"0" if text in ("-0", "") else text.encode()
+
+
+def _decimal(raw: bytes) -> decimal.Decimal:
+    text = raw.decode()
+    return decimal.Decimal(int(text, 16)) if "x" in text.lower() else decimal.Decimal(text)

@@ -1,0 +1,25 @@
+import cython
+
+@cython.final
+cdef class Parser:
+    cdef public bytes buf
+    cdef public Py_ssize_t pos
+    cdef public list pieces
+    cdef public Py_ssize_t have
+    cdef public Py_ssize_t need
+    cdef public list args
+    cdef public Py_ssize_t left
+    cdef public Py_ssize_t bulk_len
+    cdef public Py_ssize_t max_bulk
+    cdef public bint trusted
+    @cython.locals(rest=bytes)
+    cpdef feed(self, bytes data)
+    cpdef Py_ssize_t buffered(self)
+    cpdef list next(self)
+    cpdef Py_ssize_t header(self, Py_ssize_t start, Py_ssize_t most, bint is_bulk) except? -3
+    cpdef list inline(self)
+
+cpdef bytes bulk(bytes value)
+cpdef bytes integer(long long n)
+cpdef bytes encode_request(list args)
+cpdef bytes bulks(list values)

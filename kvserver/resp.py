@@ -1,0 +1,419 @@
+"""The RESP codec: requests in, replies out (https://redis.io/docs/reference/protocol-spec/).
+
+Theory of operation.  `Parser` is fed the chunks a socket delivers and yields one request after another as a
+list of bytes.  It keeps a partial request across chunks: the arguments read so far, how many are missing, and
+the length of the one being read.  Memory follows what has really arrived, never what a header announces, and
+a large argument that trickles in is joined once, when its last byte is there.  What violates the protocol
+raises `ProtocolError` with the text that Redis answers before it closes the connection; the parser is dead then.
+
+The encoders return the bytes of one reply.  They know both protocol versions; `proto` is 2 or 3.
+
+This file is the hottest of all: compiled, it works on C pointers; uncompiled, the same lines run on bytes.
+"""
+
+from __future__ import annotations
+
+import cython
+
+from kvserver.numbers import format_double
+
+if cython.compiled:
+    from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringAndSize  # type: ignore
+    from cython.cimports.libc.string import memcpy  # type: ignore
+
+INLINE_MAX = 64 * 1024
+"""Longest inline request and longest header line, bytes (Redis's PROTO_INLINE_MAX_SIZE)."""
+MULTIBULK_MAX = 2**31 - 1
+UNAUTHENTICATED_MULTIBULK = 10
+UNAUTHENTICATED_BULK = 16384
+
+OK = b"+OK\r\n"
+PONG = b"+PONG\r\n"
+QUEUED = b"+QUEUED\r\n"
+ZERO = b":0\r\n"
+ONE = b":1\r\n"
+MINUS_ONE = b":-1\r\n"
+MINUS_TWO = b":-2\r\n"
+NIL = b"$-1\r\n"
+NIL_ARRAY = b"*-1\r\n"
+NULL3 = b"_\r\n"
+EMPTY_BULK = b"$0\r\n\r\n"
+EMPTY_ARRAY = b"*0\r\n"
+
+
+class ProtocolError(Exception):
+    """The peer broke the protocol; the text is what it is told before the connection is closed."""
+
+
+class Parser:
+    """Incremental parser of requests; see the module's theory of operation."""
+
+    def __init__(self, max_bulk: int = 512 * 1024 * 1024) -> None:
+        self.buf = b""
+        self.pos = 0
+        self.pieces: list[bytes] | None = None  # chunks of an argument not yet whole
+        self.have = 0  # bytes in buf[pos:] and pieces together
+        self.need = 0  # bytes wanted before parsing can go on; 0 = unknown
+        self.args: list[bytes] = []
+        self.left = 0  # arguments still missing from the request being read
+        self.bulk_len = -1  # length of the argument being read; -1 = its header comes next
+        self.max_bulk = max_bulk
+        self.trusted = True  # False: an unauthenticated client, held to small requests
+
+    def feed(self, data: bytes) -> None:
+        """Append what the socket delivered."""
+        if self.pieces is not None:
+            self.pieces.append(data)
+            self.have += len(data)
+            if self.have < self.need:
+                return
+            self.buf = b"".join(self.pieces)
+            self.pieces = None
+            self.need = 0
+        elif self.pos >= len(self.buf):
+            self.buf = data
+        elif self.need:
+            rest = self.buf[self.pos :]
+            self.have = len(rest) + len(data)
+            if self.have < self.need:
+                self.pieces = [rest, data]
+                self.buf = b""
+                self.pos = 0
+                return
+            self.buf = rest + data
+            self.need = 0
+        else:
+            self.buf = self.buf[self.pos :] + data
+        self.pos = 0
+
+    def buffered(self) -> int:
+        """Bytes held and not yet given out, for the query buffer's limit and for CLIENT LIST."""
+        if self.pieces is not None:
+            return self.have
+        return len(self.buf) - self.pos
+
+    def next(self) -> list[bytes] | None:
+        """Return the next whole request, or None when more bytes are needed.
+
+        Raises:
+            ProtocolError: the bytes are no request.
+        """
+        if self.pieces is not None:
+            return None
+        buf: bytes = self.buf
+        s: cython.p_const_char = buf
+        n: cython.Py_ssize_t = len(buf)
+        p: cython.Py_ssize_t = self.pos
+        v: cython.Py_ssize_t
+        q: cython.Py_ssize_t
+        c: cython.int
+        args: list[bytes] = self.args
+        while True:
+            if self.left == 0:
+                if p >= n:
+                    self.pos = p
+                    return None
+                if s[p] != 42:  # '*'
+                    self.pos = p
+                    return self.inline()
+                v = self.header(p + 1, MULTIBULK_MAX, 0)
+                if v == -2:
+                    return None
+                p = self.pos
+                if v <= 0:
+                    continue
+                self.left = v
+                self.args = args = []
+            while self.left > 0:
+                v = self.bulk_len
+                if v < 0:
+                    if p >= n:
+                        self.pos = p
+                        return None
+                    if s[p] != 36:  # '$'
+                        self.pos = p
+                        raise ProtocolError("expected '$', got '%s'" % printable(buf[p]))
+                    # The common header, one or two digits, is read here; the rest goes the careful way.
+                    q = p + 1
+                    v = 0
+                    if q + 2 < n:
+                        c = s[q] - 48
+                        if 0 <= c <= 9:
+                            v = c
+                            q += 1
+                            c = s[q] - 48
+                            if 0 <= c <= 9:
+                                v = v * 10 + c
+                                q += 1
+                    if q > p + 1 and q + 1 < n and s[q] == 13:
+                        p = q + 2
+                    else:
+                        v = self.header(p + 1, self.max_bulk, 1)
+                        if v == -2:
+                            self.pos = p
+                            return None
+                        p = self.pos
+                if p + v + 2 > n:
+                    self.bulk_len = v
+                    self.pos = p
+                    self.need = v + 2
+                    return None
+                args.append(s[p : p + v])  # type: ignore[arg-type]
+                p += v + 2
+                self.bulk_len = -1
+                self.left -= 1
+            self.pos = p
+            self.need = 0
+            return args
+
+    def header(self, start: int, most: int, is_bulk: int) -> int:
+        """Read the number between `start` and CRLF and step over it; -2 when the line isn't whole."""
+        end = self.buf.find(b"\r", start)
+        if end < 0 or end + 1 >= len(self.buf):
+            if len(self.buf) - start > INLINE_MAX:
+                raise ProtocolError("too big bulk count string" if is_bulk else "too big mbulk count string")
+            return -2
+        digits = self.buf[start:end]
+        value = strict_length(digits)
+        if is_bulk:
+            if value < 0 or value > most:
+                raise ProtocolError("invalid bulk length")
+            if not self.trusted and value > UNAUTHENTICATED_BULK:
+                raise ProtocolError("unauthenticated bulk length")
+        else:
+            if value < -(2**62) or value > most:
+                raise ProtocolError("invalid multibulk length")
+            if not self.trusted and value > UNAUTHENTICATED_MULTIBULK:
+                raise ProtocolError("unauthenticated multibulk length")
+            value = max(value, -1)
+        self.pos = end + 2
+        return value
+
+    def inline(self) -> list[bytes] | None:
+        """Parse a line typed by a person (telnet); empty lines are skipped."""
+        while True:
+            end = self.buf.find(b"\n", self.pos)
+            if end < 0:
+                if len(self.buf) - self.pos > INLINE_MAX:
+                    raise ProtocolError("too big inline request")
+                return None
+            line = self.buf[self.pos : end]
+            if len(line) > INLINE_MAX:
+                raise ProtocolError("too big inline request")
+            args = split_args(line.removesuffix(b"\r"))
+            if args is None:
+                raise ProtocolError("unbalanced quotes in request")
+            self.pos = end + 1
+            if args:
+                return args
+            if self.pos < len(self.buf) and self.buf[self.pos] == 42:
+                return self.next()
+
+
+def printable(byte: int) -> str:
+    """Show one byte of a peer in an error text, without letting it break the line."""
+    return chr(byte) if 32 <= byte < 127 else "\\x%02x" % byte
+
+
+def strict_length(digits: bytes) -> int:
+    """Parse a header's number as Redis's string2ll does; -2**63 stands for "no number"."""
+    body = digits[1:] if digits[:1] == b"-" else digits
+    if not body or len(body) > 18 or not body.isdigit() or (body[0] == 48 and len(digits) > 1):
+        return -(2**63)
+    return int(digits)
+
+
+_ESCAPES = {110: 10, 114: 13, 116: 9, 98: 8, 97: 7}
+_HEX = b"0123456789abcdefABCDEF"
+
+
+def split_args(line: bytes) -> list[bytes] | None:
+    """Split a line into arguments by redis-cli's quoting rules; None when a quote is unbalanced.
+
+    Double quotes know the escapes \\n \\r \\t \\b \\a \\xHH and \\c for the character c itself; single quotes
+    know only \\'.  The inline protocol and redis.conf share these rules.
+    """
+    out: list[bytes] = []
+    i = 0
+    n = len(line)
+    while True:
+        while i < n and line[i] in b" \t\n\v\f\r\0":
+            i += 1
+        if i >= n:
+            return out
+        word = bytearray()
+        while i < n and line[i] not in b" \t\n\r\0":
+            if line[i] in b"\"'":
+                end = _quoted(line, i, word)
+                if end < 0 or (end < n and line[end] not in b" \t\n\v\f\r\0"):
+                    return None
+                i = end
+                break
+            word.append(line[i])
+            i += 1
+        out.append(bytes(word))
+
+
+def _quoted(line: bytes, start: int, word: bytearray) -> int:
+    """Append the quoted text that begins at `start` to `word`; return the index behind it, or -1."""
+    quote = line[start]
+    double = quote == 34
+    i = start + 1
+    n = len(line)
+    while i < n:
+        c = line[i]
+        if c == quote:
+            return i + 1
+        if c == 92 and i + 1 < n:
+            follow = line[i + 1]
+            if double and follow == 120 and i + 3 < n and line[i + 2] in _HEX and line[i + 3] in _HEX:
+                word.append(int(line[i + 2 : i + 4], 16))
+                i += 4
+                continue
+            if double:
+                word.append(_ESCAPES.get(follow, follow))
+                i += 2
+                continue
+            if follow == 39:
+                word.append(39)
+                i += 2
+                continue
+        word.append(c)
+        i += 1
+    return -1
+
+
+def bulk(value: bytes) -> bytes:
+    """Encode a bulk string."""
+    if cython.compiled:
+        tmp: cython.char[24]
+        n: cython.Py_ssize_t = len(value)
+        q: cython.Py_ssize_t = n
+        m: cython.int = 22
+        tmp[22] = 13
+        tmp[23] = 10
+        while True:
+            m -= 1
+            tmp[m] = 48 + q % 10
+            q = q // 10
+            if q == 0:
+                break
+        m -= 1
+        tmp[m] = 36
+        h: cython.Py_ssize_t = 24 - m
+        out: bytes = PyBytes_FromStringAndSize(cython.NULL, h + n + 2)
+        d: cython.p_char = PyBytes_AS_STRING(out)
+        memcpy(d, cython.address(tmp[m]), h)
+        memcpy(d + h, PyBytes_AS_STRING(value), n)
+        d[h + n] = 13
+        d[h + n + 1] = 10
+        return out
+    return b"$%d\r\n%b\r\n" % (len(value), value)
+
+
+def integer(n: int) -> bytes:
+    """Encode an integer reply."""
+    if cython.compiled:
+        tmp: cython.char[24]
+        m: cython.int = 22
+        v: cython.longlong = n
+        u: cython.ulonglong
+        u = -cython.cast(cython.ulonglong, v) if v < 0 else v
+        tmp[22] = 13
+        tmp[23] = 10
+        while True:
+            m -= 1
+            tmp[m] = 48 + u % 10
+            u = u // 10
+            if u == 0:
+                break
+        if v < 0:
+            m -= 1
+            tmp[m] = 45
+        m -= 1
+        tmp[m] = 58
+        return PyBytes_FromStringAndSize(cython.address(tmp[m]), 24 - m)  # type: ignore[no-any-return]
+    return b":%d\r\n" % n
+
+
+def encode_request(args: list[bytes]) -> bytes:
+    """Encode a request, or an effect for the command log, as an array of bulk strings."""
+    parts: list[bytes] = [b"*%d\r\n" % len(args)]
+    arg: bytes
+    for arg in args:
+        parts.append(bulk(arg))
+    return b"".join(parts)
+
+
+def bulks(values: list[bytes]) -> bytes:
+    """Encode an array of bulk strings."""
+    parts: list[bytes] = [b"*%d\r\n" % len(values)]
+    value: bytes
+    for value in values:
+        parts.append(bulk(value))
+    return b"".join(parts)
+
+
+def array(items: list[bytes]) -> bytes:
+    """Encode an array of replies that are encoded already."""
+    return b"*%d\r\n%b" % (len(items), b"".join(items))
+
+
+def array_header(n: int) -> bytes:
+    """Begin an array of `n` replies."""
+    return b"*%d\r\n" % n
+
+
+def map_header(n: int, proto: int) -> bytes:
+    """Begin a map of `n` pairs; RESP2 has no maps, so a flat array of 2n."""
+    return b"%%%d\r\n" % n if proto == 3 else b"*%d\r\n" % (2 * n)
+
+
+def set_header(n: int, proto: int) -> bytes:
+    """Begin a set of `n` members; an array in RESP2."""
+    return b"~%d\r\n" % n if proto == 3 else b"*%d\r\n" % n
+
+
+def push_header(n: int, proto: int) -> bytes:
+    """Begin an out-of-band message of `n` elements; an array in RESP2."""
+    return b">%d\r\n" % n if proto == 3 else b"*%d\r\n" % n
+
+
+def double(value: float, proto: int) -> bytes:
+    """Encode a floating-point number; a bulk string in RESP2."""
+    text = format_double(value)
+    return b",%b\r\n" % text if proto == 3 else bulk(text)
+
+
+def boolean(value: bool, proto: int) -> bytes:
+    """Encode a truth value; 1 or 0 in RESP2."""
+    if proto == 3:
+        return b"#t\r\n" if value else b"#f\r\n"
+    return ONE if value else ZERO
+
+
+def null(proto: int) -> bytes:
+    """Encode "nothing"; RESP2's null bulk string."""
+    return NULL3 if proto == 3 else NIL
+
+
+def null_array(proto: int) -> bytes:
+    """Encode "no array"; RESP2's null array."""
+    return NULL3 if proto == 3 else NIL_ARRAY
+
+
+def verbatim(text: bytes, proto: int, kind: bytes = b"txt") -> bytes:
+    """Encode a text for people (`kind` is txt or mkd); a bulk string in RESP2."""
+    return b"=%d\r\n%b:%b\r\n" % (len(text) + 4, kind, text) if proto == 3 else bulk(text)
+
+
+def simple(text: str | bytes) -> bytes:
+    """Encode a status reply; line breaks, which the wire can't carry, become spaces."""
+    raw = text.encode() if isinstance(text, str) else text
+    return b"+%b\r\n" % raw.replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def error(text: str | bytes) -> bytes:
+    """Encode an error reply; `text` begins with its code, as "ERR …"."""
+    raw = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+    return b"-%b\r\n" % raw.replace(b"\r", b" ").replace(b"\n", b" ")
