@@ -32,7 +32,7 @@ from typing import Any
 
 # The order in which Redis lists flags and categories, which clients may show as they come.
 FLAG_ORDER = (
-    "write", "readonly", "denyoom", "module", "admin", "pubsub", "noscript", "blocking", "loading",
+    "write", "readonly", "denyoom", "admin", "pubsub", "noscript", "blocking", "loading",
     "stale", "skip_monitor", "skip_slowlog", "asking", "fast", "no_auth", "no_mandatory_keys",
     "no_async_loading", "no_multi", "movablekeys", "allow_busy",
 )
