@@ -1,0 +1,143 @@
+"""What a primary knows of each attached replica, and what follows from it. Pure; `now` is an argument.
+
+Theory of operation. A replica passes through the phases in order: it waits for a snapshot that can be sent,
+receives it, and is then on line. A partial resynchronization starts on line. Its
+acknowledgements (REPLCONF ACK, once a second) say how far it has applied the stream; the lag is the time
+since the last one. From offsets and lags follow the answers to WAIT, whether enough replicas are well for a
+write to be accepted, and who is to be dropped for silence or for reading too slowly.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class Phase(enum.Enum):
+    """How far a replica has come; the value is INFO's `state=`."""
+
+    WAIT_SNAPSHOT = "wait_bgsave"
+    SEND_SNAPSHOT = "send_bulk"
+    ONLINE = "online"
+
+
+@dataclass(slots=True)
+class Attached:
+    """One replica as its primary sees it. Offsets are byte numbers, times are seconds."""
+
+    replica_id: int
+    ip: str
+    port: int
+    phase: Phase
+    acked_at_s: float
+    ack_offset: int = 0
+    capa_eof: bool = False
+    capa_psync2: bool = False
+    soft_limit_since_s: float | None = None
+
+    def acknowledge(self, offset: int, now_s: float) -> None:
+        """Take a REPLCONF ACK; an acknowledged offset never goes back."""
+        if offset > self.ack_offset:
+            self.ack_offset = offset
+        self.acked_at_s = now_s
+
+    def lag_s(self, now_s: float) -> int:
+        """Whole seconds since the last acknowledgement; 0 before it is on line, as INFO shows it."""
+        return max(0, int(now_s - self.acked_at_s)) if self.phase is Phase.ONLINE else 0
+
+
+def good_count(replicas: Iterable[Attached], max_lag_s: int, now_s: float) -> int:
+    """How many replicas are on line with a lag of at most `max_lag_s` (min-replicas-max-lag)."""
+    return sum(1 for r in replicas if r.phase is Phase.ONLINE and r.lag_s(now_s) <= max_lag_s)
+
+
+def enough_replicas(replicas: Iterable[Attached], to_write: int, max_lag_s: int, now_s: float) -> bool:
+    """Whether writes may be accepted under min-replicas-to-write; 0 in either option switches it off."""
+    return not to_write or not max_lag_s or good_count(replicas, max_lag_s, now_s) >= to_write
+
+
+def acked_count(replicas: Iterable[Attached], offset: int) -> int:
+    """How many on-line replicas have acknowledged everything up to and including byte `offset`."""
+    return sum(1 for r in replicas if r.phase is Phase.ONLINE and r.ack_offset >= offset)
+
+
+def silent(replicas: Iterable[Attached], timeout_s: int, now_s: float) -> list[Attached]:
+    """The on-line replicas that have not been heard of for longer than repl-timeout."""
+    return [r for r in replicas if r.phase is Phase.ONLINE and now_s - r.acked_at_s > timeout_s]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLimit:
+    """client-output-buffer-limit: drop above `hard` at once, above `soft` after `soft_s` seconds; 0: none."""
+
+    hard_bytes: int
+    soft_bytes: int
+    soft_s: int
+
+    def at_least(self, size: int) -> OutputLimit:
+        """The hard limit is never below the backlog's size: those bytes are shared with it anyway."""
+        hard = max(self.hard_bytes, size) if self.hard_bytes else 0
+        return OutputLimit(hard, self.soft_bytes, self.soft_s)
+
+
+def over_limit(replica: Attached, pending_bytes: int, limit: OutputLimit, now_s: float) -> bool:
+    """Whether `replica`, with so many bytes not yet taken, has to be dropped; keeps the soft clock."""
+    if limit.hard_bytes and pending_bytes >= limit.hard_bytes:
+        return True
+    if not limit.soft_bytes or pending_bytes < limit.soft_bytes:
+        replica.soft_limit_since_s = None
+        return False
+    if replica.soft_limit_since_s is None:
+        replica.soft_limit_since_s = now_s
+        return False
+    return now_s - replica.soft_limit_since_s > limit.soft_s
+
+
+@dataclass(slots=True)
+class Waiter:
+    """A client blocked in WAIT: `needed` replicas at `offset`, until `deadline_ms` (0 = for ever)."""
+
+    client_id: int
+    needed: int
+    offset: int
+    deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A client's WAIT is over, with the number of replicas that had acknowledged its offset."""
+
+    client_id: int
+    count: int
+
+
+class Waiters:
+    """Everyone blocked in WAIT; one entry per client, so bounded by the number of clients."""
+
+    __slots__ = ("_waiters",)
+
+    def __init__(self) -> None:
+        self._waiters: dict[int, Waiter] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiters)
+
+    def add(self, waiter: Waiter) -> None:
+        """Block a client."""
+        self._waiters[waiter.client_id] = waiter
+
+    def forget(self, client_id: int) -> None:
+        """The client is gone or was unblocked."""
+        self._waiters.pop(client_id, None)
+
+    def release(self, replicas: Iterable[Attached], now_ms: int) -> list[Released]:
+        """Those whose condition holds now, or whose time is up; they are no longer waiting."""
+        members = list(replicas)
+        done: list[Released] = []
+        for waiter in list(self._waiters.values()):
+            count = acked_count(members, waiter.offset)
+            if count >= waiter.needed or (waiter.deadline_ms and now_ms >= waiter.deadline_ms):
+                done.append(Released(waiter.client_id, count))
+                del self._waiters[waiter.client_id]
+        return done
