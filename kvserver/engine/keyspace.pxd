@@ -1,0 +1,41 @@
+import cython
+from kvserver.engine.table cimport Table
+
+@cython.final
+cdef class State:
+    cdef public long long now_ms
+    cdef public long long dirty
+    cdef public long long hits, misses, expired_keys, evicted_keys
+    cdef public int expire_mode
+    cdef public bint logging
+    cdef public list effects
+    cdef public list replacements
+    cdef public long notify_flags
+    cdef public list trash
+    cdef public object on_changed, on_event, rng
+    cpdef also(self, int db, list args)
+    cpdef instead(self, int db, list args)
+    cpdef silence(self)
+
+@cython.final
+cdef class Db:
+    cdef public int index
+    cdef public State state
+    cdef public Table keys
+    cdef public Table expires
+    cdef public int observers
+    cdef public list hooks
+    cdef public dict watchers, blocked
+    cpdef object lookup(self, bytes key)
+    cpdef object peek(self, bytes key)
+    cpdef object lookup_write(self, bytes key)
+    cpdef before_write(self, bytes key)
+    cpdef put(self, bytes key, object value, bint keep_ttl=*)
+    cpdef appeared(self, bytes key)
+    cpdef bint remove(self, bytes key) except -1
+    @cython.locals(state=State)
+    cpdef bint expired(self, bytes key) except -1
+    cpdef expire(self, bytes key)
+    cpdef expire_at(self, bytes key, long long when_ms)
+    cpdef bint persist(self, bytes key) except -1
+    cpdef changed(self, bytes key, long event_class, bytes event)
