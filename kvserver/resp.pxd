@@ -15,11 +15,14 @@ cdef class Parser:
     @cython.locals(rest=bytes)
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t buffered(self)
+    @cython.locals(buf=bytes, s=cython.p_const_char, n=Py_ssize_t, p=Py_ssize_t, v=Py_ssize_t, q=Py_ssize_t, c=int)
     cpdef list next(self)
     cpdef Py_ssize_t header(self, Py_ssize_t start, Py_ssize_t most, bint is_bulk) except? -3
     cpdef list inline(self)
 
+@cython.locals(n=Py_ssize_t, q=Py_ssize_t, m=int, h=Py_ssize_t, out=bytes, d=cython.p_char)
 cpdef bytes bulk(bytes value)
+@cython.locals(m=int, v=cython.longlong, u=cython.ulonglong)
 cpdef bytes integer(long long n)
 cpdef bytes encode_request(list args)
 cpdef bytes bulks(list values)

@@ -286,7 +286,7 @@ def _quoted(line: bytes, start: int, word: bytearray) -> int:
 def bulk(value: bytes) -> bytes:
     """Encode a bulk string."""
     if cython.compiled:
-        tmp: cython.char[24]
+        tmp = cython.declare(cython.char[24])
         n: cython.Py_ssize_t = len(value)
         q: cython.Py_ssize_t = n
         m: cython.int = 22
@@ -314,7 +314,7 @@ def bulk(value: bytes) -> bytes:
 def integer(n: int) -> bytes:
     """Encode an integer reply."""
     if cython.compiled:
-        tmp: cython.char[24]
+        tmp = cython.declare(cython.char[24])
         m: cython.int = 22
         v: cython.longlong = n
         u: cython.ulonglong
