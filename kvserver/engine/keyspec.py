@@ -3,9 +3,9 @@
 COMMAND GETKEYS, access control and client-side caching ask this question. Redis answers it in two steps, and
 so do we, because clients see the difference:
 
-1. The command's key specs are applied in order. One that cannot be applied (its keyword is missing, its count
-   of keys is no number or exceeds the arguments, it is marked incomplete, or it is "unknown") makes the whole
-   step fail. A command whose specs have variable flags (SET, BITFIELD) skips this step.
+1. The command's key specs are applied in order; one whose keyword is missing finds nothing. One that cannot
+   be applied (its count of keys is no number or exceeds the arguments, it is marked incomplete, or it is
+   "unknown") makes the whole step fail. A command whose specs have variable flags (SET, BITFIELD) skips it.
 2. A procedure made for the command, if it has one, decides. It is more lenient with counts and reports no
    flags for them, as Redis does.
 
@@ -69,16 +69,18 @@ def _apply_specs(facts: CommandFacts, args: Args) -> list[Key] | None:
         if "not_key" in spec.flags:
             continue
         positions = _positions(spec, args)
-        if positions is None or "incomplete" in spec.flags:
+        if positions is None or (positions and "incomplete" in spec.flags):
             return None
         keys += [Key(position, spec.flags) for position in positions]
     return keys
 
 
 def _positions(spec: KeySpec, args: Args) -> range | None:
-    first = _begin(spec.begin, args)
-    if not first or spec.find is None:
+    if spec.begin is None or spec.find is None:
         return None
+    first = _begin(spec.begin, args)
+    if not first:
+        return range(0)
     if isinstance(spec.find, FindRange):
         last = _range_last(spec.find, first, len(args))
     else:
@@ -92,12 +94,10 @@ def _positions(spec: KeySpec, args: Args) -> range | None:
     return range(first, last + 1, spec.find.step)
 
 
-def _begin(begin: BeginIndex | BeginKeyword | None, args: Args) -> int:
-    """The position where a spec's search begins; 0 when there is none."""
+def _begin(begin: BeginIndex | BeginKeyword, args: Args) -> int:
+    """The position where a spec's search begins; 0 when its keyword is missing."""
     if isinstance(begin, BeginIndex):
         return begin.index
-    if begin is None:
-        return 0
     if begin.start_from >= 0:
         places = range(begin.start_from, len(args) - 1)
     else:
@@ -158,18 +158,6 @@ def _migrate(facts: CommandFacts, args: Args) -> list[Key]:
     return [Key(3, flags)]
 
 
-def _georadius(facts: CommandFacts, args: Args) -> list[Key]:
-    """GEORADIUS and GEORADIUSBYMEMBER: the index, and the key of the last STORE or STOREDIST."""
-    keys = [Key(1, _READ)]
-    i = 5
-    while i + 1 < len(args):
-        if args[i].upper() in (b"STORE", b"STOREDIST"):
-            keys[1:] = [Key(i + 1, _OVERWRITE)]
-            i += 1
-        i += 1
-    return keys
-
-
 def _set(facts: CommandFacts, args: Args) -> list[Key]:
     """SET: GET makes it read as well."""
     reads = any(word.upper() == b"GET" for word in args[3:])
@@ -195,8 +183,6 @@ _PROCEDURES: dict[str, Procedure] = {
     "SORT": _sort,
     "SORT_RO": _sort_ro,
     "MIGRATE": _migrate,
-    "GEORADIUS": _georadius,
-    "GEORADIUSBYMEMBER": _georadius,
     "SET": _set,
     "BITFIELD": _bitfield,
 }
