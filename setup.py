@@ -1,0 +1,108 @@
+"""Build step of the distribution: the hot modules become C extensions where a C compiler is found.
+
+The list below is the one place that says which. Each stays an ordinary Python file (with, perhaps, a .pxd of
+C types beside it) that runs the same uncompiled. The modules know each other's C types, so a build has all of
+them or none: when one doesn't build, all are left out, and the installation succeeds.
+
+UNDERSTUDY_PURE=1 in the environment leaves them out on purpose; UNDERSTUDY_COMPILED=1 demands them, so that
+failing to compile fails the installation.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+HOT = (
+    "kvserver/resp.py",
+    "kvserver/numbers.py",
+    "kvserver/session.py",
+    "kvserver/server.py",
+    "kvserver/engine/table.py",
+    "kvserver/engine/values.py",
+    "kvserver/engine/keyspace.py",
+    "kvserver/engine/log.py",
+    "kvserver/engine/executor.py",
+    "kvserver/engine/commands/strings.py",
+    "kvserver/engine/commands/keys.py",
+    "kvserver/engine/commands/lists.py",
+    "kvserver/engine/commands/hashes.py",
+    "kvserver/engine/commands/sets.py",
+    "kvserver/engine/commands/zsets.py",
+)
+
+# Types are said in the .pxd, where they are C's; an annotation in the .py stays what it means in Python
+# (annotation_typing would refuse a bytearray for `bytes` and turn an int given for `float` into a double).
+# Not boundscheck=False, wraparound=False, infer_types=True: the first two make `args[-1]`, or an index too
+# large, read foreign memory, the third overflows a Python int as a C long. A module that is written for them
+# says so in its own first line (`# cython: boundscheck=False`).
+DIRECTIVES = {"language_level": 3, "annotation_typing": False}
+JOBS = 2
+C_FILES = Path("build", "cython")
+
+
+def is_set(variable: str) -> bool:
+    return os.environ.get(variable, "0") not in ("", "0")
+
+
+def extensions() -> list[Any]:
+    """The hot modules that exist, translated to C; none where that isn't wanted or can't be."""
+    if is_set("UNDERSTUDY_PURE"):
+        return []
+    try:
+        return translated()
+    except Exception as error:
+        give_up(error)
+        return []
+
+
+def translated() -> list[Any]:
+    from Cython.Build import cythonize
+
+    flags = [] if sys.platform == "win32" else ["-O2", "-g0"]
+    modules = [
+        Extension(path.removesuffix(".py").replace("/", "."), [path], extra_compile_args=flags)
+        for path in HOT
+        if Path(path).exists()
+    ]
+    # Cython's workers need fork: on other systems a spawned one would run this file again.
+    workers = JOBS if sys.platform == "linux" else 0
+    result: list[Any] = cythonize(
+        modules, build_dir=str(C_FILES), nthreads=workers, compiler_directives=DIRECTIVES
+    )
+    return result
+
+
+def give_up(error: Exception) -> None:
+    """Say that nothing is compiled, and why; or refuse, where compiling was demanded."""
+    if is_set("UNDERSTUDY_COMPILED"):
+        raise RuntimeError("UNDERSTUDY_COMPILED is set, and the hot modules don't compile") from error
+    print(f"understudy-kv: installing without compiled modules: {error!r}", file=sys.stderr)
+
+
+class BuildAllOrNone(build_ext):  # type: ignore[misc]
+    """`build_ext` that gives up compiling, not installing, when the compiler fails or is missing."""
+
+    parallel: int | None
+    extensions: list[Any]
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or JOBS
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:
+            give_up(error)
+            for extension in self.extensions:
+                Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+            self.extensions = []
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildAllOrNone})
