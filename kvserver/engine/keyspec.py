@@ -55,8 +55,9 @@ def keys_of(facts: CommandFacts, args: Args) -> list[Key]:
 def positions_of(facts: CommandFacts, args: Args) -> Sequence[int]:
     """The positions of the keys of a command line: what `keys_of` finds, without the flags and faster."""
     if facts.first_key and len(facts.key_specs) == 1:
-        find = facts.key_specs[0].find
-        if isinstance(find, FindRange):
+        spec = facts.key_specs[0]
+        find = spec.find
+        if isinstance(find, FindRange) and "not_key" not in spec.flags:
             last = facts.first_key + find.last if find.last >= 0 else len(args) + find.last
             return range(facts.first_key, last + 1, find.step) if last < len(args) else ()
     return [key.position for key in keys_of(facts, args)]
