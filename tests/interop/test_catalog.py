@@ -93,7 +93,7 @@ def test_documentation_states_the_same_facts(peer: Connection) -> None:
         assert (ours.since, ours.group) == (entry["since"], entry["group"]), name
         assert list(ours.doc_flags) == entry.get("doc_flags", []), name
         assert ours.deprecated_since == entry.get("deprecated_since", ""), name
-        assert [change[0] for change in ours.history] == [change[0] for change in entry.get("history", [])], name
+        assert [item[0] for item in ours.history] == [item[0] for item in entry.get("history", [])], name
         assert ours.arguments == entry.get("arguments", []), name
 
 
