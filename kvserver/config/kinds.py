@@ -101,7 +101,7 @@ class Kind:
         return str(value)
 
     def combine(self, old: Any, new: Any, *, repeated: bool) -> Any:
-        """What is in force after `new` was set over `old`; `repeated`: the same file had the option before."""
+        """What is in force after `new` was set over `old`; `repeated`: an earlier line had the option."""
         return new
 
     def lines(self, value: Any) -> list[str]:
@@ -166,7 +166,7 @@ class Octal(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Memory(Kind):
-    """A size in bytes, with units; with `percent` also a percentage of maxmemory, held as a negative number."""
+    """A size in bytes, with units; with `percent` also a share of maxmemory, held as a negative number."""
 
     low: int = 0
     high: int = LONG_MAX

@@ -17,7 +17,7 @@ _TOKEN = re.compile(
         "(?P<double>(?:[^"\\]|\\.)*)"(?=[ \t\r\n\v\f]|\Z)
       | '(?P<single>(?:[^'\\]|\\'|\\(?!'))*)'(?=[ \t\r\n\v\f]|\Z)
       | (?P<plain>[^ \t\r\n"']+)
-    )(?P<more>(?=["'])|)""",
+    )""",
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)

@@ -73,7 +73,8 @@ class OutputLimits(Kind):
             group = {"slave": "replica"}.get(name.lower(), name.lower())
             if group not in BufferLimits._fields:
                 raise ConfigError("Invalid client class specified in buffer limit configuration.")
-            hard, soft, seconds = parse_memory(numbers[0]), parse_memory(numbers[1]), parse_integer(numbers[2])
+            hard, soft = parse_memory(numbers[0]), parse_memory(numbers[1])
+            seconds = parse_integer(numbers[2])
             if hard is None or soft is None or seconds is None or seconds < 0:
                 raise ConfigError(
                     "Error in hard, soft or soft_seconds setting in buffer limit configuration."
@@ -176,8 +177,14 @@ class EventClasses(Kind):
         if "A" in letters or letters >= set(NOTIFY_ALL):
             head = "A"
         else:
-            head = "".join(letter for letter in NOTIFY_ALL + "n" if letter in letters)
+            head = "".join(letter for letter in NOTIFY_ALL if letter in letters)
+        if "n" in letters:
+            head += "n"
         return head + "".join(letter for letter in _NOTIFY_TAIL if letter in letters)
+
+    def show(self, value: str) -> str:
+        # Redis leaves the `n` (new key) class out of what it shows beside `A`.
+        return value.replace("n", "") if value.startswith("A") else value
 
     def lines(self, value: str) -> list[str]:
         return [f'"{value}"']
@@ -197,9 +204,7 @@ class Percentiles(Kind):
             raise ConfigError("Invalid latency-tracking-info-percentiles parameters")
         values = tuple(float(arg) for arg in args)
         if not all(0.0 <= value <= 100.0 for value in values):
-            raise ConfigError(
-                "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"
-            )
+            raise ConfigError("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
         return values
 
     def show(self, value: tuple[float, ...]) -> str:
