@@ -1,0 +1,120 @@
+"""Runs one unit of the suite, within limits, through hangs and aborts."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ops.conformance.output import Failure, Report, read
+
+BASE_PORT = 12_000
+PORT_COUNT = 400
+_STARTING = re.compile(r"^### Starting (?:server for )?test (.*) in tests/\S+\.tcl$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a unit may take, in seconds, how long it may make no progress, and how often it is rerun."""
+
+    unit_s: float = 900.0
+    silence_s: int = 90
+    reruns: int = 8
+
+
+@dataclass(slots=True)
+class UnitResult:
+    """What a unit came to, over all its reruns."""
+
+    unit: str
+    passed: int = 0
+    ignored: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    complete: bool = True
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> int:
+        """Tests that failed; abandoned blocks are not tests."""
+        return sum(1 for failure in self.failures if failure.test)
+
+
+def run_unit(folder: Path, unit: str, limits: Limits) -> UnitResult:
+    """Run a unit in a tree made by `tree.run_tree`.
+
+    A test that hangs or ends the unit counts as failed; the unit is then run again without it.
+    """
+    began = time.monotonic()
+    stoppers: list[Failure] = []
+    while True:
+        left = limits.unit_s - (time.monotonic() - began)
+        skip = [stopper.test for stopper in stoppers]
+        text, in_time = _run_once(folder, unit, skip, limits.silence_s, left)
+        report = read(text)
+        stopper = None if report.done else _stopper(folder, report, in_time)
+        if stopper is None or stopper.test in skip or not in_time:
+            break
+        stoppers.append(stopper)
+        if len(stoppers) > limits.reruns:
+            break
+    failures = report.failures + stoppers
+    if stopper is not None and stopper not in failures:
+        failures.append(stopper)
+    return UnitResult(
+        unit, report.passed, report.ignored, failures, report.done, round(time.monotonic() - began, 1)
+    )
+
+
+def _run_once(folder: Path, unit: str, skip: list[str], silence_s: int, limit_s: float) -> tuple[str, bool]:
+    """One run: what it printed, and whether it ended within the limit. Nothing it started survives."""
+    skipfile = folder / "skip"
+    skipfile.write_text("\n".join(skip))
+    command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--clients", "1", "--durable"]
+    command += ["--dont-clean", "--timeout", str(silence_s), "--skipfile", str(skipfile)]
+    command += ["--baseport", str(BASE_PORT), "--portcount", str(PORT_COUNT)]
+    output = folder / "output"
+    with output.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "TERM": "dumb"},
+            start_new_session=True,
+        )
+        in_time = True
+        try:
+            process.wait(timeout=max(1.0, limit_s))
+        except subprocess.TimeoutExpired:
+            in_time = False
+        finally:
+            _end_group(process)
+    return output.read_text(errors="replace"), in_time
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the suite's session: its clients and every server they left behind share its process group."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        process.wait()
+
+
+def _stopper(folder: Path, report: Report, in_time: bool) -> Failure | None:
+    """The test in which an unfinished run stopped, as far as the servers' logs tell."""
+    test = report.stuck_in or _last_started(folder)
+    if report.exception:
+        return Failure(test, report.exception[:400])
+    return Failure(test, "no progress: the test hung" if in_time else "the unit's time was up")
+
+
+def _last_started(folder: Path) -> str:
+    """The name of the test that the suite last wrote into a server's log."""
+    logs = sorted(folder.glob("tests/tmp/server.*/stdout"), key=lambda path: path.stat().st_mtime)
+    names = _STARTING.findall(logs[-1].read_text(errors="replace")) if logs else []
+    return str(names[-1]) if names else ""
