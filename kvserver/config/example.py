@@ -57,4 +57,8 @@ def _entry(option: Option) -> str:
 
 def _comment(text: str) -> str:
     paragraphs = text.strip("\n").split("\n")
-    return "".join(f"# {line}\n" for paragraph in paragraphs for line in textwrap.wrap(paragraph, WIDTH - 2))
+    return "".join(
+        f"# {line}\n"
+        for paragraph in paragraphs
+        for line in textwrap.wrap(paragraph, WIDTH - 2, break_on_hyphens=False)
+    )

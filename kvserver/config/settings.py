@@ -174,6 +174,7 @@ class Settings:
     notify_keyspace_events: str
     busy_reply_threshold: int
     tracking_table_max_keys: int
+    cluster_enabled: bool
     cluster_config_file: str
     cluster_port: int
     cluster_node_timeout: int
@@ -191,4 +192,3 @@ class Settings:
     cluster_allow_pubsubshard_when_down: bool
     cluster_link_sendbuf_limit: int
     cluster_preferred_endpoint_type: str
-    cluster_enabled: bool

@@ -82,7 +82,7 @@ class Config(Settings):
         setattr(self, BY_NAME[name].attribute, value)
 
     def load_directive(self, option: Option, args: Sequence[str], *, repeated: bool) -> None:
-        """A line of a configuration file, `repeated` if an earlier one had the option; may raise ConfigError."""
+        """A line of a file, `repeated` if an earlier one had the option; may raise ConfigError."""
         setattr(self, option.attribute, self._accepted(option, args, repeated=repeated))
 
     def _accepted(self, option: Option, args: Sequence[str], *, repeated: bool) -> Any:

@@ -392,8 +392,9 @@ _OBSERVE = in_section(
     ),
 )  # fmt: skip
 
-_CLUSTER_SWITCH = Option(
-    "cluster-enabled", _YES_NO, "no", "Be a node of a cluster.", mutable=False, refused=_NO_CLUSTER
+_CLUSTER_SWITCH = in_section(
+    "Cluster",
+    [Option("cluster-enabled", _YES_NO, "no", "Be a node of a cluster.", mutable=False, refused=_NO_CLUSTER)],
 )
 
 _CLUSTER = in_section(
@@ -427,7 +428,7 @@ _CLUSTER = in_section(
 
 OPTIONS: tuple[Option, ...] = (
     *_NETWORK, *_TLS, *_GENERAL, *_SECURITY, *_SNAPSHOTS, *_LOG_FILE, *_REPLICATION, *_MEMORY, *_TYPES,
-    *_OBSERVE, _CLUSTER_SWITCH, *_CLUSTER,
+    *_OBSERVE, *_CLUSTER_SWITCH, *_CLUSTER,
 )  # fmt: skip
 """All options, in the order of the example configuration."""
 
