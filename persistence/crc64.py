@@ -1,15 +1,18 @@
-# cython: language_level=3, annotation_typing=False, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+# cython: language_level=3, annotation_typing=False, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True
 """CRC-64/REDIS, the checksum of RDB files and DUMP payloads.
 
-Polynomial 0xad93d23594c935a9 ("Jones"), bits reflected, starting from 0, nothing xored at the end; the check value
-of b"123456789" is 0xe9c6d914c4b8d9ca. No packaged library offers this polynomial, so here it is.
+Polynomial 0xad93d23594c935a9 ("Jones"), bits reflected, starting from 0, nothing xored at the end; the
+check value of b"123456789" is 0xe9c6d914c4b8d9ca. No packaged library offers this polynomial, so here it
+is.
 
-Compiled, eight table look-ups handle eight bytes. Uncompiled, a look-up a byte would cost ten times as much as the
-rest of a snapshot, so long input is folded first, by arithmetic on long integers. Over GF(2) squaring only spreads
-the coefficients: P(x)^(2^k) = P(x^(2^k)), so the polynomial with its exponents multiplied by s = 2^k is a multiple
-of P. Adding it, times anything, does not change the remainder. So the first s bits of a message can be removed by
-xoring them into 33 later places, always a multiple of s bits away; with s a thousand bytes that is 33 long xors. The
-message shrinks to 64 s bits; then s is divided by two, and so on, until a kilobyte is left for the table.
+Compiled, eight table look-ups handle eight bytes. Uncompiled, a look-up a byte would cost ten times as much
+as the rest of a snapshot, so long input is folded first, by arithmetic on long integers. Over GF(2)
+squaring only spreads the coefficients: P(x)^(2^k) = P(x^(2^k)), so the polynomial with its exponents
+multiplied by s = 2^k is a multiple of P. Adding it, times anything, does not change the remainder. So the
+first s bits of a message can be removed by xoring them into 33 later places, always a multiple of s bits
+away; with s a thousand bytes that is 33 long xors. The message shrinks to 64 s bits; then s is divided by
+two, and so on, until a kilobyte is left for the table.
 """
 
 from __future__ import annotations
@@ -54,7 +57,7 @@ def crc64(data: bytes, crc: int = 0) -> int:
 
 
 class Checksum:
-    """The checksum of a stream; uncompiled it gathers small pieces, because folding pays on long ones only."""
+    """The checksum of a stream; uncompiled, it gathers small pieces, as folding pays on long ones only."""
 
     GATHER = 1 << 18
 

@@ -1,15 +1,16 @@
-# cython: language_level=3, annotation_typing=False, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+# cython: language_level=3, annotation_typing=False, boundscheck=False, wraparound=False
+# cython: initializedcheck=False, cdivision=True
 """LZF, the compression inside RDB strings.
 
 The format is a sequence of runs, each begun by a control byte c:
 
-    c < 32          a literal run: the next c + 1 bytes are copied as they are
-    otherwise       a back reference: c >> 5 is the length less 2 (7: add the next byte to it), the low five bits of
+    c < 32          a literal run: the next c + 1 bytes are copied as they are otherwise       a back
+    reference: c >> 5 is the length less 2 (7: add the next byte to it), the low five bits of
                     c and one more byte are the distance less 1
 
-So the greatest distance is 8192, the longest reference 264 bytes, the longest literal run 32. `compress` finds
-references as liblzf does (the last position of each hashed three-byte sequence; two positions are noted after a
-reference), because then our payloads equal those of Redis byte for byte.
+So the greatest distance is 8192, the longest reference 264 bytes, the longest literal run 32. `compress`
+finds references as liblzf does (the last position of each hashed three-byte sequence; two positions are
+noted after a reference), because then our payloads equal those of Redis byte for byte.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ _MAX_REFERENCE = 264
 MAX_RATIO = 88
 """The greatest growth of decompression: three bytes make 264."""
 
-# Where each hashed sequence was last seen, as _epoch + position. The table is never cleared: every call begins a
-# new epoch above all older entries, so that compressing twenty bytes does not cost clearing half a megabyte.
+# Where each hashed sequence was last seen, as _epoch + position. The table is never cleared: every call
+# begins a new epoch above all older entries, so that compressing twenty bytes does not cost clearing half a
+# megabyte.
 _seen = [0] * 65536
 _epoch = 1
 
@@ -39,7 +41,8 @@ def compress(data: bytes, limit: int) -> bytes | None:
     _epoch = base + size + 1
     out = bytearray()
     last = size - 2
-    pos = literal = used = 0  # `literal`: where the pending literal run began; `used`: what is written, len(out)
+    # `literal`: where the pending literal run began; `used`: what is written, len(out).
+    pos = literal = used = 0
     while pos < last:
         slot = _slot(data, pos)
         ref = _seen[slot] - base
@@ -123,7 +126,8 @@ def decompress(data: bytes, size: int) -> bytes:
     """The `size` bytes that `data` stands for.
 
     Raises:
-        LzfError: the data is corrupt, or makes more or fewer bytes. Nothing is allocated by the announced size.
+        LzfError: the data is corrupt, or makes more or fewer bytes. Nothing is allocated by the announced
+        size.
     """
     out = bytearray()
     pos = made = 0

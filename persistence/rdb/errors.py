@@ -16,8 +16,8 @@ class RdbError(ValueError):
         return RdbError(self.reason, offset)
 
 
-class Short(Exception):  # noqa: N818 - not an error, the next chunk answers it
-    """More input is needed: `need` bytes counted from the start of the item being read."""
+class Short(Exception):
+    """Not an error: reading can go on when the buffer reaches up to position `need`."""
 
     def __init__(self, need: int) -> None:
         super().__init__(need)

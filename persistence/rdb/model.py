@@ -1,14 +1,4 @@
-"""What the decoder reports, and the plain form of values.
-
-A value in plain form, by `kind`:
-
-    STRING  bytes
-    LIST    list[bytes]
-    SET     dict[bytes, None], in the order read
-    HASH    dict[bytes, bytes], in the order read; `field_ttls` of its key says which fields expire
-    ZSET    dict[bytes, float], in the order read
-    STREAM  StreamData
-"""
+"""What the decoder reports: events in the order of the file, and streams in plain form."""
 
 from __future__ import annotations
 
@@ -69,7 +59,11 @@ class StreamData:
 
 
 class Key:
-    """One key. `expire_ms` -1: none; `idle_s` -1 and `freq` -1: not recorded."""
+    """One key.
+
+    `value` is what the decoder's builders made of it. `expire_ms` -1: none; `idle_s` and `freq` -1: not
+    recorded. `field_ttls`: the fields of a hash that expire, with the time in ms since the epoch.
+    """
 
     __slots__ = ("db", "expire_ms", "field_ttls", "freq", "idle_s", "key", "kind", "value")
 

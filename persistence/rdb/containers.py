@@ -1,0 +1,177 @@
+# cython: language_level=3, annotation_typing=False, boundscheck=False, wraparound=False
+# cython: initializedcheck=False
+"""Reading the value of a key: which type number means what.
+
+Two tables. A type whose value is one string (a number, text, or a packed collection) is read whole; a type
+that counts its elements becomes a `Part`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from persistence.rdb import listpack
+from persistence.rdb import opcodes as op
+from persistence.rdb.builders import Builders
+from persistence.rdb.compact import decode_intset, decode_ziplist, decode_zipmap
+from persistence.rdb.errors import RdbError, Short
+from persistence.rdb.model import HASH, LIST, SET, STREAM, STRING, ZSET
+from persistence.rdb.parts import (
+    ExpiringHashPart,
+    HashPart,
+    ListPart,
+    Part,
+    Quicklist2Part,
+    QuicklistPart,
+    SetPart,
+    TextZsetPart,
+    ZsetPart,
+    placed,
+)
+from persistence.rdb.reader import Reader
+from persistence.rdb.streams import StreamPart
+
+_MODULE_NAME = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def _string(r: Reader, b: Builders, raw: bytes) -> Any:
+    return b.string(raw)
+
+
+def _list_ziplist(r: Reader, b: Builders, blob: bytes) -> Any:
+    value = b.list()
+    for element in placed(r, decode_ziplist, blob):
+        value.push_tail(element)
+    return value if len(value) else None
+
+
+def _members(r: Reader, b: Builders, members: list[bytes]) -> Any:
+    unique: dict[bytes, None] = dict.fromkeys(members)
+    if len(unique) != len(members):
+        raise r.error("Duplicate set member")
+    return b.small_set(unique) if unique else None
+
+
+def _set_intset(r: Reader, b: Builders, blob: bytes) -> Any:
+    return _members(r, b, placed(r, decode_intset, blob))
+
+
+def _set_listpack(r: Reader, b: Builders, blob: bytes) -> Any:
+    return _members(r, b, placed(r, listpack.decode, blob))
+
+
+def _fields(r: Reader, b: Builders, flat: list[bytes]) -> Any:
+    fields = dict(zip(flat[::2], flat[1::2], strict=False))
+    if len(fields) * 2 != len(flat):
+        raise r.error("Duplicate hash field or field without a value")
+    return b.small_hash(fields) if fields else None
+
+
+def _hash_zipmap(r: Reader, b: Builders, blob: bytes) -> Any:
+    return _fields(r, b, placed(r, decode_zipmap, blob))
+
+
+def _hash_ziplist(r: Reader, b: Builders, blob: bytes) -> Any:
+    return _fields(r, b, placed(r, decode_ziplist, blob))
+
+
+def _hash_listpack(r: Reader, b: Builders, blob: bytes) -> Any:
+    return _fields(r, b, placed(r, listpack.decode, blob))
+
+
+def _scores(r: Reader, b: Builders, flat: list[bytes]) -> Any:
+    score = r.score
+    scores = {member: score(text) for member, text in zip(flat[::2], flat[1::2], strict=False)}
+    if len(scores) * 2 != len(flat):
+        raise r.error("Duplicate sorted set member or member without a score")
+    return b.small_zset(scores) if scores else None
+
+
+def _zset_ziplist(r: Reader, b: Builders, blob: bytes) -> Any:
+    return _scores(r, b, placed(r, decode_ziplist, blob))
+
+
+def _zset_listpack(r: Reader, b: Builders, blob: bytes) -> Any:
+    return _scores(r, b, placed(r, listpack.decode, blob))
+
+
+BLOBS: dict[int, tuple[int, Callable[[Reader, Builders, bytes], Any]]] = {
+    op.TYPE_STRING: (STRING, _string),
+    op.TYPE_LIST_ZIPLIST: (LIST, _list_ziplist),
+    op.TYPE_SET_INTSET: (SET, _set_intset),
+    op.TYPE_SET_LISTPACK: (SET, _set_listpack),
+    op.TYPE_HASH_ZIPMAP: (HASH, _hash_zipmap),
+    op.TYPE_HASH_ZIPLIST: (HASH, _hash_ziplist),
+    op.TYPE_HASH_LISTPACK: (HASH, _hash_listpack),
+    op.TYPE_ZSET_ZIPLIST: (ZSET, _zset_ziplist),
+    op.TYPE_ZSET_LISTPACK: (ZSET, _zset_listpack),
+}
+
+
+def _expiring_hash(r: Reader, b: Builders) -> Part:
+    least = r.milliseconds()
+    return ExpiringHashPart(r.length(), b.hash(), least)
+
+
+def _packed_expiring_hash(r: Reader, b: Builders) -> Part:
+    """A listpack of field, value and expiry in turn: short by nature, so it is read whole."""
+    least = r.milliseconds()
+    flat = placed(r, listpack.decode, r.string())
+    part = ExpiringHashPart(0, b.hash(), least)
+    if len(flat) % 3:
+        raise r.error("Hash field without a value or expiry")
+    for field, value, ttl in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+        if not ttl.isdigit() or len(ttl) > 19:
+            raise r.error("Hash field's expiry is not a time")
+        if not part.value.put(field, value):
+            raise r.error("Duplicate hash field")
+        if int(ttl):
+            part.ttls[field] = int(ttl)
+    return part
+
+
+PARTS: dict[int, tuple[int, Callable[[Reader, Builders], Part]]] = {
+    op.TYPE_LIST: (LIST, lambda r, b: ListPart(r.length(), b.list())),
+    op.TYPE_SET: (SET, lambda r, b: SetPart(r.length(), b.set())),
+    op.TYPE_HASH: (HASH, lambda r, b: HashPart(r.length(), b.hash())),
+    op.TYPE_ZSET: (ZSET, lambda r, b: TextZsetPart(r.length(), b.zset())),
+    op.TYPE_ZSET_2: (ZSET, lambda r, b: ZsetPart(r.length(), b.zset())),
+    op.TYPE_LIST_QUICKLIST: (LIST, lambda r, b: QuicklistPart(r.length(), b.list())),
+    op.TYPE_LIST_QUICKLIST_2: (LIST, lambda r, b: Quicklist2Part(r.length(), b.list())),
+    op.TYPE_STREAM_LISTPACKS: (STREAM, lambda r, b: StreamPart(r.length(), 1)),
+    op.TYPE_STREAM_LISTPACKS_2: (STREAM, lambda r, b: StreamPart(r.length(), 2)),
+    op.TYPE_STREAM_LISTPACKS_3: (STREAM, lambda r, b: StreamPart(r.length(), 3)),
+    op.TYPE_HASH_METADATA: (HASH, _expiring_hash),
+    op.TYPE_HASH_LISTPACK_EX: (HASH, _packed_expiring_hash),
+}
+
+
+def unreadable(r: Reader, number: int) -> RdbError:
+    """The error for a type that is in neither table."""
+    if number in (op.TYPE_MODULE, op.TYPE_MODULE_2):
+        module = r.length()
+        name = "".join(_MODULE_NAME[module >> 10 + 6 * i & 63] for i in range(8, -1, -1))
+        return r.error(f"A value of the module type '{name}' cannot be read: no such module is here")
+    return r.error(f"Unknown value type {number}")
+
+
+def read_value(r: Reader, builders: Builders, number: int) -> tuple[int, Any, dict[bytes, int] | None]:
+    """Read one whole value of RDB type `number`: (kind, value or None when empty, expiring fields).
+
+    Raises:
+        RdbError: the value is corrupt, cut short, or of a type that cannot be read.
+    """
+    try:
+        blob = BLOBS.get(number)
+        if blob is not None:
+            return blob[0], blob[1](r, builders, r.string()), None
+        if number not in PARTS:
+            raise unreadable(r, number)
+        kind, begin = PARTS[number]
+        part = begin(r, builders)
+        while part.left > 0:
+            part.step(r)
+        return kind, part.finish(builders), part.field_ttls()
+    except Short:
+        raise r.error("Value is cut short")
