@@ -174,6 +174,13 @@ class Table:
         self.shared.update(map(id, self.parts))
         return FrozenTable(list(self.parts), self.used, self.kind(), self.encoding())
 
+    def share_with(self, twin: Table) -> None:
+        """Give an empty table the same entries; both copy the parts they write to from now on."""
+        twin.parts = list(self.parts)
+        twin.count, twin.low, twin.high, twin.used = self.count, self.low, self.high, self.used
+        twin.shared = set(map(id, self.parts))
+        self.shared = set(twin.shared)
+
     def kind(self) -> bytes:
         """The type's name as TYPE replies it; a bare table is no value and has none."""
         return b"table"

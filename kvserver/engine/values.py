@@ -50,6 +50,13 @@ class HashValue(Table):
     def encoding(self) -> bytes:
         return b"hashtable" if self.big else b"listpack"
 
+    def clone(self) -> HashValue:
+        """Return an independent copy."""
+        twin = HashValue()
+        self.share_with(twin)
+        twin.big = self.big
+        return twin
+
     def put(self, field: bytes, value: bytes) -> bool:
         """Store a field; True when it is new."""
         new = self.set(field, value)
@@ -72,6 +79,13 @@ class SetValue(Table):
 
     def encoding(self) -> bytes:
         return b"hashtable" if self.big else b"intset"
+
+    def clone(self) -> SetValue:
+        """Return an independent copy."""
+        twin = SetValue()
+        self.share_with(twin)
+        twin.big = self.big
+        return twin
 
     def add(self, member: bytes) -> bool:
         """Add a member; True when it is new."""
@@ -99,6 +113,14 @@ class ZSetValue(Table):
 
     def encoding(self) -> bytes:
         return b"skiplist" if self.big else b"listpack"
+
+    def clone(self) -> ZSetValue:
+        """Return an independent copy."""
+        twin = ZSetValue()
+        self.share_with(twin)
+        twin.big = self.big
+        twin.order = self.order[:] if type(self.order) is list else SortedList(self.order)
+        return twin
 
     def put(self, member: bytes, score: float) -> bool:
         """Give a member a score; True when the member is new."""
@@ -317,6 +339,15 @@ class ListValue:
             for j in range(i - 1, -1, -1):
                 yield from reversed(self.chunks[j])
 
+    def clone(self) -> ListValue:
+        """Return an independent copy; the chunks are shared until either side writes to them."""
+        twin = ListValue()
+        twin.chunks = list(self.chunks)
+        twin.size = self.size
+        twin.shared = set(map(id, self.chunks))
+        self.shared = set(twin.shared)
+        return twin
+
     def freeze(self) -> FrozenList:
         """Return a view of the list as it is now, in O(chunks)."""
         if self.shared is None:
@@ -353,3 +384,12 @@ def kind_of(value: Any) -> bytes:
 def size_of(value: Any) -> int:
     """Return how many elements freeing the value has to visit; a string is one."""
     return 1 if isinstance(value, bytes | bytearray) else len(value)
+
+
+def copy_value(value: Any) -> Any:
+    """Return an independent copy; big tables share their parts until one side writes to them."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, bytearray):
+        return bytearray(value)
+    return value.clone()

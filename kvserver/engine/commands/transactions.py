@@ -1,0 +1,120 @@
+"""MULTI, EXEC, DISCARD, WATCH, UNWATCH (https://redis.io/docs/interact/transactions/)."""
+
+from __future__ import annotations
+
+from kvserver.engine.keyspace import OBSERVE_WATCH
+from kvserver.engine.session import ATT_MULTI, Session
+from kvserver.errors import CommandError
+from kvserver.resp import OK, array, error, null_array
+
+
+def multi(c: Session, a: list[bytes]) -> bytes:
+    """Begin to queue."""
+    if c.queue is not None:
+        raise CommandError("ERR MULTI calls can not be nested")
+    c.queue = []
+    c.queue_broken = False
+    c.attend(ATT_MULTI, True)
+    return OK
+
+
+def exec_(c: Session, a: list[bytes]) -> bytes:
+    """Run the queue as one unit, unless a watched key has changed or a queued request was refused."""
+    queue = c.queue
+    if queue is None:
+        raise CommandError("ERR EXEC without MULTI")
+    broken = c.queue_broken
+    stale = c.cas_broken or _watched_expired(c)
+    discard_queue(c)
+    if broken:
+        return error("EXECABORT Transaction discarded because of previous errors.")
+    if stale:
+        return null_array(c.resp)
+    engine = c.engine
+    row, args = c.row, c.args
+    engine.depth += 1
+    c.no_block = True
+    replies: list[bytes] = []
+    try:
+        for queued, queued_args in queue:
+            replies.append(engine.call(c, queued, queued_args) or b"")
+    finally:
+        c.no_block = False
+        engine.depth -= 1
+        c.row, c.args = row, args
+    if engine.state.logging and engine.depth == 0:
+        engine.log_batch()
+        c.write_offset = engine.log.offset
+    return array(replies)
+
+
+def discard(c: Session, a: list[bytes]) -> bytes:
+    """Forget the queue."""
+    if c.queue is None:
+        raise CommandError("ERR DISCARD without MULTI")
+    discard_queue(c)
+    return OK
+
+
+def watch(c: Session, a: list[bytes]) -> bytes:
+    """Make the next EXEC depend on keys that nobody changes until then."""
+    if c.queue is not None:
+        raise CommandError("ERR WATCH inside MULTI is not allowed")
+    if c.watched is None:
+        c.watched = []
+    for key in a[1:]:
+        watchers = c.db.watchers.setdefault(key, set())
+        if c not in watchers:
+            watchers.add(c)
+            c.db.observers |= OBSERVE_WATCH
+            gone = c.db.keys.has(key) and _is_past(c, key)
+            c.watched.append((c.db, key, gone))
+    return OK
+
+
+def unwatch(c: Session, a: list[bytes]) -> bytes:
+    """Depend on nothing any more."""
+    forget_watched(c)
+    return OK
+
+
+def discard_queue(c: Session) -> None:
+    """Leave the state that MULTI began."""
+    c.queue = None
+    c.queue_broken = False
+    c.attend(ATT_MULTI, False)
+    forget_watched(c)
+
+
+def forget_watched(c: Session) -> None:
+    """Take the session off the lists of all keys it watches."""
+    c.cas_broken = False
+    if c.watched is None:
+        return
+    for db, key, _ in c.watched:
+        watchers = db.watchers.get(key)
+        if watchers is not None:
+            watchers.discard(c)
+            if not watchers:
+                del db.watchers[key]
+        if not db.watchers:
+            db.observers &= ~OBSERVE_WATCH
+    c.watched = None
+
+
+def _is_past(c: Session, key: bytes) -> bool:
+    when = c.db.ttl_at(key)
+    return 0 <= when <= c.engine.state.now_ms
+
+
+def _watched_expired(c: Session) -> bool:
+    """Whether a watched key has expired since; one that had already expired at WATCH counts as absent."""
+    now = c.engine.state.now_ms
+    for db, key, was_gone in c.watched or ():
+        when = db.ttl_at(key)
+        if not was_gone and 0 <= when <= now:
+            return True
+    return False
+
+
+HANDLERS = {"MULTI": multi, "EXEC": exec_, "DISCARD": discard, "WATCH": watch, "UNWATCH": unwatch}

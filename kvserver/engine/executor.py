@@ -1,0 +1,310 @@
+"""The executor: finds a request's row, asks the gates, runs it, counts it, logs its effect.
+
+Theory of operation.  In the normal case a request costs: a dictionary look-up by name, a comparison of the
+number of arguments, one AND of the row's flags with `deny` (the bits of commands that the server's state
+forbids or watches) and one test of the session's `attention`; then the handler; then the counters.  Only when
+a bit is set do the gates run, an ordered table (`gates.py`).
+
+Effects.  A handler that changed something has raised `State.dirty`; then the request itself is logged, or what
+`State.instead` named, after what `State.also` named.  Several effects of one request are wrapped in MULTI/EXEC,
+so that a replica applies all or none.  A transaction is one unit of the same kind: `depth` defers logging to
+its end.
+"""
+
+from __future__ import annotations
+
+import heapq
+import traceback
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from kvserver.engine import blocking
+from kvserver.engine.keyspace import Db, State
+from kvserver.engine.log import EXEC, CommandLog
+from kvserver.engine.session import ATT_INTERNAL, Blocked, Session
+from kvserver.errors import CommandError, wrong_arity
+from kvserver.resp import error
+from kvserver.spec import WRITE, Row
+
+Gate = Callable[["Engine", Session, Row, list[bytes]], "bytes | None"]
+PASS = b""
+"""What a gate returns to let a request through; None means that the reply comes later."""
+
+
+class Engine:
+    """A whole data set and the way requests reach it; see the module's theory of operation."""
+
+    def __init__(self, databases: int, rows: dict[bytes, Row]) -> None:
+        self.state = State()
+        self.log = CommandLog()
+        self.dbs = [Db(i, self.state) for i in range(databases)]
+        self.rows = dict(rows)
+        self.rows.update({name.lower(): row for name, row in rows.items()})
+        self.state.on_changed = self.key_changed
+        self.state.on_event = _no_event
+        self.log.on_active = self._set_logging
+        self.gates: list[tuple[int, str, Gate]] = []
+        self.deny = 0
+        self.deny_masks: dict[str, int] = {}
+        self.depth = 0
+        self.batch: list[tuple[int, list[bytes]]] = []
+        self.sessions: dict[int, Session] = {}
+        self.next_id = 1
+        self.current: Session | None = None
+        self.ready: dict[tuple[int, bytes], None] = {}
+        self.serving_ready = False
+        self.timeouts: list[tuple[int, int, Session, Blocked]] = []
+        self.on_deadline: Callable[[int], None] = _no_deadline
+        self.blocked_count = 0
+        self.commands = 0
+        self.errors: dict[str, int] = {}
+        self.unexpected_errors = 0
+        self.last_s = 0.0  # perf_counter at the end of the last command
+        self.slow_s = 1e9  # calls that last longer are shown to on_slow
+        self.on_slow: Callable[[Session, Row, list[bytes], float], None] = _not_slow
+        self.on_crash: Callable[[str, str], None] = _no_crash
+        self.on_key_changed: list[Callable[[Session | None, Db, bytes], None]] = []
+        self.channels: dict[bytes, dict[Session, None]] = {}
+        self.patterns: dict[bytes, dict[Session, None]] = {}
+        self.shard_channels: dict[bytes, dict[Session, None]] = {}
+        self.extensions: dict[str, Any] = {}  # what other packages hang on the engine, by package
+
+    # -- sessions ---------------------------------------------------------------------------------------------
+
+    def open_session(self, port: Any) -> Session:
+        """Create the session of a new connection."""
+        session = Session(self, self.dbs[0], self.next_id, port)
+        self.next_id += 1
+        session.created_ms = session.last_ms = self.state.now_ms
+        self.sessions[session.id] = session
+        return session
+
+    def internal_session(self, kind: str, port: Any) -> Session:
+        """Create a session that isn't listed: a script, the loader, the stream of the primary."""
+        session = Session(self, self.dbs[0], 0, port)
+        session.kind = kind
+        session.attention = ATT_INTERNAL
+        return session
+
+    # -- state that forbids -----------------------------------------------------------------------------------
+
+    def add_gate(self, order: int, name: str, gate: Gate) -> None:
+        """Plug a gate in; gates run in ascending order, those of a lower order answer first."""
+        self.gates.append((order, name, gate))
+        self.gates.sort(key=lambda entry: entry[0])
+
+    def forbid(self, name: str, mask: int) -> None:
+        """Make the gates look at commands that have a flag of `mask`; 0 takes that back."""
+        self.deny_masks[name] = mask
+        self.deny = 0
+        for value in self.deny_masks.values():
+            self.deny |= value
+
+    def gate(self, c: Session, row: Row, args: list[bytes]) -> bytes | None:
+        """Ask the gates; PASS when all let the request through."""
+        for _, _, gate in self.gates:
+            reply = gate(self, c, row, args)
+            if reply is None or reply:
+                if reply is not None and reply[0] == 45:
+                    self.count_error(reply)
+                    row.rejected += 1
+                    c.queue_broken = True
+                return reply
+        return PASS
+
+    # -- the way of a request ---------------------------------------------------------------------------------
+
+    def execute(self, c: Session, args: list[bytes]) -> bytes | None:
+        """Serve one request; None when the reply comes later or never."""
+        row: Row = self.rows.get(args[0])  # type: ignore[assignment]
+        if row is None or row.subs is not None:
+            found = self.resolve(args)
+            if found is None:
+                return self.refuse(c, self.unknown(args))
+            row = found
+        n = len(args)
+        arity = row.arity
+        if (n != arity) if arity > 0 else (n < -arity):
+            row.rejected += 1
+            return self.refuse(c, error(wrong_arity(row.name).text))
+        if (row.flags & self.deny) or c.attention:
+            reply = self.gate(c, row, args)
+            if reply is None or len(reply) > 0:
+                return reply
+        return self.call(c, row, args)
+
+    def call(self, c: Session, row: Row, args: list[bytes]) -> bytes | None:
+        """Run a request that nothing forbids."""
+        st: State = self.state
+        dirty = st.dirty
+        previous = self.current
+        self.current = c
+        c.row = row
+        c.args = args
+        reply: bytes | None
+        try:
+            reply = row.fn(c, args)
+        except CommandError as failure:
+            reply = error(failure.text)
+        except Exception:
+            reply = self.crashed(row)
+        now = perf_counter()
+        spent = now - self.last_s
+        self.last_s = now
+        row.calls += 1
+        row.seconds += spent
+        self.commands += 1
+        usec = int(spent * 1e6)
+        bucket = 0
+        while usec:
+            bucket += 1
+            usec >>= 1
+        row.buckets[bucket if bucket < 32 else 31] += 1
+        if spent > self.slow_s:
+            self.on_slow(c, row, args, spent)
+        if reply is not None and len(reply) > 0 and reply[0] == 45:
+            row.failed += 1
+            self.count_error(reply)
+        if st.logging and (st.dirty != dirty or st.effects or st.replacements is not None):
+            self.propagate(c, row, args, st.dirty != dirty)
+        self.current = previous
+        if self.ready and self.depth == 0 and not self.serving_ready:
+            self.serve_ready()
+        return reply
+
+    def propagate(self, c: Session, row: Row, args: list[bytes], dirty: bool) -> None:
+        """Gather the effects of the request that ran; log them unless a transaction goes on."""
+        st = self.state
+        self.batch += st.effects
+        st.effects = []
+        if st.replacements is not None:
+            self.batch += st.replacements
+            st.replacements = None
+        elif dirty and row.flags & WRITE:
+            self.batch.append((c.db.index, args))
+        if self.depth == 0:
+            self.log_batch()
+        c.write_offset = self.log.offset
+
+    def log_batch(self) -> None:
+        """Append the gathered effects to the log, as one unit."""
+        batch = self.batch
+        if not batch:
+            return
+        self.batch = []
+        if len(batch) == 1:
+            self.log.append(batch[0][0], batch[0][1])
+            return
+        first = batch[0][0]
+        self.log.append(first, [b"MULTI"])
+        for db, args in batch:
+            self.log.append(db, args)
+        self.log.append_raw(EXEC)
+
+    def log_outside(self) -> None:
+        """Log what changed outside of any request (the expiry cycle, eviction)."""
+        st = self.state
+        if st.effects:
+            effects = st.effects
+            st.effects = []
+            for db, args in effects:
+                self.log.append(db, args)
+
+    def _set_logging(self, active: bool) -> None:
+        self.state.logging = active
+
+    # -- what goes wrong --------------------------------------------------------------------------------------
+
+    def resolve(self, args: list[bytes]) -> Row | None:
+        """Find the row of a command in any spelling, or of a subcommand."""
+        row = self.rows.get(args[0])
+        if row is None:
+            row = self.rows.get(args[0].upper())
+        if row is not None and row.subs is not None and len(args) > 1:
+            return row.subs.get(args[1].upper())
+        return row
+
+    def unknown(self, args: list[bytes]) -> bytes:
+        """The reply to a name that is no command."""
+        row = self.rows.get(args[0].upper())
+        if row is not None and len(args) > 1:
+            name = row.name.upper()
+            sub = args[1][:128].decode("latin-1")
+            return error(f"ERR unknown subcommand '{sub}'. Try {name} HELP.".encode("latin-1"))
+        shown = b""
+        for arg in args[1:]:
+            if len(shown) >= 128:
+                break
+            shown += b"'%b' " % arg[: 128 - len(shown)]
+        return error(b"ERR unknown command '%b', with args beginning with: %b" % (args[0][:128], shown))
+
+    def refuse(self, c: Session, reply: bytes) -> bytes:
+        """Count an error that kept a request from running."""
+        self.count_error(reply)
+        if c.queue is not None:
+            c.queue_broken = True
+        return reply
+
+    def count_error(self, reply: bytes) -> None:
+        """Count an error reply by its code."""
+        code = reply[1 : reply.find(b" ") if b" " in reply else -2].decode("latin-1")
+        if code in self.errors or len(self.errors) < 128:
+            self.errors[code] = self.errors.get(code, 0) + 1
+
+    def crashed(self, row: Row) -> bytes:
+        """Report an error of ours; the client sees that something went wrong, the log sees what."""
+        self.unexpected_errors += 1
+        self.on_crash(row.name, traceback.format_exc())
+        return error("ERR internal error, see the server's log")
+
+    # -- waiting ----------------------------------------------------------------------------------------------
+
+    def block(
+        self,
+        c: Session,
+        kind: str,
+        keys: list[bytes],
+        timeout_ms: int,
+        on_timeout: Callable[[Session], bytes],
+    ) -> None:
+        """Make a session wait for `keys` (or for `unblock`); `timeout_ms` 0 = for ever.
+
+        When one of the keys is written, the request runs again; it is done when it replies, and goes on waiting
+        when it returns None.
+        """
+        if c.blocked is not None:
+            return
+        assert c.row is not None
+        blocking.block(self, c, Blocked(kind, keys, timeout_ms, on_timeout, c.row, c.args))
+
+    def key_changed(self, db: Db, key: bytes, event_class: int, event: bytes) -> None:
+        """Tell who observes a database that a key has changed."""
+        blocking.key_changed(self, db, key, event_class, event)
+
+    def serve_ready(self) -> None:
+        """Serve the sessions that wait for keys which have been written."""
+        blocking.serve_ready(self)
+
+    def next_timeout_ms(self) -> int:
+        """Return when the next blocked session times out (Unix milliseconds), or 0."""
+        while self.timeouts and self.timeouts[0][2].blocked is not self.timeouts[0][3]:
+            heapq.heappop(self.timeouts)
+        return self.timeouts[0][0] if self.timeouts else 0
+
+
+def _no_event(db: Db, key: bytes, event_class: int, event: bytes) -> None:
+    """Nobody asked for keyspace notifications."""
+
+
+def _no_deadline(when_ms: int) -> None:
+    """No shell is attached."""
+
+
+def _not_slow(c: Session, row: Row, args: list[bytes], spent_s: float) -> None:
+    """Nobody collects slow calls."""
+
+
+def _no_crash(name: str, trace: str) -> None:
+    """No shell is attached."""
+
