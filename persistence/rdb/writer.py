@@ -1,0 +1,148 @@
+# cython: language_level=3, annotation_typing=False, boundscheck=False, wraparound=False
+# cython: initializedcheck=False
+"""The values of keys in RDB, each type in the encoding that Redis 7.0 itself writes and loads fastest.
+
+Strings and what fits a packed encoding (listpack, intset) are short by definition and are encoded at once,
+by `whole`. Everything else is encoded in `pieces`: an iterator of bytes, each of them a fraction of a
+millisecond of work, empty when there was work but nothing to show for it yet. It reads the parts of the
+value as they were when it was made, so a value that may change before the iterator is exhausted has to be
+frozen, and then the iterator still is good: freezing makes later writes copy the parts which it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kvserver.numbers import format_double
+from persistence.rdb import listpack
+from persistence.rdb import opcodes as op
+from persistence.rdb.compact import encode_intset
+from persistence.rdb.encoder import double, length, string
+from persistence.rdb.stream_writer import stream_pieces
+
+MAX_COMPRESSED = 1 << 17
+"""Longer strings are left uncompressed in pieces: compressing them would take more than a slice of time."""
+
+_BATCH = 64
+_NODE_BYTES = 8192
+"""A list node's size, as list-max-listpack-size -2 has it."""
+_NODE_OVERHEAD = 8
+"""What Redis takes an element to cost beside its length when it decides whether a node has room."""
+_EMPTY_LISTPACK = listpack.HEADER + 1
+
+_NUMBERS = {
+    (b"list", b"quicklist"): op.TYPE_LIST_QUICKLIST_2,
+    (b"set", b"intset"): op.TYPE_SET_INTSET,
+    (b"set", b"hashtable"): op.TYPE_SET,
+    (b"hash", b"listpack"): op.TYPE_HASH_LISTPACK,
+    (b"hash", b"hashtable"): op.TYPE_HASH,
+    (b"zset", b"listpack"): op.TYPE_ZSET_LISTPACK,
+    (b"zset", b"skiplist"): op.TYPE_ZSET_2,
+    (b"stream", b"stream"): op.TYPE_STREAM_LISTPACKS_2,
+}
+
+
+def type_number(value: Any) -> int:
+    """The RDB type of an aggregate."""
+    return _NUMBERS[value.kind(), value.encoding()]
+
+
+def whole(number: int, value: Any, compress: bool) -> bytes | None:
+    """An aggregate of a packed type, encoded at once; None when its type is another."""
+    if number == op.TYPE_HASH_LISTPACK:
+        return string(_packed_hash(value), compress)
+    if number == op.TYPE_ZSET_LISTPACK:
+        return string(_packed_zset(value), compress)
+    if number == op.TYPE_SET_INTSET:
+        return string(encode_intset([int(member) for part in value.parts for member in part]), compress)
+    return None
+
+
+def _packed_hash(value: Any) -> bytes:
+    out: list[bytes] = []
+    element = listpack.element
+    for part in value.parts:
+        for field, content in part.items():
+            out.append(element(field))
+            out.append(element(content))
+    return listpack.wrap(out)
+
+
+def _packed_zset(value: Any) -> bytes:
+    out: list[bytes] = []
+    ordered = sorted([(score, member) for part in value.parts for member, score in part.items()])
+    for score, member in ordered:
+        out.append(listpack.element(member))
+        out.append(listpack.element(format_double(score) if score else b"0"))
+    return listpack.wrap(out)
+
+
+def pieces(number: int, value: Any, compress: bool) -> Iterator[bytes]:
+    """An aggregate of a type that isn't packed, in pieces."""
+    if number == op.TYPE_LIST_QUICKLIST_2:
+        return _list_pieces(list(value.chunks), compress)
+    if number in _TABLE_ENTRIES:
+        return _table_pieces(list(value.parts), len(value), _TABLE_ENTRIES[number], compress)
+    return stream_pieces(value, compress)
+
+
+def _bounded(raw: bytes, compress: bool) -> bytes:
+    return string(raw, compress and len(raw) <= MAX_COMPRESSED)
+
+
+def _set_entry(member: bytes, _: Any, compress: bool) -> bytes:
+    return _bounded(member, compress)
+
+
+def _hash_entry(field: bytes, content: bytes, compress: bool) -> bytes:
+    return _bounded(field, compress) + _bounded(content, compress)
+
+
+def _zset_entry(member: bytes, score: float, compress: bool) -> bytes:
+    return _bounded(member, compress) + double(score)
+
+
+_TABLE_ENTRIES = {op.TYPE_SET: _set_entry, op.TYPE_HASH: _hash_entry, op.TYPE_ZSET_2: _zset_entry}
+
+
+def _table_pieces(parts: list[dict[bytes, Any]], size: int, entry: Any, compress: bool) -> Iterator[bytes]:
+    out = [length(size)]
+    for part in parts:
+        for name, content in part.items():
+            out.append(entry(name, content, compress))
+            if len(out) >= _BATCH:
+                yield b"".join(out)
+                out = []
+    yield b"".join(out)
+
+
+def _list_pieces(chunks: list[list[bytes]], compress: bool) -> Iterator[bytes]:
+    """The number of nodes stands before them, so nodes are counted first."""
+    nodes = 0
+    for node in _nodes(chunks):
+        if node:
+            nodes += 1
+        yield b""
+    yield length(nodes)
+    for node in _nodes(chunks):
+        if node:
+            blob = listpack.wrap(node)
+            yield b"%c%b" % (op.NODE_PACKED, _bounded(blob, compress))
+
+
+def _nodes(chunks: list[list[bytes]]) -> Iterator[list[bytes]]:
+    """The encoded elements of each node: it takes elements while it has room, as Redis's do."""
+    node: list[bytes] = []
+    size = _EMPTY_LISTPACK
+    for chunk in chunks:
+        for raw in chunk:
+            if node and size + len(raw) + _NODE_OVERHEAD > _NODE_BYTES:
+                yield node
+                node = []
+                size = _EMPTY_LISTPACK
+            encoded = listpack.element(raw)
+            node.append(encoded)
+            size += len(encoded)
+    if node:
+        yield node
