@@ -21,19 +21,23 @@ from setuptools.command.build_ext import build_ext
 HOT = (
     "kvserver/resp.py",
     "kvserver/numbers.py",
-    "kvserver/session.py",
+    "kvserver/spec.py",
     "kvserver/server.py",
     "kvserver/engine/table.py",
     "kvserver/engine/values.py",
     "kvserver/engine/keyspace.py",
+    "kvserver/engine/session.py",
     "kvserver/engine/log.py",
     "kvserver/engine/executor.py",
     "kvserver/engine/commands/strings.py",
     "kvserver/engine/commands/keys.py",
+    "kvserver/engine/commands/expiry.py",
     "kvserver/engine/commands/lists.py",
     "kvserver/engine/commands/hashes.py",
     "kvserver/engine/commands/sets.py",
     "kvserver/engine/commands/zsets.py",
+    "persistence/crc64.py",
+    "persistence/lzf.py",
 )
 
 # Types are said in the .pxd, where they are C's; an annotation in the .py stays what it means in Python
