@@ -38,12 +38,14 @@ def nothing(c: Any, a: list[bytes]) -> bytes:
 
 def rows() -> dict[bytes, Row]:
     made: dict[str, Row] = {}
-    for name, facts in catalog.load().items():
+    known = {name: facts for name, facts in catalog.load().items() if catalog.docs()[name].since < "7.1"}
+    for name, facts in known.items():
         handler = HANDLERS.get(name, nothing)
         made[name] = Row(name.lower(), handler, facts.arity, flag_bits(facts.flags), facts)
-    for name, facts in catalog.load().items():
+    for name, facts in known.items():
         if facts.subcommands:
-            made[name].subs = {sub.partition("|")[2].encode(): made[sub] for sub in facts.subcommands}
+            subs = [sub for sub in facts.subcommands if sub in made]
+            made[name].subs = {sub.partition("|")[2].encode(): made[sub] for sub in subs}
     return {name.encode(): row for name, row in made.items() if "|" not in name}
 
 
