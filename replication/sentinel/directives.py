@@ -110,63 +110,63 @@ _GLOBAL: dict[str, Callable[[World, str], None]] = {
 # Statements about a group: the arguments after its name
 
 
-def _down_after(world: World, group: Primary, args: list[str]) -> None:
+def _down_after(world: World, group: Primary, args: list[str], now: int) -> None:
     group.down_after_ms = _positive(args[0])
 
 
-def _failover_timeout(world: World, group: Primary, args: list[str]) -> None:
+def _failover_timeout(world: World, group: Primary, args: list[str], now: int) -> None:
     group.failover_timeout_ms = _positive(args[0])
 
 
-def _parallel_syncs(world: World, group: Primary, args: list[str]) -> None:
+def _parallel_syncs(world: World, group: Primary, args: list[str], now: int) -> None:
     group.parallel_syncs = _positive(args[0])
 
 
-def _refused_after(world: World, group: Primary, args: list[str]) -> None:
+def _refused_after(world: World, group: Primary, args: list[str], now: int) -> None:
     group.refused_after_ms = to_int(args[0])
     if group.refused_after_ms < 0:
         raise DirectiveError("negative time parameter.")
 
 
-def _reboot_after(world: World, group: Primary, args: list[str]) -> None:
+def _reboot_after(world: World, group: Primary, args: list[str], now: int) -> None:
     group.reboot_down_after_ms = to_int(args[0])
     if group.reboot_down_after_ms < 0:
         raise DirectiveError("negative time parameter.")
 
 
-def _notification_script(world: World, group: Primary, args: list[str]) -> None:
+def _notification_script(world: World, group: Primary, args: list[str], now: int) -> None:
     group.notification_script = args[0]
 
 
-def _reconfig_script(world: World, group: Primary, args: list[str]) -> None:
+def _reconfig_script(world: World, group: Primary, args: list[str], now: int) -> None:
     group.client_reconfig_script = args[0]
 
 
-def _auth_pass(world: World, group: Primary, args: list[str]) -> None:
+def _auth_pass(world: World, group: Primary, args: list[str], now: int) -> None:
     group.auth_pass = args[0] or None
 
 
-def _auth_user(world: World, group: Primary, args: list[str]) -> None:
+def _auth_user(world: World, group: Primary, args: list[str], now: int) -> None:
     group.auth_user = args[0] or None
 
 
-def _config_epoch(world: World, group: Primary, args: list[str]) -> None:
+def _config_epoch(world: World, group: Primary, args: list[str], now: int) -> None:
     group.config_epoch = _epoch(args[0])
     world.epoch = max(world.epoch, group.config_epoch)
 
 
-def _leader_epoch(world: World, group: Primary, args: list[str]) -> None:
+def _leader_epoch(world: World, group: Primary, args: list[str], now: int) -> None:
     group.leader_epoch = _epoch(args[0])
     world.epoch = max(world.epoch, group.leader_epoch)
 
 
-def _known_replica(world: World, group: Primary, args: list[str]) -> None:
-    world.add_replica(group, world.address_or_literal(args[0], _port(args[1])), 0)
+def _known_replica(world: World, group: Primary, args: list[str], now: int) -> None:
+    world.add_replica(group, world.address_or_literal(args[0], _port(args[1])), now)
 
 
-def _known_sentinel(world: World, group: Primary, args: list[str]) -> None:
+def _known_sentinel(world: World, group: Primary, args: list[str], now: int) -> None:
     if len(args) == 3:
-        world.add_peer(group, args[2], world.address_or_literal(args[0], _port(args[1])), 0)
+        world.add_peer(group, args[2], world.address_or_literal(args[0], _port(args[1])), now)
 
 
 def _port(text: str) -> int:
@@ -176,13 +176,13 @@ def _port(text: str) -> int:
     return port
 
 
-def _rename(world: World, group: Primary, args: list[str]) -> None:
+def _rename(world: World, group: Primary, args: list[str], now: int) -> None:
     if args[0].lower() in group.renamed:
         raise DirectiveError("Same command renamed multiple times with rename-command.")
     group.renamed[args[0].lower()] = args[1]
 
 
-_GROUP: dict[str, tuple[tuple[int, ...], Callable[[World, Primary, list[str]], None]]] = {
+_GROUP: dict[str, tuple[tuple[int, ...], Callable[[World, Primary, list[str], int], None]]] = {
     "down-after-milliseconds": ((1,), _down_after),
     "failover-timeout": ((1,), _failover_timeout),
     "parallel-syncs": ((1,), _parallel_syncs),
@@ -234,7 +234,7 @@ def apply_directive(world: World, words: list[str], now: int, is_executable: IsE
                 raise DirectiveError(NO_GROUP)
             if name in _SCRIPT_ERRORS and not is_executable(args[1]):
                 raise DirectiveError(_SCRIPT_ERRORS[name])
-            _GROUP[name][1](world, group, args[1:])
+            _GROUP[name][1](world, group, args[1:], now)
         else:
             raise DirectiveError("Unrecognized sentinel configuration statement.")
     except (BadAddress, DuplicateInstance) as error:
@@ -254,7 +254,7 @@ def load(statements: list[list[str]], my_id: str, resolve: Resolve, now: int,
 
 
 def quote(text: str) -> str:
-    """A word as a configuration file can hold it: quoted when it is empty or has blanks, quotes or controls."""
+    """A word as a configuration file can hold it: quoted if it is empty or has blanks, quotes or controls."""
     if text and all(ch.isprintable() and not ch.isspace() and ch not in "\"'\\#" for ch in text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")

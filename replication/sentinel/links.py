@@ -110,7 +110,7 @@ def closed(turn: Turn, link: Link, lane: Lane, cause: Cause) -> None:
     else:
         owner = link.owners[0]
         first = group_of(owner).refused_after_ms or FIRST_RETRY_MS
-        pause = min(first << min(connection.failures, 6), turn.world.periods.ping_period)
+        pause = min(first << min(max(0, connection.failures - 1), 6), turn.world.periods.ping_period)
     connection.failures += 1
     connection.retry_ms = turn.now + pause
     turn.wake_at(connection.retry_ms)

@@ -370,9 +370,9 @@ class World:
         """Move every remembered moment by `shift_ms`, as the clock itself was moved."""
         lanes = chain.from_iterable((link.command, link.pubsub) for link in self.links.values())
         members = chain.from_iterable(group.members() for group in self.groups.values())
-        for thing in chain(self.links.values(), lanes, members):
-            for each in fields(thing):
-                name = each.name
+        things: Iterator[Link | Connection | Instance] = chain(self.links.values(), lanes, members)
+        for thing in things:
+            for name in (each.name for each in fields(thing)):
                 if name.endswith("_ms") and name not in _DURATIONS and getattr(thing, name):
                     setattr(thing, name, max(1, getattr(thing, name) + shift_ms))
 

@@ -1,0 +1,40 @@
+"""Run stories for a while: ``python -m simulation --seconds 60 [--seed N] [--faults N]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from random import SystemRandom
+
+from simulation.checkers import Violation
+from simulation.story import run
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to go on")
+    parser.add_argument("--seed", type=int, help="run the stories from this seed on (default: by chance)")
+    parser.add_argument("--stories", type=int, default=0, help="stop after so many stories (0: by time)")
+    parser.add_argument("--faults", type=int, default=25, help="faults in each half of a story")
+    options = parser.parse_args(argv)
+    seed = SystemRandom().randrange(10**9) if options.seed is None else options.seed
+    start = time.monotonic()
+    stories = faults = failovers = 0
+    while time.monotonic() - start < options.seconds and (not options.stories or stories < options.stories):
+        try:
+            story = run(seed + stories, options.faults)
+        except Violation as violation:
+            print(violation, file=sys.stderr)
+            return 1
+        stories += 1
+        faults += story.faults.count
+        failovers += story.checkers.counts.get("+promoted-slave", 0)
+    spent = time.monotonic() - start
+    print(f"{stories} stories from seed {seed}: {faults} faults, {failovers} failovers in {spent:.1f} s "
+          f"({faults / spent * 60:.0f} faults a minute); no violation")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

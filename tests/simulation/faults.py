@@ -1,0 +1,102 @@
+"""What breaks, and how it is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from simulation.network import Network, Process
+from simulation.nodes import Node
+from simulation.sentinels import Sentinel
+
+
+class Faults:
+    """Breaks one thing at a time, or several; `mend` ends all of it."""
+
+    def __init__(self, network: Network, rng: Random, sentinels: list[Sentinel], nodes: list[Node]) -> None:
+        self.network = network
+        self.rng = rng
+        self.sentinels = sentinels
+        self.nodes = nodes
+        self.count = 0
+        self._kinds: list[tuple[int, Callable[[], None]]] = [
+            (6, self._kill_leader), (3, self._kill_node), (3, self._kill_sentinel), (3, self._crash_in_step),
+            (3, self._pause), (4, self._partition), (2, self._isolate), (2, self._delay),
+            (1, self._jump), (2, self._break_connections), (8, self._revive), (4, self._heal),
+        ]
+
+    def strike(self) -> None:
+        self.count += 1
+        weights, acts = zip(*self._kinds, strict=True)
+        self.rng.choices(acts, weights)[0]()
+
+    def mend(self) -> None:
+        for process in self._everyone():
+            if process.paused:
+                process.resume()
+            self._start(process)
+        for sentinel in self.sentinels:
+            sentinel.crash_in = -1
+        self._heal()
+
+    def _everyone(self) -> list[Process]:
+        return [*self.nodes, *self.sentinels]
+
+    def _start(self, process: Process) -> None:
+        if not process.alive and isinstance(process, (Node, Sentinel)):
+            process.restart()
+
+    def _kill_leader(self) -> None:
+        leading = [n for n in self.nodes if n.alive and n.follows is None]
+        if leading:
+            self.rng.choice(leading).kill()
+
+    def _kill_node(self) -> None:
+        self.rng.choice(self.nodes).kill()
+
+    def _kill_sentinel(self) -> None:
+        self.rng.choice(self.sentinels).kill()
+
+    def _crash_in_step(self) -> None:
+        """Die between two actions, soon: often between the disk and the network."""
+        self.rng.choice(self.sentinels).crash_in = self.rng.randrange(60)
+
+    def _pause(self) -> None:
+        process = self.rng.choice(self._everyone())
+        if process.alive and not process.paused:
+            process.pause()
+            self.network.clock.after(self.rng.randrange(50, 4_000),
+                                     lambda: process.resume() if process.paused else None)
+
+    def _partition(self) -> None:
+        """Two sides that don't see each other."""
+        hosts = [p.host for p in self._everyone()]
+        side = set(self.rng.sample(hosts, self.rng.randrange(1, len(hosts))))
+        self.network.cut |= {frozenset((a, b)) for a in side for b in hosts if b not in side}
+
+    def _isolate(self) -> None:
+        """A few pairs that don't see each other, while others see both."""
+        hosts = [p.host for p in self._everyone()]
+        for _ in range(self.rng.randrange(1, 5)):
+            self.network.cut.add(frozenset(self.rng.sample(hosts, 2)))
+
+    def _delay(self) -> None:
+        self.network.max_delay_ms = self.rng.choice((1, 10, 80, 400))
+
+    def _jump(self) -> None:
+        self.rng.choice(self.sentinels).clock_offset_ms += self.rng.randrange(-5_000, 5_000)
+
+    def _break_connections(self) -> None:
+        process = self.rng.choice(self._everyone())
+        for connection in list(process.connections):
+            if connection.server is process:
+                connection.broken_by(process)
+
+    def _revive(self) -> None:
+        dead = [p for p in self._everyone() if not p.alive]
+        if dead:
+            self._start(self.rng.choice(dead))
+
+    def _heal(self) -> None:
+        self.network.cut.clear()
+        self.network.max_delay_ms = 3

@@ -1,0 +1,111 @@
+"""Stories of sentinels under simulation, and that the checkers would notice if the rules were broken."""
+
+from __future__ import annotations
+
+import pytest
+
+from replication.sentinel import discovery, election, reconcile
+from replication.sentinel.messages import Action, Persist
+from replication.sentinel.turn import Render, Turn
+from replication.sentinel.world import Primary
+from simulation.checkers import Violation
+from simulation.story import Story, run
+
+
+@pytest.mark.parametrize("first_seed", range(0, 40, 10))
+def test_faults_never_break_safety_and_all_is_well_after_them(first_seed: int) -> None:
+    """Whatever breaks, no epoch has two leaders, no vote is lost, and the cluster agrees again afterwards."""
+    for seed in range(first_seed, first_seed + 10):
+        run(seed)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_killed_primary_is_replaced_within_a_second(seed: int) -> None:
+    """When the primary's process dies, every sentinel names the same new primary within one second."""
+    story = Story(seed, sentinels=3, nodes=3)
+    story.nodes[0].kill()
+    story.clock.run_until(story.clock.now_ms + 1_000)
+    views = {story.group(s).current_address().host for s in story.sentinels}
+    assert len(views) == 1, story.state()
+    assert views != {story.nodes[0].host}, story.state()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_silent_primary_is_given_down_after(seed: int) -> None:
+    """A primary that only fails to answer is not called down before down-after, and is replaced after it."""
+    story = Story(seed, sentinels=3, nodes=3)
+    story.nodes[0].pause()
+    story.clock.run_until(story.clock.now_ms + story.down_after_ms - 300)
+    assert "+sdown" not in story.checkers.counts
+    story.clock.run_until(story.clock.now_ms + 2_500)
+    assert story.checkers.counts["+switch-master"] == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_slow_networks_do_not_flap(seed: int) -> None:
+    """Delays of up to a quarter of down-after, for ten minutes, make nobody call anybody down."""
+    story = Story(seed, sentinels=3, nodes=2)
+    story.network.max_delay_ms = story.down_after_ms // 4
+    story.clock.run_until(story.clock.now_ms + 600_000)
+    assert "+sdown" not in story.checkers.counts
+
+
+def test_a_minority_never_fails_over() -> None:
+    """Two of five sentinels, alone with the replicas, see the primary down and promote nobody."""
+    story = Story(7, sentinels=5, nodes=3)
+    here = {story.sentinels[0].host, story.sentinels[1].host, story.nodes[1].host, story.nodes[2].host}
+    hosts = set(story.network.processes)
+    story.network.cut |= {frozenset((a, b)) for a in here for b in hosts - here}
+    story.clock.run_until(story.clock.now_ms + 120_000)
+    assert story.checkers.counts["+sdown"] >= 2
+    assert "+elected-leader" not in story.checkers.counts
+
+
+def test_a_returning_primary_follows_the_new_one() -> None:
+    """The old primary, back as it was, is turned into a replica of the new one."""
+    story = Story(3, sentinels=3, nodes=3)
+    story.nodes[0].kill()
+    story.clock.run_until(story.clock.now_ms + 5_000)
+    story.nodes[0].restart()
+    story.converge(within_ms=30_000)
+    assert story.nodes[0].follows is not None
+
+
+def _persist_last(self: Turn, render: Render) -> list[Action]:
+    return [*self.actions, Persist(render(self.world))]
+
+
+def _vote_always(turn: Turn, group: Primary, epoch: int, candidate: str) -> None:
+    election.adopt_epoch(turn, group, epoch)
+    group.leader, group.leader_epoch = candidate, epoch
+    turn.persist()
+
+
+def _lead_always(world: object, group: Primary, epoch: int) -> election.Tally:
+    leader = group.leader if group.leader_epoch == epoch else None
+    return election.Tally(leader, 1, 1, 1)
+
+
+def _run_all(seeds: range) -> None:
+    for seed in seeds:
+        run(seed)
+
+
+def _nothing(*_: object) -> None:
+    return None
+
+
+@pytest.mark.parametrize(("module", "name", "broken"), [
+    (Turn, "finish", _persist_last),
+    (election, "vote", _vote_always),
+    (election, "tally", _lead_always),
+    (reconcile, "_may_correct", _nothing),
+    (discovery, "_adopt_configuration", _nothing),
+])
+def test_checkers_notice_broken_rules(
+    module: object, name: str, broken: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each rule that safety or liveness rests on is missed when it is taken out."""
+    monkeypatch.setattr(module, name, broken)
+    with pytest.raises(Violation):
+        _run_all(range(2_000, 2_060))
