@@ -48,23 +48,24 @@ def run_unit(folder: Path, unit: str, limits: Limits) -> UnitResult:
     """
     began = time.monotonic()
     stoppers: list[Failure] = []
+    best = Report()
     while True:
         left = limits.unit_s - (time.monotonic() - began)
         skip = [stopper.test for stopper in stoppers]
         text, in_time = _run_once(folder, unit, skip, limits.silence_s, left)
         report = read(text)
+        best = report if report.done or report.passed >= best.passed else best
         stopper = None if report.done else _stopper(folder, report, in_time)
-        if stopper is None or stopper.test in skip or not in_time:
+        if stopper is None or not stopper.test or stopper.test in skip or not in_time:
             break
         stoppers.append(stopper)
         if len(stoppers) > limits.reruns:
             break
-    failures = report.failures + stoppers
+    failures = best.failures + stoppers
     if stopper is not None and stopper not in failures:
         failures.append(stopper)
-    return UnitResult(
-        unit, report.passed, report.ignored, failures, report.done, round(time.monotonic() - began, 1)
-    )
+    seconds = round(time.monotonic() - began, 1)
+    return UnitResult(unit, best.passed, best.ignored, failures, best.done, seconds)
 
 
 def _run_once(folder: Path, unit: str, skip: list[str], silence_s: int, limit_s: float) -> tuple[str, bool]:
