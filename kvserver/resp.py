@@ -158,7 +158,7 @@ class Parser:
                     self.pos = p
                     self.need = v + 2
                     return None
-                args.append(s[p : p + v])  # type: ignore[arg-type]
+                args.append(s[p : p + v])
                 p += v + 2
                 self.bulk_len = -1
                 self.left -= 1

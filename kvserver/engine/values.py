@@ -167,7 +167,7 @@ class ZSetValue(Table):
     def slice(self, start: int, stop: int) -> list[tuple[float, bytes]]:
         """Return the (score, member) at the places start to stop - 1, ascending."""
         if type(self.order) is list:
-            return self.order[start:stop]  # type: ignore[no-any-return]
+            return self.order[start:stop]
         return list(self.order.islice(start, stop))
 
 
