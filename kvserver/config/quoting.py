@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
-_UNESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\a": "\\a"}
+_UNESCAPES = {92: b"\\\\", 34: b'\\"', 10: b"\\n", 13: b"\\r", 9: b"\\t", 8: b"\\b", 7: b"\\a"}
+_QUOTED = [
+    _UNESCAPES.get(byte, bytes((byte,)) if 32 <= byte < 127 else b"\\x%02x" % byte) for byte in range(256)
+]
 
 _TOKEN = re.compile(
     r"""[ \t\r\n\v\f]*(?:
@@ -69,13 +72,9 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 def quote(text: str) -> str:
     """`text` in double quotes, so that `split_arguments` gives it back unchanged."""
-    out = ['"']
-    for char in text:
-        if char in _UNESCAPES:
-            out.append(_UNESCAPES[char])
-        elif " " <= char <= "~":
-            out.append(char)
-        else:
-            out.extend(f"\\x{byte:02x}" for byte in encode(char))
-    out.append('"')
-    return "".join(out)
+    return quote_bytes(encode(text)).decode("ascii")
+
+
+def quote_bytes(raw: bytes) -> bytes:
+    """Bytes in double quotes: printable ASCII as it is, the rest escaped."""
+    return b'"%b"' % b"".join(_QUOTED[byte] for byte in raw)

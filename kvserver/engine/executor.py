@@ -19,7 +19,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from kvserver.engine import blocking
+from kvserver.engine import blocking, pubsub, watching
 from kvserver.engine.keyspace import Db, State
 from kvserver.engine.log import EXEC, CommandLog
 from kvserver.engine.session import ATT_INTERNAL, Blocked, Session
@@ -68,6 +68,8 @@ class Engine:
         self.channels: dict[bytes, dict[Session, None]] = {}
         self.patterns: dict[bytes, dict[Session, None]] = {}
         self.shard_channels: dict[bytes, dict[Session, None]] = {}
+        self.on_close: list[Callable[[Session], None]] = []
+        self.info_sections: dict[str, Callable[[], list[tuple[str, Any]]]] = {}  # INFO, in this order
         self.extensions: dict[str, Any] = {}  # what other packages hang on the engine, by package
 
     # -- sessions ---------------------------------------------------------------------------------------------
@@ -79,6 +81,15 @@ class Engine:
         session.created_ms = session.last_ms = self.state.now_ms
         self.sessions[session.id] = session
         return session
+
+    def close_session(self, c: Session) -> None:
+        """Forget a session whose connection is gone."""
+        self.sessions.pop(c.id, None)
+        blocking.forget(self, c)
+        watching.discard_queue(c)
+        pubsub.unsubscribe_all(c)
+        for listener in self.on_close:
+            listener(c)
 
     def internal_session(self, kind: str, port: Any) -> Session:
         """Create a session that isn't listed: a script, the loader, the stream of the primary."""

@@ -73,6 +73,7 @@ class State:
         self.on_changed: Callable[[Db, bytes, int, bytes], None] = _ignore
         self.on_event: Callable[[Db, bytes, int, bytes], None] = _ignore
         self.rng = Random()
+        self.wall_us: Callable[[], int] = lambda: self.now_ms * 1000  # Unix microseconds; the shell has a finer one
 
     def also(self, db: int, args: list[bytes]) -> None:
         """Log an effect besides (before) the request that is running."""

@@ -1,0 +1,30 @@
+"""The data commands, a file a group."""
+
+from __future__ import annotations
+
+from kvserver.engine.commands import (
+    connection,
+    databases,
+    expiry,
+    keys,
+    pubsub,
+    strings,
+    transactions,
+)
+from kvserver.spec import Handler
+
+
+def all_handlers() -> dict[str, Handler]:
+    """Return name -> handler for every group of the data node."""
+    handlers: dict[str, Handler] = {}
+    for group in (
+        connection,
+        databases,
+        expiry,
+        keys,
+        pubsub,
+        strings,
+        transactions,
+    ):
+        handlers.update(group.HANDLERS)
+    return handlers

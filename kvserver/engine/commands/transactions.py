@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kvserver.engine.keyspace import OBSERVE_WATCH
 from kvserver.engine.session import ATT_MULTI, Session
+from kvserver.engine.watching import discard_queue, forget_watched, is_past, watched_expired
 from kvserver.errors import CommandError
 from kvserver.resp import OK, array, error, null_array
 
@@ -24,7 +25,7 @@ def exec_(c: Session, a: list[bytes]) -> bytes:
     if queue is None:
         raise CommandError("ERR EXEC without MULTI")
     broken = c.queue_broken
-    stale = c.cas_broken or _watched_expired(c)
+    stale = c.cas_broken or watched_expired(c)
     discard_queue(c)
     if broken:
         return error("EXECABORT Transaction discarded because of previous errors.")
@@ -67,7 +68,7 @@ def watch(c: Session, a: list[bytes]) -> bytes:
         if c not in watchers:
             watchers.add(c)
             c.db.observers |= OBSERVE_WATCH
-            gone = c.db.keys.has(key) and _is_past(c, key)
+            gone = c.db.keys.has(key) and is_past(c, key)
             c.watched.append((c.db, key, gone))
     return OK
 
@@ -76,45 +77,6 @@ def unwatch(c: Session, a: list[bytes]) -> bytes:
     """Depend on nothing any more."""
     forget_watched(c)
     return OK
-
-
-def discard_queue(c: Session) -> None:
-    """Leave the state that MULTI began."""
-    c.queue = None
-    c.queue_broken = False
-    c.attend(ATT_MULTI, False)
-    forget_watched(c)
-
-
-def forget_watched(c: Session) -> None:
-    """Take the session off the lists of all keys it watches."""
-    c.cas_broken = False
-    if c.watched is None:
-        return
-    for db, key, _ in c.watched:
-        watchers = db.watchers.get(key)
-        if watchers is not None:
-            watchers.discard(c)
-            if not watchers:
-                del db.watchers[key]
-        if not db.watchers:
-            db.observers &= ~OBSERVE_WATCH
-    c.watched = None
-
-
-def _is_past(c: Session, key: bytes) -> bool:
-    when = c.db.ttl_at(key)
-    return 0 <= when <= c.engine.state.now_ms
-
-
-def _watched_expired(c: Session) -> bool:
-    """Whether a watched key has expired since; one that had already expired at WATCH counts as absent."""
-    now = c.engine.state.now_ms
-    for db, key, was_gone in c.watched or ():
-        when = db.ttl_at(key)
-        if not was_gone and 0 <= when <= now:
-            return True
-    return False
 
 
 HANDLERS = {"MULTI": multi, "EXEC": exec_, "DISCARD": discard, "WATCH": watch, "UNWATCH": unwatch}

@@ -1,0 +1,177 @@
+"""The command line of `kvserver` and `kvsentinel`: redis-server's, argument for argument."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import glob
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from kvserver import logs
+from kvserver.config import CommandLine, Config, ConfigError, Loaded, example_config, load, parse_command_line
+from kvserver.engine.commands.connection import COMPATIBLE_VERSION
+from kvserver.node import Node, Plugin
+
+USAGE = """\
+Usage: kvserver [/path/to/redis.conf] [options] [-]
+       kvserver - (read the configuration from standard input)
+       kvserver --print-config | -v | --version | -h | --help
+       kvserver /path/to/sentinel.conf --sentinel
+
+Examples:
+       kvserver                    (default options)
+       kvserver --port 7777 --replicaof 127.0.0.1 6379
+       kvserver /etc/redis/redis.conf --loglevel verbose
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `kvserver`."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args and args[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if args and args[0] in ("-v", "--version"):
+        from kvserver import version
+
+        print(f"Understudy server v={version()} compatible with Redis {COMPATIBLE_VERSION}")
+        return 0
+    if args == ["--print-config"]:
+        print(example_config(), end="")
+        return 0
+    try:
+        line = parse_command_line(args)
+        if line.sentinel or Path(sys.argv[0]).name in ("redis-sentinel", "kvsentinel"):
+            return _sentinel(line, args)
+        config, loaded = read_config(line)
+    except ConfigError as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    return serve(config, loaded, line.config_file)
+
+
+def sentinel_main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `kvsentinel FILE [--option value …]`."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _sentinel(parse_command_line(args), args)
+    except ConfigError as failure:
+        print(failure, file=sys.stderr)
+        return 1
+
+
+def _sentinel(line: CommandLine, args: list[str]) -> int:
+    from replication.sentinel.__main__ import main as run
+
+    return int(run([arg for arg in args if arg != "--sentinel"]))
+
+
+def read_config(line: CommandLine) -> tuple[Config, Loaded]:
+    """Read files, standard input and options into a configuration.
+
+    Raises:
+        ConfigError: with the whole text for the operator.
+    """
+    config = Config()
+    texts: list[tuple[str, str]] = []
+    if line.config_file:
+        try:
+            texts += read_file(line.config_file)
+        except OSError as failure:
+            raise ConfigError(f"Fatal error, can't open config file '{line.config_file}': {failure.strerror}")
+    if line.from_stdin:
+        texts.append(("standard input", sys.stdin.read()))
+    loaded = load(config, texts, line.options, read_file=read_file)
+    return config, loaded
+
+
+def read_file(pattern: str) -> list[tuple[str, str]]:
+    """Return (path, text) of each file a pattern means; a plain name must exist."""
+    paths = sorted(glob.glob(pattern)) if any(c in pattern for c in "*?[") else [pattern]
+    return [(path, Path(path).read_text(encoding="utf-8", errors="surrogateescape")) for path in paths]
+
+
+def plugins() -> list[Plugin]:
+    """What a data node is made of besides the engine and the server, in the order of attaching."""
+    from kvserver.admin import attach as admin
+    from kvserver.http import attach as http
+    from persistence.plugin import attach as persistence
+    from replication.plugin import attach as replication
+
+    return [admin, persistence, replication, http]
+
+
+def serve(config: Config, loaded: Loaded, config_file: str = "") -> int:
+    """Run a data node until it is told to stop; return the exit code."""
+    stream = sys.stdout
+    if config.logfile:
+        stream = open(config.logfile, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - lives as long as we do
+    logs.configure(config.loglevel, stream)
+    path = str(Path(config_file).resolve()) if config_file else ""
+    if config.dir:
+        os.chdir(config.dir)
+    with contextlib.suppress(KeyboardInterrupt):
+        return run(_serve(config, loaded, path))
+    return 0
+
+
+def run(main_coroutine: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine on uvloop where that exists, on asyncio's own loop elsewhere."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main_coroutine)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main_coroutine)
+
+
+async def _serve(config: Config, loaded: Loaded, config_file: str) -> int:
+    log = logs.get("server")
+    node = Node(config, loaded, plugins(), config_file)
+    for warning in loaded.warnings:
+        log.warning("configuration", detail=warning)
+    pidfile = Path(config.pidfile) if config.pidfile else None
+    try:
+        await node.start()
+    except OSError as failure:
+        log.error("could not start", error=str(failure))
+        await node.stop()
+        return 1
+    if pidfile is not None:
+        with contextlib.suppress(OSError):
+            pidfile.write_text(f"{os.getpid()}\n")
+    handle_signals(lambda: asyncio.ensure_future(node.shutdown()))
+    await node.stopped.wait()
+    await node.stop()
+    if pidfile is not None:
+        pidfile.unlink(missing_ok=True)
+    log.info("bye")
+    return 0
+
+
+def handle_signals(stop: Any) -> None:
+    """Have SIGTERM and SIGINT call `stop`; a second SIGINT ends the process at once."""
+    loop = asyncio.get_running_loop()
+    seen = 0
+
+    def interrupted() -> None:
+        nonlocal seen
+        seen += 1
+        if seen > 1:
+            os._exit(1)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, interrupted)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(interrupted))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Commands on whole databases: DBSIZE, FLUSHDB, FLUSHALL, SWAPDB, TIME."""
+
+from __future__ import annotations
+
+from kvserver.engine.commands.keys import db_index
+from kvserver.engine.executor import Engine
+from kvserver.engine.keyspace import OBSERVE_BLOCKED, OBSERVE_WATCH, Db
+from kvserver.engine.session import Session
+from kvserver.errors import SYNTAX, CommandError
+from kvserver.resp import OK, bulks, integer
+
+
+def dbsize(c: Session, a: list[bytes]) -> bytes:
+    """DBSIZE."""
+    return integer(len(c.db.keys))
+
+
+def _check_flush(a: list[bytes]) -> None:
+    """ASYNC and SYNC are both accepted: the old tables are always freed in slices."""
+    if len(a) > 2 or (len(a) == 2 and a[1].upper() not in (b"ASYNC", b"SYNC")):
+        raise CommandError(SYNTAX)
+
+
+def flushdb(c: Session, a: list[bytes]) -> bytes:
+    """FLUSHDB [ASYNC|SYNC]."""
+    _check_flush(a)
+    empty(c.engine, c.db)
+    c.db.state.dirty += 1
+    return OK
+
+
+def flushall(c: Session, a: list[bytes]) -> bytes:
+    """FLUSHALL [ASYNC|SYNC]."""
+    _check_flush(a)
+    for db in c.engine.dbs:
+        empty(c.engine, db)
+    c.db.state.dirty += 1
+    return OK
+
+
+def empty(engine: Engine, db: Db) -> int:
+    """Drop all keys of a database, leaving the freeing to slices; return how many there were."""
+    touch_all(engine, db, db)
+    keys, expires = db.detach()
+    if keys.used:
+        db.state.trash += [keys, expires]
+    for listener in engine.extensions.get("on_flush", ()):
+        listener(db)
+    return keys.used
+
+
+def touch_all(engine: Engine, db: Db, other: Db) -> None:
+    """Break the WATCHes of `db` on keys that are there now or would be there with `other`'s content."""
+    if db.observers & OBSERVE_WATCH:
+        for key, sessions in db.watchers.items():
+            if db.keys.has(key) or other.keys.has(key):
+                for session in sessions:
+                    session.cas_broken = True
+
+
+def swapdb(c: Session, a: list[bytes]) -> bytes:
+    """SWAPDB index1 index2."""
+    engine = c.engine
+    one = engine.dbs[db_index(c, a[1], "ERR invalid first DB index")]
+    two = engine.dbs[db_index(c, a[2], "ERR invalid second DB index")]
+    if one is two:
+        c.db.state.dirty += 1
+        return OK
+    touch_all(engine, one, two)
+    touch_all(engine, two, one)
+    one.keys, two.keys = two.keys, one.keys
+    one.expires, two.expires = two.expires, one.expires
+    for db in (one, two):
+        if db.observers & OBSERVE_BLOCKED:
+            for key in db.blocked:
+                if db.keys.has(key):
+                    engine.ready[(db.index, key)] = None
+    c.db.state.dirty += 1
+    return OK
+
+
+def time_(c: Session, a: list[bytes]) -> bytes:
+    """TIME."""
+    seconds, micros = divmod(c.db.state.wall_us(), 10**6)
+    return bulks([b"%d" % seconds, b"%d" % micros])
+
+
+HANDLERS = {
+    "DBSIZE": dbsize,
+    "FLUSHALL": flushall,
+    "FLUSHDB": flushdb,
+    "SWAPDB": swapdb,
+    "TIME": time_,
+}

@@ -1,0 +1,120 @@
+"""What a node does besides serving: expiry, freeing, timeouts, the cyclic garbage collector; all in slices."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from time import perf_counter, time
+
+from kvserver.engine import blocking
+from kvserver.engine.commands.expiry import ExpiryCycle
+from kvserver.engine.executor import Engine
+from kvserver.engine.freeing import free_some
+from kvserver.server import Server
+
+SLICE_S = 0.0015
+"""How long one slice of background work may hold the loop."""
+AGAIN_S = 0.005
+"""Pause before the next slice when there is more to do."""
+YOUNG_MAX = 4000
+"""Containers created since the last collection that a collection may still look at; more are just frozen."""
+
+
+class Housekeeper:
+    """Runs the periodic work of a node `hz` times a second."""
+
+    def __init__(self, engine: Engine, server: Server) -> None:
+        self.engine = engine
+        self.server = server
+        self.cycle = ExpiryCycle()
+        self.active_expire = True
+        self.hold_freeing = 0  # > 0 while a snapshot still reads tables that were let go
+        self.ticks = 0
+        self.hz = 10
+        self._timer: asyncio.TimerHandle | None = None
+        self._again: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin; needs a running loop."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        self.engine.on_deadline = self._arm_deadline
+        self._tick()
+
+    def stop(self) -> None:
+        """End."""
+        for timer in (self._timer, self._again, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        gc.enable()
+
+    def _tick(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(1 / self.hz, self._tick)
+        self.ticks += 1
+        self.engine.state.now_ms = int(time() * 1000)
+        self._slice()
+        collect_young()
+        if self.ticks % self.hz == 0:
+            self._clients()
+
+    def _slice(self) -> None:
+        """Expire and free for one slice; come back soon when that wasn't all."""
+        self._again = None
+        end = perf_counter() + SLICE_S
+
+        def more() -> bool:
+            return perf_counter() < end
+
+        gone = 0
+        if self.active_expire:
+            gone = self.cycle.run(self.engine, more)
+        if self.engine.state.trash and not self.hold_freeing:
+            free_some(self.engine.state, lambda: perf_counter() < end + SLICE_S)
+        if (gone > 200 and not more()) or (self.engine.state.trash and not self.hold_freeing):
+            self._again = asyncio.get_running_loop().call_later(AGAIN_S, self._again_slice)
+
+    def _again_slice(self) -> None:
+        self.engine.state.now_ms = int(time() * 1000)
+        self._slice()
+
+    def _arm_deadline(self, when_ms: int) -> None:
+        """Wake up when the next blocked session's time is over."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if when_ms:
+            delay_s = max(when_ms / 1000 - time(), 0) + 0.001
+            self._deadline = asyncio.get_running_loop().call_later(delay_s, self._deadline_passed)
+
+    def _deadline_passed(self) -> None:
+        self._deadline = None
+        self.engine.state.now_ms = int(time() * 1000)
+        blocking.expire_waits(self.engine)
+        self._arm_deadline(self.engine.next_timeout_ms())
+
+    def _clients(self) -> None:
+        """Once a second: idle clients and soft output limits."""
+        limit_ms = self.server.limits.timeout_s * 1000
+        now = self.engine.state.now_ms
+        for connection in list(self.server.connections.values()):
+            c = connection.session
+            if c is None:
+                continue
+            idle = limit_ms and now - c.last_ms > limit_ms
+            if idle and c.kind == "normal" and c.blocked is None and not c.subscriptions():
+                connection.close("idle")
+            elif connection.paused:
+                connection.check_output()
+
+
+def collect_young() -> None:
+    """Look for garbage cycles among recently created objects only, then set them aside.
+
+    A full collection walks every container and stalls the loop for milliseconds per hundred thousand; nothing of
+    ours makes cycles in number, so what survives one look is never looked at again.
+    """
+    if gc.get_count()[0] <= YOUNG_MAX:
+        gc.collect(0)
+    gc.freeze()

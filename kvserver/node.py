@@ -1,0 +1,208 @@
+"""A data node put together: engine, server, housekeeping, and what other packages plug in.
+
+A plug-in is a function `attach(node)`, called before the command table is built.  It may add handlers, gates,
+INFO sections, work that starts and stops with the node, and periodic work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+from kvserver import logs
+from kvserver.config import Config, Loaded
+from kvserver.engine import commands, gates
+from kvserver.engine.executor import Engine
+from kvserver.engine.registry import build_rows
+from kvserver.engine.values import LIMITS
+from kvserver.housekeeping import Housekeeper
+from kvserver.server import Server
+from kvserver.spec import Handler
+
+Hook = Callable[[], Awaitable[None]]
+Plugin = Callable[["Node"], None]
+
+
+class Node:
+    """One data node; see the module's docstring."""
+
+    def __init__(self, config: Config, loaded: Loaded, plugins: Iterable[Plugin] = (), config_file: str = "") -> None:
+        self.config = config
+        self.loaded = loaded
+        self.config_file = config_file
+        self.log = logs.get("server")
+        self.engine = Engine(config.databases, {})
+        self.server = Server(self.engine, self._needs_auth)
+        self.housekeeper = Housekeeper(self.engine, self.server)
+        self.handlers: dict[str, Handler] = commands.all_handlers()
+        self.starts: list[Hook] = []  # awaited in order, before clients are let in
+        self.stops: list[Hook] = []  # awaited in reverse order
+        self.listeners: list[asyncio.AbstractServer] = []
+        self.port = config.port
+        self.stopped = asyncio.Event()
+        self.shutdown_hooks: list[Callable[[], Awaitable[str]]] = []  # each may answer why not, "" = go on
+        self._periodic: list[asyncio.Task[None]] = []
+        engine = self.engine
+        engine.extensions["config"] = config
+        engine.extensions["node"] = self
+        engine.state.wall_us = lambda: time_ns() // 1000
+        engine.on_crash = self._crashed
+        gates.install(engine)
+        for plugin in plugins:
+            plugin(self)
+        self._build_table()
+        self._follow_config()
+
+    def _build_table(self) -> None:
+        rows = build_rows(self.handlers)
+        for old, new in self.loaded.renames:
+            row = rows.pop(old.upper().encode(), None)
+            if row is not None and new:
+                rows[new.upper().encode()] = row
+        self.engine.rows.update(rows)
+        self.engine.rows.update({name.lower(): row for name, row in rows.items()})
+
+    def _needs_auth(self) -> bool:
+        return bool(self.config.requirepass)
+
+    def _crashed(self, name: str, trace: str) -> None:
+        self.log.error("command failed unexpectedly", command=name, traceback=trace)
+
+    # -- options ----------------------------------------------------------------------------------------------
+
+    def _follow_config(self) -> None:
+        """Put options in force, now and whenever CONFIG SET changes them."""
+        for names, apply in (
+            (("maxclients", "client-query-buffer-limit", "proto-max-bulk-len", "timeout", "tcp-keepalive",
+              "client-output-buffer-limit", "protected-mode", "requirepass", "bind"), self._apply_limits),
+            (("hash-max-listpack-entries", "hash-max-listpack-value", "set-max-intset-entries",
+              "zset-max-listpack-entries", "zset-max-listpack-value", "list-max-listpack-size"), self._apply_encodings),
+            (("hz",), self._apply_hz),
+            (("loglevel",), lambda config: logs.configure(config.loglevel)),
+        ):  # fmt: skip
+            for name in names:
+                self.config.on_change(name, apply)
+        self._apply_limits(self.config)
+        self._apply_encodings(self.config)
+        self._apply_hz(self.config)
+
+    def _apply_limits(self, config: Config) -> None:
+        limits = self.server.limits
+        limits.maxclients = config.maxclients
+        limits.query_buffer = config.client_query_buffer_limit
+        limits.max_bulk = config.proto_max_bulk_len
+        limits.timeout_s = config.timeout
+        limits.keepalive_s = config.tcp_keepalive
+        limits.output = config.client_output_buffer_limit._asdict()
+        limits.protected_mode = config.protected_mode and not config.requirepass
+
+    def _apply_encodings(self, config: Config) -> None:
+        LIMITS.hash_entries = config.hash_max_listpack_entries
+        LIMITS.hash_value = config.hash_max_listpack_value
+        LIMITS.set_intset = config.set_max_intset_entries
+        LIMITS.zset_entries = config.zset_max_listpack_entries
+        LIMITS.zset_value = config.zset_max_listpack_value
+        LIMITS.list_size = config.list_max_listpack_size
+
+    def _apply_hz(self, config: Config) -> None:
+        self.housekeeper.hz = max(1, min(config.hz, 500))
+
+    # -- for plug-ins -----------------------------------------------------------------------------------------
+
+    def every(self, seconds: float, work: Callable[[], Any]) -> None:
+        """Call `work` every so often while the node runs; it may be a coroutine function."""
+
+        async def repeat() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                result = work()
+                if asyncio.iscoroutine(result):
+                    await result
+
+        async def start() -> None:
+            self._periodic.append(asyncio.create_task(repeat()))
+
+        self.starts.append(start)
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Load what is on disk, then let clients in.
+
+        Raises:
+            OSError: an address is taken or can't be bound.
+        """
+        loop = asyncio.get_running_loop()
+        log = self.engine.log
+        log.on_pending = lambda: loop.call_soon(log.flush) and None
+        self.housekeeper.start()
+        await self._listen()
+        for hook in self.starts:
+            await hook()
+        self.log.info("ready to accept connections", port=self.port, pid=os.getpid())
+
+    async def _listen(self, context: ssl.SSLContext | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        if self.config.port:
+            for host in self.config.bind:
+                await self._listen_on(host)
+            if not self.listeners:
+                raise OSError("none of the addresses of 'bind' can be listened on")
+        if self.config.unixsocket:
+            path = Path(self.config.unixsocket)
+            path.unlink(missing_ok=True)
+            self.listeners.append(
+                await loop.create_unix_server(self.server.protocol, str(path), backlog=self.config.tcp_backlog)
+            )
+            if self.config.unixsocketperm:
+                path.chmod(self.config.unixsocketperm)
+
+    async def _listen_on(self, host: str) -> None:
+        """Listen on one address; one marked with a dash may be missing on this machine."""
+        optional = host.startswith("-")
+        address = host.removeprefix("-")
+        try:
+            self.listeners.append(
+                await asyncio.get_running_loop().create_server(
+                    self.server.protocol,
+                    {"*": "0.0.0.0", "::*": "::"}.get(address, address),
+                    self.config.port,
+                    backlog=self.config.tcp_backlog,
+                )
+            )
+        except OSError:
+            if not optional:
+                raise
+            self.log.debug("optional address is not available", address=address)
+
+    async def shutdown(self, force: bool = False) -> str:
+        """Stop cleanly; return "" or why the node goes on."""
+        for hook in self.shutdown_hooks:
+            reason = await hook()
+            if reason and not force:
+                return reason
+        self.stopped.set()
+        return ""
+
+    async def stop(self) -> None:
+        """Close everything; idempotent."""
+        for task in self._periodic:
+            task.cancel()
+        for listener in self.listeners:
+            listener.close()
+        self.listeners.clear()
+        for hook in reversed(self.stops):
+            await hook()
+        self.stops.clear()
+        self.engine.log.flush()
+        for connection in list(self.server.connections.values()):
+            if connection.transport is not None:
+                connection.transport.close()
+        self.housekeeper.stop()
+        if self.config.unixsocket:
+            Path(self.config.unixsocket).unlink(missing_ok=True)
