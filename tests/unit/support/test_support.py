@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import free_port, start_prometheus, start_redis, start_redis_sentinel, wait_until
+from support import free_port, require_peer, start_prometheus, start_redis, start_redis_sentinel, wait_until
 
 
 def test_redis_answers_and_ends() -> None:
@@ -63,3 +63,13 @@ def test_wait_until_names_what_did_not_happen() -> None:
     """A wait that fails says what it waited for and what it last saw."""
     with pytest.raises(AssertionError, match=r"the moon \(last outcome: 0\)"):
         wait_until(lambda: 0, timeout=0.05, what="the moon")
+
+
+def test_a_missing_peer_skips_here_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that isn't installed skips a test locally, with the reason, and fails it where CI is set."""
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no-such-server is not installed"):
+        require_peer("no-such-server")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no-such-server is not installed"):
+        require_peer("no-such-server")
