@@ -144,7 +144,7 @@ class Node:
         await self._listen()
         for hook in self.starts:
             await hook()
-        self.log.info("ready to accept connections", port=self.port, pid=os.getpid())
+        self.log.info("Ready to accept connections", port=self.port, pid=os.getpid())
 
     async def _listen(self, context: ssl.SSLContext | None = None) -> None:
         loop = asyncio.get_running_loop()
