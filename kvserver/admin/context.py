@@ -1,97 +1,96 @@
-"""What the admin commands share on one engine, and what they need of the process around it.
+"""What the admin commands share on one engine, and what they need of the node around it.
 
-`install` (in `kvserver.admin.install`) builds one `Admin` and hangs it on the engine; handlers find it by
-`admin_of(c)`. The process is known only as a `Host`, which the composition provides.
+`attach` builds one `Admin` and hangs it on the engine; handlers find it by `admin_of(c)`. Other packages don't
+import this one: what they bring or need goes through `engine.extensions`, by these names:
+
+- "info": section name (lower case) -> list of providers, each returning (field, value) pairs; a later provider's
+  field replaces an earlier one's of the same name;
+- "debug": upper-case DEBUG subcommand -> handler;
+- "reset_stats": list of callables that CONFIG RESETSTAT calls;
+- "pause": the `Pause`, for a failover or a shutdown that must hold writes back;
+- "monitor": the `Monitors`, for requests that run without passing the gates (scripts);
+- "latency": `note(event, milliseconds)`, for spikes of named events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kvserver.config import Config
 
 if TYPE_CHECKING:
-    from kvserver.admin.info import Provider
     from kvserver.admin.latency import LatencyMonitor
     from kvserver.admin.monitor import Monitors
     from kvserver.admin.pause import Pause
+    from kvserver.admin.process import Process
     from kvserver.admin.rates import Rates
     from kvserver.admin.slowlog import SlowLog
     from kvserver.engine.executor import Engine
     from kvserver.engine.session import Session
+    from kvserver.server import Server
+    from kvserver.spec import Handler
 
 KEY = "admin"
+Provider = Callable[[], Iterable[tuple[str, object]]]
 
 
-class ShutdownRequest(NamedTuple):
-    """How to shut down: `save` True, False or None (when there are save points); the rest as SHUTDOWN has it."""
+class Housekeeping(Protocol):
+    """The node's periodic work, as far as it is steered from here."""
 
-    save: bool | None = None
-    now: bool = False
-    force: bool = False
-
-
-class Traffic(Protocol):
-    """Counters of the sockets' shell: connections, bytes, calls."""
-
-    connections_received: int
-    connections_rejected: int
-    bytes_in: int
-    bytes_out: int
-    reads: int
-    writes: int
+    active_expire: bool
+    hz: int
 
 
-class Host(Protocol):
-    """The process in which the engine runs."""
+class NodeView(Protocol):
+    """A data node, as far as it is known here (`kvserver.node.Node` fits)."""
 
-    run_id: str
-    started_s: float
-    """Unix time, seconds."""
+    engine: Engine
+    server: Server
+    config: Config
     config_file: str
-    """Absolute path of the configuration file; empty when there is none."""
-    traffic: Traffic
+    handlers: dict[str, Handler]
+    port: int
+    log: Any
 
-    def shut_down(self, request: ShutdownRequest, failed: Callable[[], None]) -> None:
-        """Begin to shut down; `failed` is called when it can't be done and the server goes on."""
+    @property
+    def housekeeper(self) -> Housekeeping:
+        """The periodic work."""
 
-    def abort_shutdown(self) -> bool:
-        """Give up a shutdown that is waiting for replicas; False when there is none."""
+    def every(self, seconds: float, work: Callable[[], Any]) -> None:
+        """Call `work` every so often while the node runs."""
 
-    def log(self, text: str) -> None:
-        """Write a line to the server's log at level warning."""
+    def shutdown(self, force: bool = False) -> Coroutine[Any, Any, str]:
+        """Stop cleanly; the result is "" or why the node goes on."""
 
 
 @dataclass
 class Admin:
     """The state behind the admin commands."""
 
-    engine: Engine
-    config: Config
-    host: Host
+    node: NodeView
+    process: Process
     slowlog: SlowLog
     latency: LatencyMonitor
     monitors: Monitors
     pause: Pause
     rates: Rates
-    info: dict[str, list[Provider]] = field(default_factory=dict)
-    """Providers of each INFO section, in order."""
-    reset_hooks: list[Callable[[], None]] = field(default_factory=list)
-    """Called by CONFIG RESETSTAT."""
-    debug: dict[bytes, Callable[[Session, list[bytes]], bytes | None]] = field(default_factory=dict)
-    """DEBUG subcommands that other packages bring."""
+    info: dict[str, list[Provider]]
+    debug: dict[bytes, Callable[[Session, list[bytes]], bytes | None]]
+    reset_hooks: list[Callable[[], None]]
 
-    def tick(self, now_ms: int) -> None:
-        """Background work, some ten times a second: end a pause whose time is over, sample rates."""
-        self.pause.tick(self.engine, now_ms)
-        self.rates.sample(self.totals(), now_ms)
+    @property
+    def config(self) -> Config:
+        """The options in force."""
+        return self.node.config
 
-    def totals(self) -> tuple[int, int, int]:
-        """Commands run, bytes received, bytes sent so far: what INFO shows rates of."""
-        traffic = self.host.traffic
-        return self.engine.commands, traffic.bytes_in, traffic.bytes_out
+    def tick(self) -> None:
+        """Background work, ten times a second: end a pause whose time is over, sample rates."""
+        engine, server = self.node.engine, self.node.server
+        now_ms = engine.state.now_ms
+        self.pause.tick(engine, now_ms)
+        self.rates.sample((engine.commands, server.net_in, server.net_out), now_ms)
 
 
 def admin_of(c: Session) -> Admin:

@@ -1,0 +1,164 @@
+"""CLIENT subcommands about the connection that sends them."""
+
+from __future__ import annotations
+
+from kvserver.engine.commands.connection import check_name
+from kvserver.engine.session import (
+    ATT_REPLY,
+    REPLY_OFF,
+    REPLY_ON,
+    REPLY_SKIP_NEXT,
+    Session,
+)
+from kvserver.errors import SYNTAX, CommandError
+from kvserver.resp import (
+    EMPTY_ARRAY,
+    MINUS_ONE,
+    OK,
+    array,
+    bulk,
+    integer,
+    map_header,
+    null,
+    set_header,
+    simple,
+)
+
+HELP = (
+    "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CACHING (YES|NO)",
+    "    Say whether the keys of the next command are tracked.",
+    "GETNAME",
+    "    Reply the name of this connection.",
+    "GETREDIR",
+    "    Reply the id of the client that invalidations are sent to.",
+    "ID",
+    "    Reply the id of this connection.",
+    "INFO",
+    "    Describe this connection.",
+    "KILL <ip:port>",
+    "    End the connection from an address.",
+    "KILL <option> <value> [<option> <value> ...]",
+    "    End the connections that fit all options:",
+    "    * ADDR <ip:port>, LADDR <ip:port>: the remote, the local address",
+    "    * ID <client-id>, USER <name>",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "    * SKIPME (YES|NO): spare this connection (default: yes)",
+    "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <client-id> ...]",
+    "    Describe connections.",
+    "NO-EVICT (ON|OFF)",
+    "    Spare this connection when clients' buffers are too large together.",
+    "PAUSE <timeout> [WRITE|ALL]",
+    "    Hold back clients, or only what writes, for <timeout> milliseconds.",
+    "REPLY (ON|OFF|SKIP)",
+    "    Say whether this connection wants replies.",
+    "SETNAME <name>",
+    "    Name this connection.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Begin or end client-side caching.",
+    "TRACKINGINFO",
+    "    Describe the client-side caching of this connection.",
+    "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+    "    End the waiting of a blocked client.",
+    "UNPAUSE",
+    "    End what PAUSE began.",
+    "HELP",
+    "    Print this help.",
+)
+
+
+def id_(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT ID."""
+    return integer(c.id)
+
+
+def getname(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT GETNAME."""
+    return bulk(c.name) if c.name else null(c.resp)
+
+
+def setname(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT SETNAME name; the empty name is none."""
+    check_name(a[2])
+    c.name = a[2]
+    return OK
+
+
+def reply(c: Session, a: list[bytes]) -> bytes | None:
+    """CLIENT REPLY ON|OFF|SKIP: only ON is answered."""
+    mode = a[2].upper()
+    if mode == b"ON":
+        c.reply_mode = REPLY_ON
+        c.attend(ATT_REPLY, False)
+        return OK
+    if mode == b"OFF":
+        c.reply_mode = REPLY_OFF
+    elif mode != b"SKIP":
+        raise CommandError(SYNTAX)
+    elif c.reply_mode != REPLY_OFF:
+        c.reply_mode = REPLY_SKIP_NEXT
+    c.attend(ATT_REPLY, True)
+    return b""
+
+
+def no_evict(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT NO-EVICT ON|OFF."""
+    c.no_evict = _on_or_off(a[2])
+    return OK
+
+
+def tracking(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT TRACKING ON|OFF ...: OFF is what holds anyway."""
+    if _on_or_off(a[2]):
+        raise CommandError("ERR client-side caching is not available in this server")
+    return OK
+
+
+def caching(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT CACHING YES|NO."""
+    raise CommandError(
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode "
+        "enabled"
+    )
+
+
+def getredir(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT GETREDIR."""
+    return MINUS_ONE
+
+
+def trackinginfo(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT TRACKINGINFO."""
+    fields = {
+        b"flags": set_header(1, c.resp) + bulk(b"off"),
+        b"redirect": MINUS_ONE,
+        b"prefixes": EMPTY_ARRAY,
+    }
+    return map_header(len(fields), c.resp) + b"".join(bulk(name) + value for name, value in fields.items())
+
+
+def help_(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT HELP."""
+    return array([simple(text) for text in HELP])
+
+
+def _on_or_off(raw: bytes) -> bool:
+    word = raw.upper()
+    if word not in (b"ON", b"OFF"):
+        raise CommandError(SYNTAX)
+    return word == b"ON"
+
+
+HANDLERS = {
+    "CLIENT|CACHING": caching,
+    "CLIENT|GETNAME": getname,
+    "CLIENT|GETREDIR": getredir,
+    "CLIENT|HELP": help_,
+    "CLIENT|ID": id_,
+    "CLIENT|NO-EVICT": no_evict,
+    "CLIENT|REPLY": reply,
+    "CLIENT|SETNAME": setname,
+    "CLIENT|TRACKING": tracking,
+    "CLIENT|TRACKINGINFO": trackinginfo,
+}

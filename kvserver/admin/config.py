@@ -1,0 +1,124 @@
+"""CONFIG GET, SET, REWRITE, RESETSTAT."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from kvserver.admin.context import admin_of
+from kvserver.admin.info.commands import all_rows
+from kvserver.config import ConfigError, rewrite
+from kvserver.config.quoting import decode, encode
+from kvserver.engine.session import Session
+from kvserver.errors import SYNTAX, CommandError
+from kvserver.resp import OK, array, bulk, map_header, simple
+
+HELP = (
+    "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GET <pattern> [<pattern> ...]",
+    "    Reply the options whose names match, and their values.",
+    "SET <option> <value> [<option> <value> ...]",
+    "    Change options, all of them or, when one can't be, none.",
+    "RESETSTAT",
+    "    Set the counters of INFO back to zero.",
+    "REWRITE",
+    "    Write the options in force to the configuration file.",
+    "HELP",
+    "    Print this help.",
+)
+
+
+def is_local(address: str) -> bool:
+    """Whether a client's address is a unix socket or loopback."""
+    return address.startswith(("/", "127.", "[::1]:", "[::ffff:127.")) or not address
+
+
+def allowed(setting: str, address: str) -> bool:
+    """What enable-debug-command and its like say about a client: yes, no, or local ones only."""
+    return setting == "yes" or (setting == "local" and is_local(address))
+
+
+def get(c: Session, a: list[bytes]) -> bytes:
+    """CONFIG GET pattern ..."""
+    found = admin_of(c).config.get([decode(raw) for raw in a[2:]])
+    return map_header(len(found), c.resp) + b"".join(
+        bulk(encode(name)) + bulk(encode(value)) for name, value in found
+    )
+
+
+def set_(c: Session, a: list[bytes]) -> bytes:
+    """CONFIG SET option value ..."""
+    if len(a) % 2:
+        raise CommandError(SYNTAX)
+    config = admin_of(c).config
+    pairs = [(decode(name), decode(value)) for name, value in zip(a[2::2], a[3::2], strict=True)]
+    try:
+        config.set(pairs, protected_allowed=allowed(config.enable_protected_configs, c.address))
+    except ConfigError as error:
+        raise CommandError(str(error)) from None
+    return OK
+
+
+def rewrite_(c: Session, a: list[bytes]) -> bytes:
+    """CONFIG REWRITE."""
+    admin = admin_of(c)
+    if not admin.node.config_file:
+        raise CommandError("ERR The server is running without a config file")
+    path = Path(admin.node.config_file)
+    try:
+        old = path.read_bytes() if path.exists() else b""
+        replace_file(path, encode(rewrite(admin.config, decode(old))))
+    except OSError as error:
+        raise CommandError(f"ERR Rewriting config file: {error.strerror or error}") from None
+    return OK
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` in place of a file, durably: old or new is there at any moment, never half of one."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            temporary.chmod(path.stat().st_mode & 0o777)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def resetstat(c: Session, a: list[bytes]) -> bytes:
+    """CONFIG RESETSTAT."""
+    admin = admin_of(c)
+    engine, server = c.engine, admin.node.server
+    for row in all_rows(engine):
+        row.reset_stats()
+    engine.errors.clear()
+    engine.commands = engine.unexpected_errors = 0
+    state = engine.state
+    state.hits = state.misses = state.expired_keys = state.evicted_keys = 0
+    server.accepted = server.rejected = server.net_in = server.net_out = 0
+    server.output_limit_kills = server.query_limit_kills = 0
+    admin.rates.reset()
+    admin.process.peak_bytes = admin.process.resident_bytes()
+    for hook in admin.reset_hooks:
+        hook()
+    return OK
+
+
+def help_(c: Session, a: list[bytes]) -> bytes:
+    """CONFIG HELP."""
+    return array([simple(line) for line in HELP])
+
+
+HANDLERS = {
+    "CONFIG|GET": get,
+    "CONFIG|HELP": help_,
+    "CONFIG|RESETSTAT": resetstat,
+    "CONFIG|REWRITE": rewrite_,
+    "CONFIG|SET": set_,
+}

@@ -1,0 +1,208 @@
+"""The sections about the server as a whole: server, clients, memory, stats, cpu, cluster, keyspace.
+
+Only what is measured is told. Redis's fields about things that don't exist here (forks, copy-on-write, jemalloc,
+I/O threads, script engines' memory ...) are left out, except those that clients are known to read and that have
+one true value here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from kvserver import resp
+from kvserver.admin.context import Admin
+from kvserver.admin.pause import BLOCKED_KIND
+from kvserver.config import REDIS_VERSION
+from kvserver.engine.keyspace import Db
+from kvserver.engine.session import ATT_TRACKING
+
+Fields = Iterable[tuple[str, object]]
+_TTL_SAMPLE = 20
+LRU_CLOCK_BITS = 24
+
+
+def human(size: int) -> str:
+    """A size as INFO's fields for people show it: 512B, 1.50M."""
+    if size < 1024:
+        return f"{size}B"
+    value = float(size)
+    for unit in "KMGTPE":
+        value /= 1024
+        if value < 1024:
+            return f"{value:.2f}{unit}"
+    return f"{size}B"
+
+
+def server(admin: Admin) -> Fields:
+    """Section server."""
+    node, process, state = admin.node, admin.process, admin.node.engine.state
+    uptime_s = process.uptime_s()
+    hot = "interpreted" if str(resp.__file__).endswith(".py") else "compiled"
+    return [
+        ("redis_version", REDIS_VERSION),
+        ("redis_git_sha1", "00000000"),
+        ("redis_git_dirty", 0),
+        ("redis_mode", "standalone"),
+        ("os", process.system),
+        ("arch_bits", process.arch_bits),
+        ("multiplexing_api", "asyncio"),
+        ("process_id", process.pid),
+        ("process_supervised", "no"),
+        ("run_id", node.engine.extensions.get("run_id", "0" * 40)),
+        ("tcp_port", node.port),
+        ("server_time_usec", state.wall_us()),
+        ("uptime_in_seconds", uptime_s),
+        ("uptime_in_days", uptime_s // 86400),
+        ("hz", node.housekeeper.hz),
+        ("configured_hz", admin.config.hz),
+        ("lru_clock", state.now_ms // 1000 & ((1 << LRU_CLOCK_BITS) - 1)),
+        ("executable", process.executable),
+        ("config_file", node.config_file),
+        ("io_threads_active", 0),
+        ("interpreter", process.interpreter),
+        ("hot_modules", hot),
+    ]
+
+
+def clients(admin: Admin) -> Fields:
+    """Section clients. The recent maxima are those of the clients connected now."""
+    engine = admin.node.engine
+    sessions = list(engine.sessions.values())
+    return [
+        ("connected_clients", sum(c.kind == "normal" for c in sessions)),
+        ("cluster_connections", 0),
+        ("maxclients", admin.config.maxclients),
+        ("client_recent_max_input_buffer", max((c.buffered() for c in sessions), default=0)),
+        ("client_recent_max_output_buffer", max((c.port.pending_bytes() for c in sessions), default=0)),
+        ("blocked_clients", engine.blocked_count),
+        ("tracking_clients", sum(bool(c.attention & ATT_TRACKING) for c in sessions)),
+        ("clients_in_timeout_table", sum(_has_deadline(c.blocked) for c in sessions)),
+        ("paused_clients", sum(c.blocked is not None and c.blocked.kind == BLOCKED_KIND for c in sessions)),
+    ]
+
+
+def _has_deadline(wait: object) -> bool:
+    return bool(getattr(wait, "deadline_ms", 0))
+
+
+def memory(admin: Admin) -> Fields:
+    """Section memory. Python's allocator doesn't count, so "used" is what the process holds in RAM."""
+    process, config = admin.process, admin.config
+    used = process.resident_bytes()
+    pending = sum(c.port.pending_bytes() + c.buffered() for c in list(admin.node.engine.sessions.values()))
+    dataset = max(0, used - process.startup_bytes - pending)
+    net = max(1, used - process.startup_bytes)
+    return [
+        *_sized("used_memory", used),
+        *_sized("used_memory_rss", used),
+        *_sized("used_memory_peak", process.peak_bytes),
+        ("used_memory_peak_perc", f"{used / process.peak_bytes * 100:.2f}%"),
+        ("used_memory_overhead", used - dataset),
+        ("used_memory_startup", process.startup_bytes),
+        ("used_memory_dataset", dataset),
+        ("used_memory_dataset_perc", f"{min(100.0, dataset / net * 100):.2f}%"),
+        *_sized("total_system_memory", process.system_bytes),
+        *_sized("maxmemory", config.maxmemory),
+        ("maxmemory_policy", config.maxmemory_policy),
+        ("mem_fragmentation_ratio", "1.00"),
+        ("mem_not_counted_for_evict", 0),
+        ("mem_replication_backlog", 0),
+        ("mem_clients_slaves", 0),
+        ("mem_clients_normal", pending),
+        ("mem_cluster_links", 0),
+        ("mem_aof_buffer", 0),
+        ("mem_allocator", "python"),
+        ("active_defrag_running", 0),
+        ("lazyfree_pending_objects", len(admin.node.engine.state.trash)),
+    ]
+
+
+def _sized(name: str, size: int) -> Fields:
+    return (name, size), (f"{name}_human", human(size))
+
+
+def stats(admin: Admin) -> Fields:
+    """Section stats; persistence and replication add theirs."""
+    engine, traffic, rates = admin.node.engine, admin.node.server, admin.rates
+    state = engine.state
+    return [
+        ("total_connections_received", traffic.accepted),
+        ("total_commands_processed", engine.commands),
+        ("instantaneous_ops_per_sec", round(rates.per_second("commands"))),
+        ("total_net_input_bytes", traffic.net_in),
+        ("total_net_output_bytes", traffic.net_out),
+        ("total_net_repl_input_bytes", 0),
+        ("total_net_repl_output_bytes", 0),
+        ("instantaneous_input_kbps", f"{rates.per_second('input') / 1024:.2f}"),
+        ("instantaneous_output_kbps", f"{rates.per_second('output') / 1024:.2f}"),
+        ("rejected_connections", traffic.rejected),
+        ("sync_full", 0),
+        ("sync_partial_ok", 0),
+        ("sync_partial_err", 0),
+        ("expired_keys", state.expired_keys),
+        ("evicted_keys", state.evicted_keys),
+        ("keyspace_hits", state.hits),
+        ("keyspace_misses", state.misses),
+        ("pubsub_channels", len(engine.channels)),
+        ("pubsub_patterns", len(engine.patterns)),
+        ("pubsubshard_channels", len(engine.shard_channels)),
+        ("latest_fork_usec", 0),
+        ("total_forks", 0),
+        ("migrate_cached_sockets", 0),
+        ("tracking_total_keys", 0),
+        ("tracking_total_items", 0),
+        ("tracking_total_prefixes", 0),
+        ("unexpected_error_replies", engine.unexpected_errors),
+        ("total_error_replies", sum(engine.errors.values())),
+        ("client_query_buffer_limit_disconnections", traffic.query_limit_kills),
+        ("client_output_buffer_limit_disconnections", traffic.output_limit_kills),
+    ]
+
+
+def cpu(admin: Admin) -> Fields:
+    """Section cpu, seconds."""
+    names = ("used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_children")
+    return [(name, f"{seconds:.6f}") for name, seconds in zip(names, admin.process.cpu_s(), strict=True)]
+
+
+def nothing(admin: Admin) -> Fields:
+    """A section without fields."""
+    return ()
+
+
+def cluster(admin: Admin) -> Fields:
+    """Section cluster."""
+    return [("cluster_enabled", 0)]
+
+
+def keyspace(admin: Admin) -> Fields:
+    """Section keyspace: databases that aren't empty."""
+    state = admin.node.engine.state
+    return [
+        (
+            f"db{db.index}",
+            f"keys={len(db.keys)},expires={len(db.expires)},avg_ttl={average_ttl_ms(db, state.now_ms)}",
+        )
+        for db in admin.node.engine.dbs
+        if len(db.keys)
+    ]
+
+
+def average_ttl_ms(db: Db, now_ms: int) -> int:
+    """The mean time to live, estimated from a few keys of one part of the table (its order is random)."""
+    part = next((part for part in db.expires.parts if part), {})
+    sample = [when - now_ms for when in islice(part.values(), _TTL_SAMPLE)]
+    return max(0, sum(sample) // len(sample)) if sample else 0
+
+
+SECTIONS: dict[str, Callable[[Admin], Fields]] = {
+    "server": server,
+    "clients": clients,
+    "memory": memory,
+    "stats": stats,
+    "cpu": cpu,
+    "modules": nothing,
+    "cluster": cluster,
+    "keyspace": keyspace,
+}

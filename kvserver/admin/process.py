@@ -1,0 +1,61 @@
+"""What the operating system knows of this process (a shell: it reads the clock and the system)."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import platform
+import sys
+import time
+
+import psutil
+
+
+class Process:
+    """Facts of the process since it started; sizes in bytes, times in seconds."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self.pid = os.getpid()
+        self.started_s = time.time()
+        self.startup_bytes = self.resident_bytes()
+        self.peak_bytes = self.startup_bytes
+        self.system_bytes = psutil.virtual_memory().total
+        self.system = " ".join((platform.system(), platform.release(), platform.machine()))
+        self.executable = os.path.abspath(sys.argv[0])
+        self.interpreter = f"{platform.python_implementation()} {platform.python_version()}"
+        self.arch_bits = 64 if sys.maxsize > 2**32 else 32
+
+    def resident_bytes(self) -> int:
+        """Memory of the process that is in RAM now; the peak is noted."""
+        size = int(self._process.memory_info().rss)
+        self.peak_bytes = max(getattr(self, "peak_bytes", 0), size)
+        return size
+
+    def uptime_s(self) -> int:
+        """How long the process has been running."""
+        return max(0, int(time.time() - self.started_s))
+
+    def cpu_s(self) -> tuple[float, float, float, float]:
+        """Processor time in the kernel and in user code, of this process and of children that ended."""
+        times = self._process.cpu_times()
+        return (
+            times.system,
+            times.user,
+            getattr(times, "children_system", 0.0),
+            getattr(times, "children_user", 0.0),
+        )
+
+    def give_back_memory(self) -> None:
+        """Ask the C library to return free memory to the system, where it knows how."""
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+
+    def sleep(self, seconds: float) -> None:
+        """Stand still: the whole server does (DEBUG SLEEP)."""
+        time.sleep(seconds)
+
+    def crash(self) -> None:
+        """End at once, without cleaning up (DEBUG SEGFAULT and the like)."""
+        os.abort()

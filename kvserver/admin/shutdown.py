@@ -1,0 +1,74 @@
+"""SHUTDOWN: the caller waits, without a reply, until the process ends or can't."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from kvserver.admin.context import admin_of
+from kvserver.engine import blocking
+from kvserver.engine.session import Session
+from kvserver.errors import SYNTAX, CommandError
+from kvserver.resp import OK, error
+
+BLOCKED_KIND = "shutdown"
+FAILED = error("ERR Errors trying to SHUTDOWN. Check logs.")
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownRequest:
+    """How to shut down. `save`: True, False, or None for "if there are save points"."""
+
+    save: bool | None = None
+    now: bool = False
+    force: bool = False
+
+
+def parse(words: list[bytes]) -> ShutdownRequest | None:
+    """The flags of SHUTDOWN; None is ABORT. Raises CommandError for what doesn't go together."""
+    given = {word.upper() for word in words}
+    if not given <= {b"NOSAVE", b"SAVE", b"NOW", b"FORCE", b"ABORT"} or {b"SAVE", b"NOSAVE"} <= given:
+        raise CommandError(SYNTAX)
+    if b"ABORT" in given:
+        if len(given) > 1:
+            raise CommandError(SYNTAX)
+        return None
+    save = True if b"SAVE" in given else False if b"NOSAVE" in given else None
+    return ShutdownRequest(save, b"NOW" in given, b"FORCE" in given)
+
+
+def shutdown(c: Session, a: list[bytes]) -> bytes | None:
+    """SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] | ABORT."""
+    request = parse(a[1:])
+    extensions = c.engine.extensions
+    running: asyncio.Task[None] | None = extensions.get("shutdown_task")
+    if request is None:
+        if running is None or running.done():
+            raise CommandError("ERR No shutdown in progress.")
+        running.cancel()
+        return OK
+    if c.no_block and not request.now:
+        raise CommandError("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client")
+    c.engine.block(c, BLOCKED_KIND, [], 0, lambda session: FAILED)
+    extensions["shutdown_request"] = request
+    if running is None or running.done():
+        extensions["shutdown_task"] = asyncio.ensure_future(_run(c))
+    return None
+
+
+async def _run(c: Session) -> None:
+    """Ask the node to stop; tell those who wait when it can't, or when ABORT came first."""
+    admin = admin_of(c)
+    request: ShutdownRequest = c.engine.extensions["shutdown_request"]
+    try:
+        reason = await admin.node.shutdown(request.force)
+    except asyncio.CancelledError:
+        reason = "aborted"
+    if reason:
+        admin.node.log.warning("not shutting down", reason=reason)
+        for session in list(c.engine.sessions.values()):
+            if session.blocked is not None and session.blocked.kind == BLOCKED_KIND:
+                blocking.unblock(c.engine, session, FAILED)
+
+
+HANDLERS = {"SHUTDOWN": shutdown}
