@@ -1,12 +1,121 @@
-"""Plugs this package into a data node."""
+"""Plugs persistence into a data node: commands, loading at start, save points, saving at shutdown, a gate."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from kvserver import logs
+from kvserver.engine import gates
+from kvserver.engine.executor import PASS, Engine
+from kvserver.engine.keyspace import EXPIRE_DELETE
+from kvserver.engine.session import ATT_INTERNAL, Session
+from kvserver.resp import error
+from kvserver.spec import WRITE, Row
+from persistence import commands
+from persistence.info import persistence_fields
+from persistence.loader import Loader
+from persistence.rdb.errors import RdbError
+from persistence.snapshotter import Snapshotter
 
 if TYPE_CHECKING:
     from kvserver.node import Node
 
+TICK_S = 0.1
+
+MISCONF = error(
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
+    "that may modify the data set are disabled, because this instance is configured to report errors during "
+    "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
+    "details about the RDB error."
+)
+
+
+class Persistence:
+    """What this package adds to one node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.engine = node.engine
+        self.log = logs.get("persistence")
+        self.saver = Snapshotter(node.engine, node.config, self.log)
+        self.loader = Loader(node.engine, self.log)
+
+    def attach(self) -> None:
+        """Add everything."""
+        node, engine = self.node, self.engine
+        engine.extensions[commands.KEY] = self.saver
+        engine.extensions["loader"] = self.loader
+        node.handlers.update(commands.HANDLERS)
+        engine.add_gate(gates.ORDER_DISK, "disk", self.disk_gate)
+        admin: Any = engine.extensions.get("admin")
+        if admin is not None:
+            admin.info.setdefault("persistence", []).append(lambda: persistence_fields(self.saver, self.loader))
+            admin.debug.update(commands.DEBUG)
+        node.starts.append(self.load)
+        node.every(TICK_S, self.tick)
+        node.shutdown_hooks.append(self.save_at_shutdown)
+        node.stops.append(self.saver.stop)
+
+    async def load(self) -> None:
+        """Load the snapshot file, if there is one.
+
+        Raises:
+            OSError: it can't be read, or isn't valid. Starting empty would soon overwrite it.
+        """
+        path = self.saver.path
+        config = self.node.config
+        began_s = time()
+        try:
+            found = await self.loader.load_file(path, config.replicaof is not None, config.rdbchecksum)
+        except RdbError as failure:
+            raise OSError(f"{path} cannot be loaded: {failure}. The file was left as it is.")
+        if found is None:
+            return
+        self.engine.extensions["rdb_aux"] = found.aux
+        restore_functions = self.engine.extensions.get("restore_functions")
+        if found.functions and restore_functions is not None:
+            restore_functions(found.functions)
+        self.engine.state.dirty = 0
+        self.log.info(
+            "snapshot loaded",
+            path=str(path),
+            keys=found.keys,
+            expired=found.expired,
+            seconds=round(time() - began_s, 3),
+        )
+
+    def tick(self) -> None:
+        """Some times a second: save points, and whether writes must be refused."""
+        if not self.loader.loading:
+            self.saver.tick()
+        broken = not self.saver.last_ok and self.node.config.stop_writes_on_bgsave_error
+        wanted = WRITE if broken and self.node.config.save else 0
+        if self.engine.deny_masks.get("disk", 0) != wanted:
+            self.engine.forbid("disk", wanted)
+
+    def disk_gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
+        """A primary that can't save refuses writes; a replica follows its primary whatever happens."""
+        if (
+            engine.deny_masks.get("disk")
+            and row.flags & WRITE
+            and not c.attention & ATT_INTERNAL
+            and engine.state.expire_mode == EXPIRE_DELETE
+        ):
+            return MISCONF
+        return PASS
+
+    async def save_at_shutdown(self) -> str:
+        """Save before the node stops, if there are save points or SHUTDOWN asks for it; "" or why not."""
+        wanted = self.engine.extensions.get("shutdown_save")
+        if self.loader.loading or not (self.node.config.save if wanted is None else wanted):
+            await self.saver.stop()
+            return ""
+        await self.saver.stop()
+        failure = await self.saver.begin()
+        return f"the snapshot could not be saved: {failure}" if failure else ""
+
 
 def attach(node: Node) -> None:
     """Add this package's handlers, gates and work to the node."""
+    Persistence(node).attach()

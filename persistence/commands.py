@@ -1,0 +1,187 @@
+"""SAVE, BGSAVE, LASTSAVE, DUMP, RESTORE, and DEBUG RELOAD."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvserver.engine import blocking
+from kvserver.engine.commands import databases
+from kvserver.engine.keyspace import EV_GENERIC
+from kvserver.engine.session import Session
+from kvserver.errors import SYNTAX, CommandError
+from kvserver.numbers import parse_int, parse_range
+from kvserver.resp import OK, bulk, integer, null, simple
+from persistence.loader import feed
+from persistence.rdb.decoder import Decoder
+from persistence.rdb.errors import RdbError
+from persistence.rdb.payload import dump_payload, restore_payload, verified
+from persistence.rdb.values import EngineBuilders
+from persistence.restore import Restorer
+
+if TYPE_CHECKING:
+    from persistence.snapshotter import Snapshotter
+
+KEY = "persistence"
+"""Where the engine's extensions hold the Snapshotter."""
+
+_IN_PROGRESS = "ERR Background save already in progress"
+_MAX_TTL = 2**63 - 1
+
+
+def snapshotter_of(c: Session) -> Snapshotter:
+    """The Snapshotter of the session's engine."""
+    found: Snapshotter = c.engine.extensions[KEY]
+    return found
+
+
+def save(c: Session, a: list[bytes]) -> bytes | None:
+    """SAVE. The client waits until the file is durable; others are served meanwhile."""
+    saver = snapshotter_of(c)
+    if saver.in_progress:
+        raise CommandError(_IN_PROGRESS)
+    c.engine.block(c, "save", [], 0, _never)
+    wait = c.blocked
+
+    def done(task: asyncio.Task[str]) -> None:
+        if c.blocked is wait:
+            failure = "interrupted" if task.cancelled() else task.result()
+            blocking.unblock(c.engine, c, b"-ERR %b\r\n" % failure.encode() if failure else OK)
+
+    saver.begin().add_done_callback(done)
+    return None
+
+
+def _never(c: Session) -> bytes:
+    return OK
+
+
+def bgsave(c: Session, a: list[bytes]) -> bytes:
+    """BGSAVE [SCHEDULE]."""
+    if len(a) > 2 or (len(a) == 2 and a[1].upper() != b"SCHEDULE"):
+        raise CommandError(SYNTAX)
+    saver = snapshotter_of(c)
+    if saver.in_progress:
+        raise CommandError(_IN_PROGRESS)
+    if saver.busy_elsewhere():
+        if len(a) == 1:
+            raise CommandError(
+                "ERR Another child process is active (AOF?): can't BGSAVE right now. "
+                "Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible."
+            )
+        saver.scheduled = True
+        return simple("Background saving scheduled")
+    saver.begin()
+    return simple("Background saving started")
+
+
+def lastsave(c: Session, a: list[bytes]) -> bytes:
+    """LASTSAVE."""
+    return integer(snapshotter_of(c).last_save_s)
+
+
+def dump(c: Session, a: list[bytes]) -> bytes:
+    """DUMP key."""
+    value = c.db.lookup(a[1])
+    if value is None:
+        return null(c.resp)
+    return bulk(dump_payload(value))
+
+
+def restore(c: Session, a: list[bytes]) -> bytes:
+    """RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]."""
+    key = a[1]
+    replace, absolute = _restore_options(a)
+    db = c.db
+    old = db.lookup_write(key)
+    if old is not None and not replace:
+        raise CommandError("BUSYKEY Target key name already exists.")
+    ttl = parse_int(a[2])
+    if ttl < 0:
+        raise CommandError("ERR Invalid TTL value, must be >= 0")
+    if not verified(a[3]):
+        raise CommandError("ERR DUMP payload version or checksum are wrong")
+    try:
+        _, value, _ = restore_payload(a[3], EngineBuilders())
+    except RdbError:
+        raise CommandError("ERR Bad data format")
+    state = db.state
+    if ttl and not absolute:
+        ttl = min(ttl + state.now_ms, _MAX_TTL)
+    if old is not None:
+        db.remove(key)
+    if ttl and ttl <= state.now_ms and state.expire_mode == 0:
+        if old is not None:
+            state.instead(db.index, [b"DEL", key])
+            db.changed(key, EV_GENERIC, b"del")
+        return OK
+    db.put(key, value)
+    if ttl:
+        db.expire_at(key, ttl)
+        if not absolute:
+            state.instead(db.index, [a[0], key, b"%d" % ttl, *a[3:], b"ABSTTL"])
+    db.changed(key, EV_GENERIC, b"restore")
+    return OK
+
+
+def _restore_options(a: list[bytes]) -> tuple[bool, bool]:
+    """(REPLACE, ABSTTL); idle time and frequency are checked, and have no meaning to this engine."""
+    replace = absolute = idle = frequency = False
+    i = 4
+    while i < len(a):
+        option = a[i].upper()
+        more = i + 1 < len(a)
+        if option == b"REPLACE":
+            replace = True
+        elif option == b"ABSTTL":
+            absolute = True
+        elif option == b"IDLETIME" and more and not frequency:
+            i += 1
+            idle = True
+            if parse_int(a[i]) < 0:
+                raise CommandError("ERR Invalid IDLETIME value, must be >= 0")
+        elif option == b"FREQ" and more and not idle:
+            i += 1
+            frequency = True
+            parse_range(a[i], 0, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255")
+        else:
+            raise CommandError(SYNTAX)
+        i += 1
+    return replace, absolute
+
+
+def debug_reload(c: Session, a: list[bytes]) -> bytes:
+    """DEBUG RELOAD [NOSAVE] [NOFLUSH] [MERGE]: save and load again, in one go; a tool for tests."""
+    options = {raw.upper() for raw in a[2:]}
+    if not options <= {b"NOSAVE", b"NOFLUSH", b"MERGE"}:
+        raise CommandError("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
+    engine = c.engine
+    saver = snapshotter_of(c)
+    if b"NOSAVE" not in options:
+        if saver.in_progress:
+            raise CommandError(_IN_PROGRESS)
+        saver.save_at_once()
+    data = Path(saver.path).read_bytes()
+    if b"NOFLUSH" not in options:
+        for db in engine.dbs:
+            databases.empty(engine, db)
+    decoder = Decoder(EngineBuilders())
+    restorer = Restorer(engine.dbs, engine.state.now_ms, replace=b"MERGE" in options)
+    try:
+        feed(decoder, restorer, data)
+        decoder.finish()
+    except RdbError as error:
+        raise CommandError(f"ERR Error trying to load the RDB dump: {error}")
+    return OK
+
+
+HANDLERS = {
+    "BGSAVE": bgsave,
+    "DUMP": dump,
+    "LASTSAVE": lastsave,
+    "RESTORE": restore,
+    "SAVE": save,
+}
+DEBUG = {b"RELOAD": debug_reload}
+"""Subcommands of DEBUG."""

@@ -1,0 +1,77 @@
+"""Files that are either whole or not there. Every call blocks: run it on a thread (`asyncio.to_thread`)."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+SYNC_EVERY = 4 << 20
+"""Bytes after which a growing file is synced, so that the last sync is not a long one."""
+
+
+class AtomicFile:
+    """A file being written under a temporary name; `commit` makes it durable and gives it its own."""
+
+    def __init__(self, path: Path, incremental_sync: bool = True) -> None:
+        self.path = path
+        self.temporary = path.with_name(f"temp-{os.getpid()}.{path.name}")
+        self.size = 0
+        self._incremental = incremental_sync
+        self._unsynced = 0
+        self._file: BinaryIO | None = None
+
+    def write(self, data: bytes) -> None:
+        """Append; the first write creates the file."""
+        if self._file is None:
+            self._file = self.temporary.open("wb", buffering=0)
+        view = memoryview(data)
+        while view:
+            written = self._file.write(view)
+            view = view[written:]
+        self.size += len(data)
+        self._unsynced += len(data)
+        if self._incremental and self._unsynced >= SYNC_EVERY:
+            os.fsync(self._file.fileno())
+            self._unsynced = 0
+
+    def commit(self) -> None:
+        """Sync the content, put the file in place, sync the folder: after that it survives a power cut."""
+        if self._file is None:
+            self.write(b"")
+        assert self._file is not None
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._file = None
+        self.temporary.replace(self.path)
+        sync_folder(self.path.parent)
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        with suppress(OSError):
+            self.temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` durable, where the system can."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_block(file: BinaryIO, size: int) -> bytes:
+    """The next `size` bytes at most; empty at the end."""
+    return file.read(size)
+
+
+def file_size(file: BinaryIO) -> int:
+    """The size of an open file in bytes."""
+    return os.fstat(file.fileno()).st_size

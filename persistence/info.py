@@ -1,0 +1,55 @@
+"""The fields of INFO's section persistence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import time
+
+from persistence.loader import Loader
+from persistence.snapshotter import Snapshotter
+
+
+def persistence_fields(saver: Snapshotter, loader: Loader) -> Iterator[tuple[str, object]]:
+    """Names and values in Redis's order. Nothing forks here, so nothing is copied on write."""
+    yield "loading", int(loader.loading)
+    yield "async_loading", 0
+    yield "current_cow_peak", 0
+    yield "current_cow_size", 0
+    yield "current_cow_size_age", 0
+    snapshot = saver.current
+    done, total = (snapshot.keys, snapshot.total) if snapshot is not None else (0, 0)
+    yield "current_fork_perc", f"{100 * done / total if total else 0:.2f}"
+    yield "current_save_keys_processed", done
+    yield "current_save_keys_total", total
+    yield "rdb_changes_since_last_save", saver.engine.state.dirty
+    yield "rdb_bgsave_in_progress", int(saver.in_progress)
+    yield "rdb_last_save_time", saver.last_save_s
+    yield "rdb_last_bgsave_status", "ok" if saver.last_ok else "err"
+    yield "rdb_last_bgsave_time_sec", saver.last_seconds
+    yield "rdb_current_bgsave_time_sec", int(time() - saver.began_s) if saver.in_progress else -1
+    yield "rdb_saves", saver.saves
+    yield "rdb_last_cow_size", 0
+    yield "rdb_last_load_keys_expired", loader.keys_expired
+    yield "rdb_last_load_keys_loaded", loader.keys_loaded
+    yield "aof_enabled", 0
+    yield "aof_rewrite_in_progress", 0
+    yield "aof_rewrite_scheduled", 0
+    yield "aof_last_rewrite_time_sec", -1
+    yield "aof_current_rewrite_time_sec", -1
+    yield "aof_last_bgrewrite_status", "ok"
+    yield "aof_rewrites", 0
+    yield "aof_last_write_status", "ok"
+    yield "aof_last_cow_size", 0
+    if loader.loading:
+        yield from _loading_fields(loader)
+
+
+def _loading_fields(loader: Loader) -> Iterator[tuple[str, object]]:
+    elapsed = max(time() - loader.began_s, 0.001)
+    rate = loader.loaded_bytes / elapsed
+    left = loader.total_bytes - loader.loaded_bytes
+    yield "loading_start_time", int(loader.began_s)
+    yield "loading_total_bytes", loader.total_bytes
+    yield "loading_loaded_bytes", loader.loaded_bytes
+    yield "loading_loaded_perc", f"{100 * loader.loaded_bytes / max(1, loader.total_bytes):.2f}"
+    yield "loading_eta_seconds", int(left / rate) if rate else 1

@@ -1,0 +1,101 @@
+"""The shell that loads a file into the data set, in slices: clients that ask meanwhile hear -LOADING."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from time import perf_counter, time
+from typing import Any
+
+from kvserver.engine import gates
+from kvserver.engine.executor import Engine
+from persistence.disk import file_size, read_block
+from persistence.rdb.decoder import Decoder
+from persistence.rdb.errors import RdbError
+from persistence.rdb.values import EngineBuilders
+from persistence.restore import Restorer
+
+SLICE_S = 0.002
+READ_BYTES = 1 << 20
+FEED_BYTES = 1 << 14
+
+
+class Loader:
+    """Loads RDB files; its numbers are those of the last or current load."""
+
+    def __init__(self, engine: Engine, log: Any) -> None:
+        self.engine = engine
+        self.log = log
+        self.loading = False
+        self.began_s = 0.0
+        self.total_bytes = 0
+        self.loaded_bytes = 0
+        self.keys_loaded = 0
+        self.keys_expired = 0
+
+    async def load_file(
+        self, path: Path, keep_expired: bool, verify_checksum: bool = True
+    ) -> Restorer | None:
+        """Load `path` into the engine's databases; None when there is no such file.
+
+        Raises:
+            OSError: it can't be read.
+            RdbError: it is corrupt, says where and how.
+        """
+        try:
+            file = await asyncio.to_thread(path.open, "rb")
+        except FileNotFoundError:
+            return None
+        with file:
+            self._begin(await asyncio.to_thread(file_size, file))
+            try:
+                return await self._load(file, keep_expired, verify_checksum)
+            finally:
+                self._end()
+
+    def _begin(self, size: int) -> None:
+        self.loading = True
+        self.began_s = time()
+        self.total_bytes = size
+        self.loaded_bytes = 0
+        gates.set_loading(self.engine, True)
+
+    def _end(self) -> None:
+        self.loading = False
+        gates.set_loading(self.engine, False)
+
+    async def _load(self, file: Any, keep_expired: bool, verify_checksum: bool) -> Restorer:
+        decoder = Decoder(EngineBuilders(), verify_checksum)
+        restorer = Restorer(self.engine.dbs, int(time() * 1000), keep_expired)
+        block = await asyncio.to_thread(read_block, file, READ_BYTES)
+        while block and not decoder.ended:
+            ahead = asyncio.ensure_future(asyncio.to_thread(read_block, file, READ_BYTES))
+            try:
+                await self._feed(decoder, restorer, block)
+            finally:
+                block = await ahead
+        decoder.finish()
+        self.keys_loaded = restorer.keys
+        self.keys_expired = restorer.expired
+        if decoder.empty_keys:
+            self.log.warning("empty keys were left out", keys=decoder.empty_keys)
+        return restorer
+
+    async def _feed(self, decoder: Decoder, restorer: Restorer, block: bytes) -> None:
+        end = perf_counter() + SLICE_S
+        for i in range(0, len(block), FEED_BYTES):
+            feed(decoder, restorer, block[i : i + FEED_BYTES])
+            if perf_counter() > end:
+                self.loaded_bytes = decoder.offset
+                await asyncio.sleep(0)
+                end = perf_counter() + SLICE_S
+        self.loaded_bytes = decoder.offset
+
+
+def feed(decoder: Decoder, restorer: Restorer, data: bytes) -> None:
+    """Decode and apply the next bytes; an error of either is placed in the file."""
+    events = decoder.feed(data)
+    try:
+        restorer.apply(events)
+    except RdbError as error:
+        raise error if error.offset >= 0 else error.at(decoder.offset)

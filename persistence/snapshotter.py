@@ -1,0 +1,195 @@
+"""The shell that saves snapshots to the disk: on request, at save points, at shutdown.
+
+A save opens a `Snapshot`, pulls its chunks in slices of a millisecond between which the loop serves
+clients, and hands them to a thread that writes. Only one save runs at a time. It counts as done when file
+and folder are synced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from time import perf_counter, time
+from typing import Any
+
+from kvserver.config import Config
+from kvserver.engine.executor import Engine
+from persistence import points
+from persistence.disk import AtomicFile
+from persistence.rdb.aux import aux_fields
+from persistence.snapshot import Snapshot
+
+SLICE_S = 0.001
+WRITE_BYTES = 1 << 18
+"""Bytes gathered before the writing thread gets them."""
+
+
+class Snapshotter:
+    """Saves the data set of one engine. Times are Unix seconds, -1 or 0.0 where there is none."""
+
+    def __init__(self, engine: Engine, config: Config, log: Any) -> None:
+        self.engine = engine
+        self.config = config
+        self.log = log
+        self.last_save_s = int(time())
+        self.last_try_s = 0
+        self.last_ok = True
+        self.last_seconds = -1
+        self.saves = 0
+        self.began_s = 0.0
+        self.scheduled = False
+        self.current: Snapshot | None = None
+        self._task: asyncio.Task[str] | None = None
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether a save runs."""
+        return self._task is not None
+
+    @property
+    def path(self) -> Path:
+        """Where the file goes."""
+        folder = Path(self.config.dir)
+        # A relative dir has become the working directory already.
+        return folder / self.config.dbfilename if folder.is_absolute() else Path(self.config.dbfilename)
+
+    def open(self, aof_base: bool = False) -> Snapshot:
+        """A snapshot of this instant, for any consumer."""
+        engine = self.engine
+        functions = engine.extensions.get("function_sources")
+        replication = engine.extensions.get("rdb_replication")
+        used = engine.extensions.get("used_memory")
+        return Snapshot(
+            engine,
+            perf_counter,
+            aux_fields(
+                int(time()),
+                used() if used is not None else 0,
+                replication() if replication is not None else None,
+                aof_base,
+            ),
+            functions() if functions is not None else (),
+            self.config.rdbcompression,
+            self.config.rdbchecksum,
+        )
+
+    def begin(self) -> asyncio.Task[str]:
+        """Start a save of this instant; the task's result is "" or why it failed. None may be in progress."""
+        assert self._task is None
+        self.scheduled = False
+        self.began_s = time()
+        self.last_try_s = int(self.began_s)
+        snapshot = self.current = self.open()
+        self._task = asyncio.get_running_loop().create_task(self._save(snapshot, self.engine.state.dirty))
+        return self._task
+
+    def save_at_once(self) -> None:
+        """Save while everything waits: for tools and tests.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        snapshot = self.open()
+        file = AtomicFile(self.path)
+        try:
+            while (chunk := snapshot.next_chunk(1.0)) is not None:
+                file.write(chunk)
+            file.commit()
+        finally:
+            snapshot.close()
+            file.abort()
+        self.last_save_s = int(time())
+        self.engine.state.dirty = 0
+
+    def busy_elsewhere(self) -> bool:
+        """Whether a rewrite of the append-only file keeps a save from beginning."""
+        rewriting = self.engine.extensions.get("aof_rewriting")
+        return bool(rewriting is not None and rewriting())
+
+    async def stop(self) -> None:
+        """Give up a save in progress."""
+        task = self._task
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def tick(self) -> None:
+        """Called some times a second: begin a save that is due."""
+        if self._task is not None:
+            return
+        now = int(time())
+        if self.scheduled and not self.busy_elsewhere():
+            self.begin()
+            return
+        due = points.due(
+            self.config.save, self.engine.state.dirty, now, self.last_save_s, self.last_try_s, self.last_ok
+        )
+        if due is not None:
+            self.log.info("save point reached", changes=due.changes, seconds=due.seconds)
+            self.begin()
+
+    async def _save(self, snapshot: Snapshot, dirty: int) -> str:
+        path = self.path
+        failure = "interrupted"
+        try:
+            size = await self._write(snapshot, AtomicFile(path, self.config.rdb_save_incremental_fsync))
+            failure = ""
+            self.last_save_s = int(time())
+            self.saves += 1
+            self.engine.state.dirty = max(0, self.engine.state.dirty - dirty)
+            self.log.info("snapshot saved", path=str(path), bytes=size, keys=snapshot.keys)
+        except OSError as error:
+            failure = str(error)
+            self.log.error("snapshot could not be saved", path=str(path), error=failure)
+        except Exception as error:
+            failure = repr(error)
+            self.log.error("snapshot failed", exc_info=True)
+        finally:
+            snapshot.close()
+            self.current = None
+            self._task = None
+            self.last_seconds = int(time() - self.began_s)
+            if failure != "interrupted":
+                self.last_ok = not failure
+        return failure
+
+    async def _write(self, snapshot: Snapshot, file: AtomicFile) -> int:
+        """Write all chunks to the file; the size of it."""
+        writing: asyncio.Future[None] | None = None
+        gathered: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                chunk = self._next_chunk(snapshot)
+                if chunk:
+                    gathered.append(chunk)
+                    size += len(chunk)
+                if size >= WRITE_BYTES or chunk is None:
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.ensure_future(asyncio.to_thread(file.write, b"".join(gathered)))
+                    gathered, size = [], 0
+                if chunk is None:
+                    break
+                await asyncio.sleep(self._pause_s(snapshot))
+            if writing is not None:
+                await writing
+            await asyncio.to_thread(file.commit)
+            return file.size
+        except BaseException:
+            if writing is not None:
+                await asyncio.gather(writing, return_exceptions=True)
+            await asyncio.to_thread(file.abort)
+            raise
+
+    def _next_chunk(self, snapshot: Snapshot) -> bytes | None:
+        if self.config.rdb_key_save_delay > 0:
+            return snapshot.next_chunk(0.0, 1)
+        return snapshot.next_chunk(SLICE_S, WRITE_BYTES)
+
+    def _pause_s(self, snapshot: Snapshot) -> float:
+        """Nothing but a turn of the loop, unless rdb-key-save-delay asks for time at each key."""
+        delay_us = self.config.rdb_key_save_delay
+        if delay_us <= 0:
+            return 0.0
+        return max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - time())
