@@ -1,0 +1,83 @@
+"""From a configuration file and options to a world: what `main` needs before the event loop runs."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kvserver.config import Config, Directive, Loaded, fatal, load
+from replication.sentinel.directives import DirectiveError, apply_directive, order
+from replication.sentinel.world import World
+
+DEFAULT_PORT = 26379
+_DEFAULT_USER = re.compile(r"user\s+default\s+on\s+(sanitize-payload\s+)?nopass\s+~\*\s+&\*\s+\+@all\s*\Z")
+"""The line that a real Sentinel writes into every file; it says that there are no access lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Options for the server, and the world for the decisions."""
+
+    config: Config
+    loaded: Loaded
+    world: World
+
+
+class Resolver:
+    """Literals as they are; names by the system's resolver, if the operator allowed names."""
+
+    def __init__(self, names_too: bool) -> None:
+        self.names_too = names_too
+
+    def __call__(self, host: str) -> str | None:
+        try:
+            return str(ipaddress.ip_address(host))
+        except ValueError:
+            pass
+        if not self.names_too:
+            return None
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError:
+            return None
+        return str(found[0][4][0])
+
+
+def is_executable(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def start(source: str, text: str, options: Sequence[str], now_ms: int) -> Started:
+    """Read everything. Raises ConfigError with the text for the operator, which names file and line."""
+    config = Config()
+    config.assign("port", DEFAULT_PORT)
+    config.assign("protected-mode", False)
+    lines = ["" if _DEFAULT_USER.match(line.strip()) else line for line in text.split("\n")]
+    loaded = load(config, [(source, "\n".join(lines))], options, read_file=_no_includes, sentinel_mode=True)
+    resolve = Resolver(False)
+    world = World(secrets.token_hex(20), resolve)
+    statements = sorted(loaded.sentinel, key=lambda each: order(each[1]) if each[1] else 0)
+    for where, words in statements:
+        _apply(world, where, words, now_ms)
+        resolve.names_too = world.resolve_hostnames
+    world.port = config.port
+    world.own_pass = config.requirepass.decode("utf-8", "surrogateescape") or None
+    return Started(config, loaded, world)
+
+
+def _apply(world: World, where: Directive, words: list[str], now_ms: int) -> None:
+    try:
+        if not words:
+            raise DirectiveError("Unrecognized sentinel configuration statement.")
+        apply_directive(world, words, now_ms, is_executable)
+    except DirectiveError as problem:
+        raise fatal(where, str(problem)) from None
+
+
+def _no_includes(pattern: str) -> list[tuple[str, str]]:
+    raise OSError(f"a sentinel's file can't include '{pattern}': its state would be in two places")
