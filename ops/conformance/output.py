@@ -13,6 +13,7 @@ _STATUS = re.compile(r"^\[(ok|err|skip|ignore|exception|TIMEOUT)\]: (.*)$")
 _NAME_IN_FILE = re.compile(r"^(.*) in tests/\S+\.tcl$")
 _IN_PROGRESS = re.compile(r"^\S+ => \(IN PROGRESS\) (.*)$")
 _DONE = re.compile(r"^\[\d+/\d+ done\]: ")
+_ELAPSED = re.compile(r" \(\d+ ms\)$")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 DETAIL_LINES = 3
 
@@ -32,6 +33,7 @@ class Report:
     passed: int = 0
     ignored: int = 0
     failures: list[Failure] = field(default_factory=list)
+    finished: set[str] = field(default_factory=set)
     stuck_in: str = ""
     exception: str = ""
     done: bool = False
@@ -58,6 +60,7 @@ def read(text: str) -> Report:
 def _count(report: Report, status: str, rest: str, following: list[str]) -> None:
     if status == "ok":
         report.passed += 1
+        report.finished.add(_ELAPSED.sub("", rest))
     elif status == "ignore":
         report.ignored += 1
     elif status == "exception":
@@ -69,4 +72,8 @@ def _count(report: Report, status: str, rest: str, following: list[str]) -> None
             if line.startswith("["):
                 break
             detail.append(line.strip())
-        report.failures.append(Failure(named.group(1) if named else "", "\n".join(detail)[:400]))
+        if len(detail) > 1 and detail[1].endswith(detail[0]):
+            del detail[0]  # an exception's text with its first letters cut off, before the whole of it
+        name = named.group(1) if named else ""
+        report.failures.append(Failure(name, "\n".join(detail)[:400]))
+        report.finished.add(name)

@@ -93,7 +93,7 @@ def _run_once(folder: Path, unit: str, skip: list[str], silence_s: int, limit_s:
             in_time = False
         finally:
             _end_group(process)
-    return output.read_text(errors="replace"), in_time
+    return output.read_text(errors="replace").replace(f"{folder}/", ""), in_time
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
@@ -109,6 +109,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 def _stopper(folder: Path, report: Report, in_time: bool) -> Failure | None:
     """The test in which an unfinished run stopped, as far as the servers' logs tell."""
     test = report.stuck_in or _last_started(folder)
+    test = "" if test in report.finished else test
     if report.exception:
         return Failure(test, report.exception[:400])
     return Failure(test, "no progress: the test hung" if in_time else "the unit's time was up")
