@@ -1,12 +1,5 @@
-"""Plugs this package into a data node."""
+"""The commands that administer a running data node, a file a group, and how they are plugged in."""
 
-from __future__ import annotations
+from kvserver.admin.plugin import attach
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from kvserver.node import Node
-
-
-def attach(node: Node) -> None:
-    """Add this package's handlers, gates and work to the node."""
+__all__ = ["attach"]

@@ -42,9 +42,7 @@ def allowed(setting: str, address: str) -> bool:
 def get(c: Session, a: list[bytes]) -> bytes:
     """CONFIG GET pattern ..."""
     found = admin_of(c).config.get([decode(raw) for raw in a[2:]])
-    return map_header(len(found), c.resp) + b"".join(
-        bulk(encode(name)) + bulk(encode(value)) for name, value in found
-    )
+    return map_header(len(found), c.resp) + b"".join(bulk(encode(name)) + bulk(encode(value)) for name, value in found)
 
 
 def set_(c: Session, a: list[bytes]) -> bytes:

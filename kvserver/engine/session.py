@@ -47,6 +47,9 @@ class Port(Protocol):
     def pending_bytes(self) -> int:
         """Bytes accepted for sending that the peer hasn't taken yet."""
 
+    def fileno(self) -> int:
+        """The socket's file descriptor, -1 for none."""
+
 
 class NoPort:
     """The port of a session that has no connection."""
@@ -63,6 +66,10 @@ class NoPort:
     def pending_bytes(self) -> int:
         """Nothing waits."""
         return 0
+
+    def fileno(self) -> int:
+        """Nothing is open."""
+        return -1
 
 
 class Blocked:

@@ -118,8 +118,7 @@ def tracking(c: Session, a: list[bytes]) -> bytes:
 def caching(c: Session, a: list[bytes]) -> bytes:
     """CLIENT CACHING YES|NO."""
     raise CommandError(
-        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode "
-        "enabled"
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
     )
 
 

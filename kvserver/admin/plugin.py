@@ -1,0 +1,95 @@
+"""Plugs the admin commands into a data node."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from kvserver.admin import client, config, debug, info, latency, lolwut, memory, monitor, shutdown, slowlog
+from kvserver.admin.context import KEY, Admin, NodeView
+from kvserver.admin.info import commands, sections
+from kvserver.admin.latency import LatencyMonitor
+from kvserver.admin.monitor import ORDER_LAST, Monitors
+from kvserver.admin.pause import ORDER, Pause
+from kvserver.admin.process import Process
+from kvserver.admin.rates import Rates
+from kvserver.admin.redact import redact
+from kvserver.admin.slowlog import SlowLog
+from kvserver.config import Config
+from kvserver.engine.commands import introspect
+from kvserver.engine.session import ATT_INTERNAL, Session
+from kvserver.spec import FAST, SKIP_SLOWLOG, Row
+
+TICK_S = 0.1
+NEVER_S = 1e9
+_GROUPS = (client, config, debug, info, introspect, latency, lolwut, memory, monitor, shutdown, slowlog)
+
+
+def attach(node: NodeView) -> None:
+    """Add handlers, gates, INFO sections and periodic work to the node."""
+    for group in _GROUPS:
+        node.handlers.update(group.HANDLERS)
+    admin = build(node)
+    engine = node.engine
+    engine.add_gate(ORDER, "pause", admin.pause.gate)
+    engine.add_gate(ORDER_LAST, "monitor", admin.monitors.gate)
+    engine.on_slow = partial(_slow, admin)
+    for name in ("slowlog-log-slower-than", "latency-monitor-threshold"):
+        node.config.on_change(name, lambda config: _set_threshold(admin, config))
+    node.config.on_change("slowlog-max-len", lambda config: admin.slowlog.trim(config.slowlog_max_len))
+    _set_threshold(admin, node.config)
+    engine.extensions.setdefault("on_reset", []).append(partial(admin.monitors.remove, engine))
+    node.every(TICK_S, admin.tick)
+
+
+def build(node: NodeView) -> Admin:
+    """Make the shared state, and offer it to the other packages on the engine."""
+    extensions = node.engine.extensions
+    admin = Admin(
+        node=node,
+        process=Process(),
+        slowlog=SlowLog(),
+        latency=LatencyMonitor(),
+        monitors=Monitors(lambda: node.engine.state.wall_us()),
+        pause=Pause(),
+        rates=Rates(("commands", "input", "output")),
+        info=extensions.setdefault("info", {}),
+        debug=extensions.setdefault("debug", {}),
+        reset_hooks=extensions.setdefault("reset_stats", []),
+    )
+    for name, provider in {**sections.SECTIONS, **commands.SECTIONS}.items():
+        admin.info.setdefault(name, []).insert(0, partial(provider, admin))
+    extensions[KEY] = admin
+    extensions["pause"] = admin.pause
+    extensions["monitor"] = admin.monitors
+    extensions["latency"] = partial(_note, admin)
+    return admin
+
+
+def _set_threshold(admin: Admin, config: Config) -> None:
+    """Have the executor report calls that the slow log or the latency monitor may want."""
+    thresholds = [NEVER_S]
+    if config.slowlog_log_slower_than >= 0:
+        thresholds.append(config.slowlog_log_slower_than / 1e6)
+    if config.latency_monitor_threshold:
+        thresholds.append(config.latency_monitor_threshold / 1e3)
+    # The executor compares with "greater than", Redis with "at least".
+    admin.node.engine.slow_s = min(thresholds) - 1e-7
+
+
+def _slow(admin: Admin, c: Session, row: Row, args: list[bytes], spent_s: float) -> None:
+    """A call took long: log it, and note the spike."""
+    duration_us = int(spent_s * 1e6)
+    config = admin.config
+    now_s = admin.node.engine.state.now_ms // 1000
+    _note(admin, "fast-command" if row.flags & FAST else "command", duration_us // 1000)
+    wanted = 0 <= config.slowlog_log_slower_than <= duration_us
+    if wanted and config.slowlog_max_len and not row.flags & SKIP_SLOWLOG and not c.attention & ATT_INTERNAL:
+        shown = redact(row.name, args)
+        admin.slowlog.add(shown, duration_us, now_s, c.address, c.name, config.slowlog_max_len)
+
+
+def _note(admin: Admin, event: str, latency_ms: int) -> None:
+    """Keep a spike that reaches the threshold."""
+    threshold_ms = admin.config.latency_monitor_threshold
+    if threshold_ms and latency_ms >= threshold_ms:
+        admin.latency.add(event, admin.node.engine.state.now_ms // 1000, latency_ms)
