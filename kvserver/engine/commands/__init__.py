@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kvserver.engine.commands import (
+    command,
     connection,
     databases,
     expiry,
@@ -18,6 +19,7 @@ def all_handlers() -> dict[str, Handler]:
     """Return name -> handler for every group of the data node."""
     handlers: dict[str, Handler] = {}
     for group in (
+        command,
         connection,
         databases,
         expiry,
