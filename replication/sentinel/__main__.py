@@ -121,7 +121,8 @@ def _server(node: Node, started_s: float) -> Pairs:
     uptime_s = int(time.monotonic() - started_s)
     return [
         ("redis_version", REDIS_VERSION), ("redis_mode", "sentinel"),
-        ("os", f"{platform.system()} {platform.release()} {platform.machine()}"), ("arch_bits", 64), ("process_id", os.getpid()), ("run_id", node.engine.extensions[KEY].world.my_id),
+        ("os", f"{platform.system()} {platform.release()} {platform.machine()}"), ("arch_bits", 64),
+        ("process_id", os.getpid()), ("run_id", node.engine.extensions[KEY].world.my_id),
         ("tcp_port", node.port), ("server_time_usec", time.time_ns() // 1000),
         ("uptime_in_seconds", uptime_s), ("uptime_in_days", uptime_s // 86400), ("hz", node.config.hz),
         ("configured_hz", node.config.hz), ("executable", sys.executable), ("config_file", node.config_file),

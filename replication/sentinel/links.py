@@ -81,6 +81,8 @@ def opened(turn: Turn, link: Link, lane: Lane, local_ip: str) -> None:
     turn.send(owner, Request.OTHER, b"CLIENT", b"SETNAME", name, lane=lane)
     if lane is Lane.COMMAND:
         send_ping(turn, owner)
+        if owner.kind is not Kind.PEER:
+            send_info(turn, owner)
     else:
         turn.send(owner, Request.OTHER, b"SUBSCRIBE", HELLO_CHANNEL, lane=lane)
 
@@ -174,12 +176,14 @@ def send_info(turn: Turn, instance: Instance) -> None:
 
 
 def info_period(world: World, instance: Instance) -> int:
-    """How old a node's INFO may grow. Closely watched: whoever takes part in a failover."""
+    """How old a node's INFO may grow. Closely watched: whoever takes part in a failover, or should follow us."""
     if isinstance(instance, Replica):
         group = instance.group
         if group.stage >= Stage.WAIT_PROMOTION:
             return EAGER_INFO_PERIOD_MS
-        if group.failing_over or group.down or instance.link_down_ms:
+        astray = instance.role is not Kind.REPLICA or not group.address.is_at(
+            instance.follows_host, instance.follows_port)
+        if group.failing_over or group.down or instance.link_down_ms or astray:
             return min(WATCHFUL_INFO_PERIOD_MS, world.periods.info_period)
     return world.periods.info_period
 

@@ -27,6 +27,7 @@ from replication.sentinel.world import (
 
 ROLE_PATIENCE_HELLOS = 4
 """Without confirmation by all peers: how many hello periods a returning primary is left alone."""
+CONFIRM_MARGIN_MS = 1_000
 MAX_REPLICAS = 10_000
 """More than a primary can sensibly have: the rest of such an INFO is not believed."""
 
@@ -150,15 +151,15 @@ def looks_sane(world: World, group: Primary, now: int) -> bool:
 def confirmed_since(world: World, group: Primary, since_ms: int, now: int) -> bool:
     """Every peer that is up has told us of this very configuration after `since_ms`, and they are enough.
 
-    Two hello periods must have passed as well, so that a hello already under way when the node changed
-    doesn't count as one sent after it.
+    A hello counts from `CONFIRM_MARGIN_MS` after the change, so that one already under way then, or sent by a
+    leader about to see its promotion succeed, is not mistaken for one sent in knowledge of it.
     """
-    if now - since_ms < 2 * world.periods.publish_period:
+    if now - since_ms < CONFIRM_MARGIN_MS:
         return False
     up = [peer for peer in group.peers.values() if not peer.down]
     if 1 + len(up) < max(group.quorum, (len(group.peers) + 1) // 2 + 1):
         return False
-    return all(_agrees(group, peer, since_ms + world.periods.publish_period) for peer in up)
+    return all(_agrees(group, peer, since_ms + CONFIRM_MARGIN_MS) for peer in up)
 
 
 def _agrees(group: Primary, peer: Peer, since_ms: int) -> bool:
