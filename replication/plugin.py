@@ -1,12 +1,87 @@
-"""Plugs this package into a data node."""
+"""Plugs this package into a data node: commands, gates, INFO, the link and the feeder."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from kvserver import logs
+from replication import commands, guards
+from replication.hub import KEY, Hub
+from replication.info import LinkView, View, replication_fields
 
 if TYPE_CHECKING:
     from kvserver.node import Node
 
+TICK_S = 0.1
+
 
 def attach(node: Node) -> None:
     """Add this package's handlers, gates and work to the node."""
+    engine, config = node.engine, node.config
+    hub = Hub(engine, config, logs.get("replication"))
+    engine.extensions[KEY] = hub
+    engine.extensions["rdb_replication"] = hub.position
+    node.handlers.update(commands.HANDLERS)
+    guards.install(engine)
+    _add_info(hub, engine.extensions.get("admin"))
+    for name in ("replica-serve-stale-data", "replica-read-only", "min-replicas-to-write", "min-replicas-max-lag"):
+        config.on_change(name, lambda _: hub.refresh_denials())
+    config.on_change("repl-backlog-size", lambda _: hub.resize_backlog())
+
+    async def start() -> None:
+        hub.listening_port = node.port
+        hub.restored(engine.extensions.get("rdb_aux", {}))
+        await hub.start()
+
+    node.starts.append(start)
+    node.every(TICK_S, hub.tick)
+    node.stops.append(hub.stop)
+
+
+def _add_info(hub: Hub, admin: Any) -> None:
+    if admin is None:
+        return
+    admin.info.setdefault("replication", []).append(lambda: replication_fields(view(hub)))
+    admin.info.setdefault("stats", []).append(lambda: _stats(hub))
+    admin.info.setdefault("memory", []).append(lambda: _memory(hub))
+
+
+def _stats(hub: Hub) -> Iterable[tuple[str, object]]:
+    feeder = hub.feeder
+    yield "sync_full", feeder.full_resyncs
+    yield "sync_partial_ok", feeder.partial_resyncs
+    yield "sync_partial_err", feeder.refused_partials
+
+
+def _memory(hub: Hub) -> Iterable[tuple[str, object]]:
+    backlog = hub.feeder.backlog
+    yield "mem_replication_backlog", backlog.histlen if backlog is not None else 0
+
+
+def view(hub: Hub) -> View:
+    """The node as INFO sees it."""
+    now = monotonic()
+    link = hub.link
+    return View(
+        config=hub.config,
+        history=hub.history,
+        offset=hub.engine.log.offset,
+        backlog=hub.feeder.backlog,
+        replicas=hub.feeder.records(),
+        link=None
+        if link is None
+        else LinkView(
+            host=link.host,
+            port=link.port,
+            state=link.state,
+            io_ago_s=int(now - link.io_at_s),
+            down_for_s=int(now - link.down_since_s),
+            syncing=link.state == "sync",
+            total_bytes=link.payload.length if link.payload is not None else 0,
+            read_bytes=link.payload.received if link.payload is not None else 0,
+        ),
+        failover="no-failover",
+        now_s=now,
+    )

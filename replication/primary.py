@@ -34,6 +34,7 @@ class Attached:
     ack_offset: int = 0
     capa_eof: bool = False
     capa_psync2: bool = False
+    rdb_only: bool = False
     soft_limit_since_s: float | None = None
 
     def acknowledge(self, offset: int, now_s: float) -> None:

@@ -48,9 +48,7 @@ def decide(request: Request, history: History, backlog: Backlog | None) -> Decis
         if not same_id(request.replid, history.second_replid):
             return FullResync("replication id mismatch")
         if request.offset > history.second_offset:
-            return FullResync(
-                f"offset {request.offset} asked of the second id, which ends at {history.second_offset}"
-            )
+            return FullResync(f"offset {request.offset} asked of the second id, which ends at {history.second_offset}")
     if backlog is None:
         return FullResync("no backlog")
     if request.offset < backlog.first_offset:

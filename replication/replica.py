@@ -159,9 +159,7 @@ class Handshake:
         if line[:1] == b"-":
             if line.startswith(_NOT_NOW):
                 return Refused(_text(line[1:]), soon=True)
-            forgiven = step.judge is Judge.OPTIONAL or (
-                step.judge is Judge.PONG and line.startswith(_ASKS_FOR_AUTH)
-            )
+            forgiven = step.judge is Judge.OPTIONAL or (step.judge is Judge.PONG and line.startswith(_ASKS_FOR_AUTH))
             if not forgiven:
                 return Refused(f"{step.name}: {_text(line[1:])}")
         return self._advance()

@@ -1,0 +1,56 @@
+"""A data set on its way in: an RDB stream turned into tables that nobody sees until they are complete. Pure."""
+
+from __future__ import annotations
+
+from kvserver.engine.commands.databases import empty
+from kvserver.engine.executor import Engine
+from kvserver.engine.keyspace import Db, State
+from persistence.rdb.decoder import Decoder
+from persistence.rdb.values import EngineBuilders
+from persistence.restore import Restorer
+
+
+class Incoming:
+    """Databases being received, apart from those in force.
+
+    Keys that have expired are kept: their primary will delete them, and say so in the stream.
+    """
+
+    def __init__(self, databases: int, verify_checksum: bool = True) -> None:
+        state = State()
+        self._decoder = Decoder(EngineBuilders(), verify_checksum)
+        self._restorer = Restorer([Db(i, state) for i in range(databases)], 0, keep_expired=True)
+
+    @property
+    def keys(self) -> int:
+        """How many keys have been read."""
+        return self._restorer.keys
+
+    @property
+    def functions(self) -> list[bytes]:
+        """The sources of the function libraries."""
+        return self._restorer.functions
+
+    @property
+    def stream_db(self) -> int:
+        """The database that the stream behind this snapshot stands at."""
+        text = self._restorer.aux.get(b"repl-stream-db", b"")
+        return int(text) if text.isdigit() and int(text) < len(self._restorer.dbs) else 0
+
+    def feed(self, piece: bytes) -> None:
+        """Decode the next bytes; the work is proportional to their number.
+
+        Raises:
+            RdbError: they are no RDB, or name a database this node doesn't have.
+        """
+        self._restorer.apply(self._decoder.feed(piece))
+
+    def finish(self) -> None:
+        """Raises RdbError unless the end has been reached."""
+        self._decoder.finish()
+
+    def install(self, engine: Engine) -> None:
+        """Put the new databases in force; the old ones are freed in slices."""
+        for db, new in zip(engine.dbs, self._restorer.dbs, strict=True):
+            empty(engine, db)
+            db.keys, db.expires = new.keys, new.expires

@@ -1,0 +1,270 @@
+"""REPLICAOF, SLAVEOF, PSYNC, SYNC, REPLCONF, ROLE, WAIT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+
+from kvserver.engine.session import Session
+from kvserver.errors import NOT_INT, SYNTAX, CommandError
+from kvserver.numbers import parse_int
+from kvserver.resp import OK, array, bulk, bulks, integer, simple
+from replication.feeder import Feed
+from replication.history import same_id
+from replication.hub import Hub, hub_of
+from replication.primary import Attached, Phase, Waiter
+from replication.psync import FullResync, Request, decide
+
+MAX_ADDRESS = 256
+
+
+@dataclass(slots=True)
+class Announced:
+    """What a connection has told by REPLCONF before it asked for the stream."""
+
+    port: int = 0
+    ip: str = ""
+    capa_eof: bool = False
+    capa_psync2: bool = False
+    rdb_only: bool = False
+
+
+def _announced(c: Session) -> Announced:
+    if not isinstance(c.replica, Announced):
+        c.replica = Announced()
+    told: Announced = c.replica
+    return told
+
+
+# -- who follows whom -----------------------------------------------------------------------------------------
+
+
+def replicaof(c: Session, a: list[bytes]) -> bytes:
+    """REPLICAOF host port | NO ONE."""
+    hub = hub_of(c)
+    if hub.failover is not None:
+        raise CommandError("ERR REPLICAOF not allowed while failing over.")
+    if a[1].lower() == b"no" and a[2].lower() == b"one":
+        hub.promote()
+        return OK
+    if c.kind == "replica":
+        raise CommandError("ERR Command is not valid when client is a replica.")
+    port = _port(a[2])
+    host = a[1].decode("utf-8", "surrogateescape")
+    if hub.link is not None and hub.link.host.lower() == host.lower() and hub.link.port == port:
+        return simple("OK Already connected to specified master")
+    hub.follow(host, port)
+    return OK
+
+
+def _port(text: bytes) -> int:
+    try:
+        port = parse_int(text)
+    except CommandError:
+        port = -1
+    if not 0 <= port <= 65535:
+        raise CommandError("ERR Invalid master port")
+    return port
+
+
+def role(c: Session, a: list[bytes]) -> bytes:
+    """ROLE."""
+    hub = hub_of(c)
+    offset = hub.engine.log.offset
+    link = hub.link
+    if link is not None:
+        applied = offset if link.connected else -1
+        return array(
+            [
+                bulk(b"slave"),
+                bulk(link.host.encode("utf-8", "surrogateescape")),
+                integer(link.port),
+                bulk(link.state.encode()),
+                integer(applied),
+            ]
+        )
+    replicas = [
+        bulks([r.ip.encode(), b"%d" % r.port, b"%d" % r.ack_offset])
+        for r in hub.feeder.records()
+        if r.phase is Phase.ONLINE
+    ]
+    return array([bulk(b"master"), integer(offset), array(replicas)])
+
+
+# -- a replica asks -------------------------------------------------------------------------------------------
+
+
+def psync(c: Session, a: list[bytes]) -> bytes | None:
+    """PSYNC replicationid offset [FAILOVER]."""
+    if c.kind == "replica":
+        return None
+    hub = hub_of(c)
+    if len(a) > 3 and a[3].lower() == b"failover":
+        _take_over(hub, a[1])
+    offset = parse_int(a[2])
+    _ready_to_serve(c, hub)
+    hub.open_backlog()
+    decision = decide(Request(a[1], offset), hub.history, hub.feeder.backlog)
+    record = _record(c)
+    if isinstance(decision, FullResync):
+        hub.log.info("full resynchronization", replica=f"{record.ip}:{record.port}", reason=decision.reason)
+        if a[1] != b"?":
+            hub.feeder.refused_partials += 1
+        hub.feeder.attach_full(c, record, sync=False)
+    else:
+        hub.feeder.attach_partial(c, record, decision)
+        hub.refresh_denials()
+    return None
+
+
+def sync(c: Session, a: list[bytes]) -> bytes | None:
+    """SYNC: a snapshot without a status line before it."""
+    if c.kind == "replica":
+        return None
+    hub = hub_of(c)
+    _ready_to_serve(c, hub)
+    hub.open_backlog()
+    hub.feeder.attach_full(c, _record(c), sync=True)
+    return None
+
+
+def _take_over(hub: Hub, replid: bytes) -> None:
+    """Our primary hands over to us (FAILOVER on its side)."""
+    if hub.link is None:
+        raise CommandError("ERR PSYNC FAILOVER can't be sent to a master.")
+    if not same_id(replid, hub.history.replid):
+        raise CommandError("ERR PSYNC FAILOVER replid must match my replid.")
+    hub.promote()
+
+
+def _ready_to_serve(c: Session, hub: Hub) -> None:
+    if hub.failover is not None:
+        raise CommandError("NOMASTERLINK Can't SYNC while failing over")
+    if hub.link is not None and not hub.link.connected:
+        raise CommandError("NOMASTERLINK Can't SYNC while not connected with my master")
+    if c.out:
+        raise CommandError("ERR SYNC and PSYNC are invalid with pending output")
+
+
+def _record(c: Session) -> Attached:
+    told = _announced(c)
+    return Attached(
+        replica_id=c.id,
+        ip=told.ip or c.address.rpartition(":")[0].strip("[]"),
+        port=told.port,
+        phase=Phase.WAIT_SNAPSHOT,
+        acked_at_s=monotonic(),
+        capa_eof=told.capa_eof,
+        capa_psync2=told.capa_psync2,
+        rdb_only=told.rdb_only,
+    )
+
+
+def replconf(c: Session, a: list[bytes]) -> bytes | None:
+    """REPLCONF option value ...: announcements before, acknowledgements during replication."""
+    if len(a) % 2 == 0:
+        raise CommandError(SYNTAX)
+    for i in range(1, len(a), 2):
+        option = a[i].lower()
+        if option == b"ack":
+            return _ack(c, a[i + 1])
+        if option == b"getack":
+            hub = hub_of(c)
+            if hub.link is not None and c.kind == "primary":
+                hub.link.want_ack()
+            return None
+        announce = _ANNOUNCEMENTS.get(option)
+        if announce is None:
+            raise CommandError(b"ERR Unrecognized REPLCONF option: " + a[i])
+        if c.kind != "replica":
+            announce(_announced(c), a[i + 1])
+    return OK
+
+
+def _ack(c: Session, text: bytes) -> None:
+    if isinstance(c.replica, Feed) and text.isdigit():
+        hub = hub_of(c)
+        hub.feeder.acknowledge(c.replica, int(text))
+        hub.acknowledged()
+
+
+def _listening_port(told: Announced, value: bytes) -> None:
+    told.port = parse_int(value)
+
+
+def _ip_address(told: Announced, value: bytes) -> None:
+    if len(value) > MAX_ADDRESS:
+        raise CommandError(f"ERR REPLCONF ip-address provided by replica instance is too long: {len(value)} bytes")
+    told.ip = value.decode("utf-8", "replace")
+
+
+def _capa(told: Announced, value: bytes) -> None:
+    """Abilities we don't know are passed over."""
+    ability = value.lower()
+    told.capa_eof = told.capa_eof or ability == b"eof"
+    told.capa_psync2 = told.capa_psync2 or ability == b"psync2"
+
+
+def _rdb_only(told: Announced, value: bytes) -> None:
+    number = parse_int(value)
+    if number not in (0, 1):
+        raise CommandError(NOT_INT)
+    told.rdb_only = bool(number)
+
+
+_ANNOUNCEMENTS = {
+    b"listening-port": _listening_port,
+    b"ip-address": _ip_address,
+    b"capa": _capa,
+    b"rdb-only": _rdb_only,
+}
+
+
+# -- waiting for replicas -------------------------------------------------------------------------------------
+
+
+def wait(c: Session, a: list[bytes]) -> bytes | None:
+    """WAIT numreplicas timeout: until so many replicas have what this client wrote."""
+    hub = hub_of(c)
+    if hub.link is not None:
+        raise CommandError(
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is "
+            "configured to be writable (which is not the default) writes to replicas are just local and are not "
+            "propagated."
+        )
+    needed = parse_int(a[1])
+    timeout_ms = _timeout(a[2])
+    count = hub.acked(c.write_offset)
+    if count >= needed or c.no_block:
+        return integer(count)
+    offset = c.write_offset
+    hub.engine.block(c, "wait", [], timeout_ms, lambda session: _waited(hub, session, offset))
+    hub.waiters.add(Waiter(c.id, needed, offset, 0))
+    hub.ask_for_acks()
+    return None
+
+
+def _waited(hub: Hub, c: Session, offset: int) -> bytes:
+    hub.waiters.forget(c.id)
+    return integer(hub.acked(offset))
+
+
+def _timeout(text: bytes) -> int:
+    try:
+        timeout_ms = parse_int(text)
+    except CommandError:
+        raise CommandError("ERR timeout is not an integer or out of range")
+    if timeout_ms < 0:
+        raise CommandError("ERR timeout is negative")
+    return timeout_ms
+
+
+HANDLERS = {
+    "PSYNC": psync,
+    "REPLCONF": replconf,
+    "REPLICAOF": replicaof,
+    "ROLE": role,
+    "SLAVEOF": replicaof,
+    "SYNC": sync,
+    "WAIT": wait,
+}

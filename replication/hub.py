@@ -1,0 +1,300 @@
+"""What a node is in replication: whom it follows, who follows it, which history it holds (the shell's centre).
+
+Theory of operation. A node is a replica while it has a `link`, else a primary. The command log's offset and the
+`history` together say what it holds. The invariant that everything rests on: whatever has been written under
+an id that another node may know is in the backlog or was dropped from its front. So writes that nobody
+recorded (no replica, no backlog) must end under an id nobody knows: opening the first backlog, and giving up
+an idle one, both begin a new history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from time import monotonic
+from typing import Any
+
+from kvserver.config import Config, Endpoint
+from kvserver.engine import blocking
+from kvserver.engine.executor import Engine
+from kvserver.engine.keyspace import EXPIRE_DELETE, EXPIRE_HIDE
+from kvserver.engine.session import Session
+from kvserver.resp import encode_request, error
+from kvserver.spec import NOT_STALE, WRITE
+from persistence.snapshot import Snapshot
+from replication.bootstrap import Incoming
+from replication.feeder import Feeder, Identity
+from replication.history import History, restarted_as_primary, restarted_as_replica
+from replication.link import Link
+from replication.primary import Released, Waiters, acked_count, enough_replicas
+from replication.replica import Full, Settings
+
+KEY = "replication"
+PING = encode_request([b"PING"])
+GETACK = encode_request([b"REPLCONF", b"GETACK", b"*"])
+UNBLOCKED = error("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)")
+
+
+def new_id() -> bytes:
+    """A replication id that no other node has."""
+    return secrets.token_hex(20).encode()
+
+
+class Hub:
+    """The node's place in replication; see the module's theory of operation."""
+
+    def __init__(self, engine: Engine, config: Config, log: Any) -> None:
+        self.engine = engine
+        self.config = config
+        self.log = log
+        self.history = History(new_id())
+        self.link: Link | None = None
+        self.waiters = Waiters()
+        self.feeder = Feeder(engine, config, log, self._identity)
+        self.listening_port = config.port
+        self.failover: Any = None
+        self._known = False  # whether asking to continue makes sense
+        self._beats = 0
+        engine.log.on_active = self._log_active
+        engine.on_close.append(self._closed)
+
+    @property
+    def is_replica(self) -> bool:
+        """Whether this node follows another."""
+        return self.link is not None
+
+    # -- role -------------------------------------------------------------------------------------------------
+
+    def restored(self, aux: dict[bytes, bytes]) -> None:
+        """The data set was loaded from a snapshot which says where in which history it stands."""
+        saved_id = aux.get(b"repl-id", b"")
+        text = aux.get(b"repl-offset", b"")
+        if len(saved_id) != 40 or not text.isdigit():
+            return
+        self.engine.log.offset = int(text)
+        if self.config.replicaof is not None:
+            self.history = restarted_as_replica(saved_id)
+            self._known = True
+        else:
+            self.history = restarted_as_primary(new_id(), saved_id, int(text))
+        self.feeder.open_backlog()
+
+    def follow(self, host: str, port: int) -> None:
+        """Become a replica of a node (or of another one)."""
+        engine = self.engine
+        stream_db = self.link.stream_db if self.link is not None else max(engine.log.selected, 0)
+        if self.link is not None:
+            self.link.stop()
+        else:
+            self._known = self._known or self.feeder.backlog is not None
+            self._unblock_all()
+        engine.log.flush()
+        if self.feeder.backlog is None:
+            self.open_backlog()
+        self.feeder.drop_all("this node follows another now")
+        self.config.assign("replicaof", Endpoint(host, port))
+        link = Link(host, port, engine, self.config, self, self.log)
+        link.stream_db = stream_db
+        self.link = link
+        engine.state.expire_mode = EXPIRE_HIDE
+        self._log_active(True)
+        self.refresh_denials()
+        self.log.info("following", primary=f"{host}:{port}")
+        link.start()
+
+    def promote(self) -> None:
+        """Become a primary; no effect on one."""
+        link = self.link
+        if link is None:
+            return
+        link.stop()
+        self.link = None
+        engine = self.engine
+        engine.log.flush()
+        self.history = self.history.promoted(new_id(), engine.log.offset)
+        engine.log.selected = -1
+        engine.state.expire_mode = EXPIRE_DELETE
+        self._log_active(bool(engine.log.sinks))
+        self.feeder.drop_all("this node was promoted")
+        self.feeder.no_replicas_since_s = monotonic()
+        self.config.assign("replicaof", None)
+        self.refresh_denials()
+        self.log.info("promoted", replid=self.history.replid.decode(), offset=engine.log.offset)
+
+    def _unblock_all(self) -> None:
+        for c in list(self.engine.sessions.values()):
+            if c.blocked is not None and c.blocked.kind != "pause":
+                self.waiters.forget(c.id)
+                c.close_after_reply()
+                blocking.unblock(self.engine, c, UNBLOCKED)
+
+    def _log_active(self, active: bool) -> None:
+        """A replica logs its primary's stream verbatim, never effects of its own."""
+        self.engine.state.logging = active and self.link is None
+
+    def open_backlog(self) -> None:
+        """Begin to record; what was written unrecorded must not be taken for known."""
+        if self.feeder.backlog is None:
+            self.history = self.history.forgotten(new_id())
+            self.feeder.open_backlog()
+
+    def resize_backlog(self) -> None:
+        """repl-backlog-size has changed."""
+        if self.feeder.backlog is not None:
+            self.feeder.backlog.resize(self.config.repl_backlog_size)
+
+    # -- the link's owner -------------------------------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        """What to tell the primary."""
+        config = self.config
+        return Settings(
+            user=config.masteruser,
+            password=config.masterauth,
+            listening_port=config.replica_announce_port or self.listening_port,
+            announce_ip=config.replica_announce_ip.encode(),
+            replid=self.history.replid if self._known else b"?",
+            next_offset=self.engine.log.offset + 1 if self._known else -1,
+        )
+
+    def may_continue(self, replid: bytes | None) -> None:
+        """The primary lets us continue, perhaps under a new id, which our own replicas have to learn."""
+        if replid is None:
+            return
+        before = self.history
+        self.history = before.continued(replid, self.engine.log.offset)
+        if self.history is not before:
+            self.feeder.drop_all("the primary's history has a new id")
+
+    def adopt(self, full: Full, incoming: Incoming) -> None:
+        """Put a received data set in force."""
+        engine = self.engine
+        engine.log.flush()
+        incoming.install(engine)
+        self.feeder.drop_all("the data set was replaced")
+        engine.log.offset = full.offset
+        self.history = self.history.adopted(full.replid)
+        self.feeder.open_backlog()
+        self._known = True
+        for listener in engine.extensions.get("on_replaced", ()):
+            listener(incoming.functions)
+
+    def refused(self, reason: str) -> None:
+        """The primary refused PSYNC: the link tries again."""
+
+    def link_changed(self) -> None:
+        """The link went up or down: reads may be stale."""
+        self.refresh_denials()
+
+    # -- what is forbidden ------------------------------------------------------------------------------------
+
+    def refresh_denials(self) -> None:
+        """Have the gates look at the commands that the present state forbids."""
+        config, link = self.config, self.link
+        stale = link is not None and not link.connected and not config.replica_serve_stale_data
+        few = link is None and not enough_replicas(
+            self.feeder.records(), config.min_replicas_to_write, config.min_replicas_max_lag, monotonic()
+        )
+        engine = self.engine
+        engine.forbid("replica", WRITE if link is not None and config.replica_read_only else 0)
+        engine.forbid("stale", NOT_STALE if stale else 0)
+        engine.forbid("few-replicas", WRITE if few else 0)
+
+    # -- snapshots --------------------------------------------------------------------------------------------
+
+    def position(self) -> tuple[bytes, int, int] | None:
+        """Where in which history a snapshot taken now stands: id, offset, the stream's database.
+
+        Flushes the log. None when nothing is recorded, so that nobody could continue from there.
+        """
+        log = self.engine.log
+        log.flush()
+        if self.feeder.backlog is None:
+            return None
+        stream_db = self.link.stream_db if self.link is not None else max(log.selected, 0)
+        return self.history.replid, log.offset, stream_db
+
+    def _identity(self) -> Identity:
+        return Identity(self.history.replid, self._snapshot)
+
+    def _snapshot(self) -> Snapshot:
+        """A snapshot for replicas. Behind it a primary's stream selects its database anew."""
+        if self.link is None:
+            self.engine.log.selected = -1
+        snapshot: Snapshot = self.engine.extensions["persistence"].open()
+        return snapshot
+
+    # -- acknowledgements and time ----------------------------------------------------------------------------
+
+    def acknowledged(self) -> None:
+        """Some replica acknowledged: perhaps WAIT is over, perhaps writes are allowed again."""
+        if self.waiters:
+            self._release(self.waiters.release(self.feeder.records(), self.engine.state.now_ms))
+        if self.engine.deny_masks.get("few-replicas"):
+            self.refresh_denials()
+
+    def _release(self, released: list[Released]) -> None:
+        for entry in released:
+            c = self.engine.sessions.get(entry.client_id)
+            if c is not None and c.blocked is not None:
+                blocking.unblock(self.engine, c, b":%d\r\n" % entry.count)
+
+    def acked(self, offset: int) -> int:
+        """How many replicas have acknowledged byte `offset`."""
+        return acked_count(self.feeder.records(), offset)
+
+    def ask_for_acks(self) -> None:
+        """Have the replicas acknowledge at once."""
+        if self.feeder.feeds:
+            self.engine.log.append_raw(GETACK)
+
+    def _closed(self, c: Session) -> None:
+        self.waiters.forget(c.id)
+        if c.kind == "replica":
+            self.feeder.detach(c)
+            self.refresh_denials()
+
+    def tick(self) -> None:
+        """Ten times a second."""
+        self._beats += 1
+        second = self._beats % 10 == 0
+        self.feeder.tick()
+        if self.link is not None:
+            self.link.tick(send_ack=second)
+        if not second:
+            return
+        self.refresh_denials()
+        if (self._beats // 10) % self.config.repl_ping_replica_period == 0:
+            self.feeder.pulse()
+            if self.link is None and self.feeder.feeds:
+                self.engine.log.append_raw(PING)
+        self._give_up_backlog()
+
+    def _give_up_backlog(self) -> None:
+        ttl_s = self.config.repl_backlog_ttl
+        idle = self.link is None and not self.feeder.feeds and self.feeder.backlog is not None
+        if idle and ttl_s and monotonic() - self.feeder.no_replicas_since_s > ttl_s:
+            self.feeder.close_backlog()
+            self.history = self.history.forgotten(new_id())
+            self.log.info("backlog given up", idle_s=ttl_s)
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Follow the primary that the configuration names."""
+        primary = self.config.replicaof
+        if primary is not None:
+            self.follow(primary.host, primary.port)
+
+    async def stop(self) -> None:
+        """End the link and transfers."""
+        if self.link is not None:
+            self.link.stop()
+        await self.feeder.stop()
+        await asyncio.sleep(0)
+
+
+def hub_of(c: Session) -> Hub:
+    """The hub of the session's engine."""
+    hub: Hub = c.engine.extensions[KEY]
+    return hub
