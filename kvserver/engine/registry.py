@@ -6,7 +6,7 @@ Registration is explicit: a group exports HANDLERS, whoever composes a server ha
 
 from __future__ import annotations
 
-from kvserver.engine.catalog import CommandFacts, load
+from kvserver.engine.catalog import MAY_REPLICATE, CommandFacts, load
 from kvserver.engine.session import Session
 from kvserver.errors import CommandError
 from kvserver.spec import Handler, Row, flag_bits
@@ -32,7 +32,8 @@ def build_rows(handlers: dict[str, Handler]) -> dict[bytes, Row]:
 
 
 def _row(name: str, handler: Handler, facts: CommandFacts) -> Row:
-    return Row(name.lower(), handler, facts.arity, flag_bits(facts.flags), facts)
+    flags = facts.flags | {"may_replicate"} if name in MAY_REPLICATE else facts.flags
+    return Row(name.lower(), handler, facts.arity, flag_bits(flags), facts)
 
 
 def _no_subcommand(c: Session, a: list[bytes]) -> bytes:
