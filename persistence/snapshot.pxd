@@ -1,0 +1,38 @@
+import cython
+from kvserver.engine.table cimport Table
+from persistence.crc64 cimport Checksum
+
+cdef class Walk:
+    cdef public int index
+    cdef public Table keys
+    cdef public Table expires
+    cdef public Py_ssize_t size, volatile
+    cdef public long long position
+    cdef public dict todo
+    cdef public set noted
+    cdef public object early
+    cpdef keep(self, bytes key)
+    cpdef long long expiry(self, bytes key) except? -2
+    @cython.locals(number=Py_ssize_t, part=dict)
+    cpdef bint list_part(self) except -1
+
+cdef class Snapshot:
+    cdef public long long offset, keys, total
+    cdef public bint finished
+    cdef object _state, _clock, _pieces, _live
+    cdef list _flush_listeners, _held, _dbs, _coming, _head
+    cdef bint _compress
+    cdef Checksum _checksum
+    cdef dict _walks
+    cdef Walk _walk
+    @cython.locals(walk=Walk)
+    cpdef before_write(self, object db, bytes key)
+    @cython.locals(deadline=double, size=Py_ssize_t, counted=Py_ssize_t, out=list)
+    cpdef next_chunk(self, double budget_s=*, Py_ssize_t max_bytes=*)
+    @cython.locals(walk=Walk)
+    cdef bint _step(self, list out) except -1
+    cdef bint _next_walk(self, list out) except -1
+    @cython.locals(todo=dict, expire_ms="long long")
+    cdef _encode_batch(self, list out, Walk walk)
+    cdef _save(self, list out, bytes key, object value, long long expire_ms)
+    cdef _finish(self, list out)
