@@ -11,7 +11,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 PYTEST_ARGS ?= -n auto --dist loadfile -ra --durations=10
 ARGS ?=
 
-.PHONY: up test test-compiled test-pure check bench dashboards conformance differential simulate clean
+.PHONY: up test test-compiled test-pure check lint types contracts architecture bench dashboards conformance differential simulate clean
 
 up: $(VENV)/.run ## a primary, two replicas, three sentinels and a live view; ARGS="--demo" kills the primary
 	@$(BIN)/kvops up $(ARGS)
@@ -24,11 +24,19 @@ test-compiled: $(VENV)/.test
 test-pure: $(VENV)/.test
 	UNDERSTUDY_EXPECT=pure PYTHONPATH=$(CURDIR) $(BIN)/pytest $(PYTEST_ARGS) $(wildcard tests/unit tests/scenarios)
 
-check: $(VENV)/.dev ## style, types, import contracts, architecture
+check: lint types contracts architecture ## style, types, import contracts, architecture
+
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/mypy setup.py tests/conftest.py
+
+contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+architecture: $(VENV)/.dev
 	$(BIN)/pytest tests/unit/architecture
 
 bench: $(VENV)/.run ## ratios to a Redis server in the same run; needs redis-server and redis-benchmark
