@@ -24,6 +24,7 @@ HOT = (
     "kvserver/spec.py",
     "kvserver/server.py",
     "kvserver/engine/table.py",
+    "kvserver/engine/list_value.py",
     "kvserver/engine/values.py",
     "kvserver/engine/keyspace.py",
     "kvserver/engine/session.py",
@@ -39,6 +40,17 @@ HOT = (
     "kvserver/engine/commands/zsets.py",
     "persistence/crc64.py",
     "persistence/lzf.py",
+    "persistence/rdb/containers.py",
+    "persistence/rdb/decoder.py",
+    "persistence/rdb/encoder.py",
+    "persistence/rdb/listpack.py",
+    "persistence/rdb/model.py",
+    "persistence/rdb/parts.py",
+    "persistence/rdb/reader.py",
+    "persistence/rdb/values.py",
+    "persistence/rdb/writer.py",
+    "persistence/restore.py",
+    "persistence/snapshot.py",
 )
 
 # Types are said in the .pxd, where they are C's; an annotation in the .py stays what it means in Python
