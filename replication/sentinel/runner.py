@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-import structlog
-
+from kvserver import logs
 from replication.sentinel.directives import render
 from replication.sentinel.messages import (
     Action,
@@ -42,7 +41,6 @@ from replication.sentinel.world import Lane
 
 T = TypeVar("T")
 Publish = Callable[[bytes, bytes], object]
-log = structlog.get_logger("sentinel")
 _LOGGERS = {Level.DEBUG: "debug", Level.VERBOSE: "debug", Level.NOTICE: "info", Level.WARNING: "warning"}
 
 
@@ -63,11 +61,12 @@ class Runner:
         self.monitor = monitor
         self.state = state
         self.scripts = Scripts(monitor.world.periods, self._script_event)
-        self.failures: dict[str, int] = {}
+        self.save_failures = 0
         self.events: dict[str, int] = {}
         """How often each event happened, for the metrics."""
         self.last_switch_s: float = 0.0
         self._publish = publish
+        self._log = logs.get("sentinel")
         self._source_ip = source_ip or None
         self._saved = True
         self._sockets: dict[tuple[int, Lane], Outgoing] = {}
@@ -116,6 +115,14 @@ class Runner:
         if not self._persist(render(self.monitor.world)):
             raise NotSaved
 
+    def troubles(self) -> list[str]:
+        """Why this sentinel is not ready to do its work; nothing when it is."""
+        world = self.monitor.world
+        return [text for trouble, text in (
+            (world.tilt, "judgement is suspended: time jumped"),
+            (not self._saved, "the state file can't be written"),
+        ) if trouble]
+
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -159,7 +166,7 @@ class Runner:
             case RunScript(path, args):
                 self.scripts.add((path, *args))
             case Crash(status):
-                log.warning("Sentinel CRASH because of SENTINEL simulate-failure")
+                self._log.warning("Sentinel CRASH because of SENTINEL simulate-failure")
                 os._exit(status)
 
     def _send(self, action: Send) -> None:
@@ -181,15 +188,15 @@ class Runner:
             self.state.save(lines)
         except OSError as error:
             self._saved = False
-            self.failures["save"] = self.failures.get("save", 0) + 1
-            log.warning("WARNING: Sentinel was not able to save the new configuration on disk!!!",
+            self.save_failures += 1
+            self._log.warning("WARNING: Sentinel was not able to save the new configuration on disk!!!",
                         file=self.state.path, error=str(error))
         else:
             self._saved = True
         return self._saved
 
     def _emit(self, level: Level, channel: str, message: str) -> None:
-        getattr(log, _LOGGERS[level])(f"{channel} {message}")
+        getattr(self._log, _LOGGERS[level])(f"{channel} {message}")
         self.events[channel] = self.events.get(channel, 0) + 1
         if channel == "+switch-master":
             self.last_switch_s = time.time()
