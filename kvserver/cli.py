@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kvserver import logs
+from kvserver.admin.shutdown import by_signal
 from kvserver.config import CommandLine, Config, ConfigError, Loaded, example_config, load, parse_command_line
 from kvserver.engine.commands.connection import COMPATIBLE_VERSION
 from kvserver.node import Node, Plugin
@@ -145,7 +146,9 @@ async def _serve(config: Config, loaded: Loaded, config_file: str) -> int:
     if pidfile is not None:
         with contextlib.suppress(OSError):
             pidfile.write_text(f"{os.getpid()}\n")
-    handle_signals(lambda: asyncio.ensure_future(node.shutdown()))
+    handle_signals(
+        lambda: by_signal(node, config.shutdown_on_sigterm), lambda: by_signal(node, config.shutdown_on_sigint)
+    )
     await node.stopped.wait()
     await node.stop()
     if pidfile is not None:
@@ -154,23 +157,23 @@ async def _serve(config: Config, loaded: Loaded, config_file: str) -> int:
     return 0
 
 
-def handle_signals(stop: Any) -> None:
-    """Have SIGTERM and SIGINT call `stop`; a second SIGINT ends the process at once."""
+def handle_signals(stop: Any, interrupt: Any = None) -> None:
+    """Have SIGTERM call `stop`, SIGINT `interrupt` (or `stop`); a second signal ends the process at once."""
     loop = asyncio.get_running_loop()
     seen = 0
 
-    def interrupted() -> None:
+    def arrived(action: Any) -> None:
         nonlocal seen
         seen += 1
         if seen > 1:
             os._exit(1)
-        stop()
+        action()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number, action in ((signal.SIGTERM, stop), (signal.SIGINT, interrupt or stop)):
         try:
-            loop.add_signal_handler(number, interrupted)
+            loop.add_signal_handler(number, arrived, action)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(interrupted))
+            signal.signal(number, lambda *_, action=action: loop.call_soon_threadsafe(arrived, action))
 
 
 if __name__ == "__main__":

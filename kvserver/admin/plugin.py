@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from kvserver.admin import client, config, debug, info, latency, lolwut, memory, monitor, shutdown, slowlog
@@ -14,7 +15,8 @@ from kvserver.admin.process import Process
 from kvserver.admin.rates import Rates
 from kvserver.admin.redact import redact
 from kvserver.admin.slowlog import SlowLog
-from kvserver.config import Config
+from kvserver.config import Config, ConfigError
+from kvserver.engine import notifications
 from kvserver.engine.commands import introspect
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.spec import FAST, SKIP_SLOWLOG, Row
@@ -33,12 +35,34 @@ def attach(node: NodeView) -> None:
     engine.add_gate(ORDER, "pause", admin.pause.gate)
     engine.add_gate(ORDER_LAST, "monitor", admin.monitors.gate)
     engine.on_slow = partial(_slow, admin)
-    for name in ("slowlog-log-slower-than", "latency-monitor-threshold"):
-        node.config.on_change(name, lambda config: _set_threshold(admin, config))
-    node.config.on_change("slowlog-max-len", lambda config: admin.slowlog.trim(config.slowlog_max_len))
-    _set_threshold(admin, node.config)
     engine.extensions.setdefault("on_reset", []).append(partial(admin.monitors.remove, engine))
     node.every(TICK_S, admin.tick)
+    follow_options(admin)
+
+
+def follow_options(admin: Admin) -> None:
+    """Put the options in force that are this package's to apply, now and whenever CONFIG SET changes them."""
+    config, engine = admin.config, admin.node.engine
+    config.assign("dir", os.getcwd())
+    for name, apply in (
+        ("dir", _change_folder),
+        ("slowlog-log-slower-than", partial(_set_threshold, admin)),
+        ("latency-monitor-threshold", partial(_set_threshold, admin)),
+        ("slowlog-max-len", lambda config: admin.slowlog.trim(config.slowlog_max_len)),
+        ("notify-keyspace-events", lambda config: notifications.configure(engine, config.notify_keyspace_events)),
+    ):
+        config.on_change(name, apply)
+    _set_threshold(admin, config)
+    notifications.configure(engine, config.notify_keyspace_events)
+
+
+def _change_folder(config: Config) -> None:
+    """`dir` is the working directory, told as an absolute path."""
+    try:
+        os.chdir(config.dir)
+    except OSError as error:
+        raise ConfigError(error.strerror or str(error)) from None
+    config.assign("dir", os.getcwd())
 
 
 def build(node: NodeView) -> Admin:
@@ -59,6 +83,7 @@ def build(node: NodeView) -> Admin:
     for name, provider in {**sections.SECTIONS, **commands.SECTIONS}.items():
         admin.info.setdefault(name, []).insert(0, partial(provider, admin))
     extensions[KEY] = admin
+    extensions["run_id"] = admin.process.run_id
     extensions["pause"] = admin.pause
     extensions["monitor"] = admin.monitors
     extensions["latency"] = partial(_note, admin)

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import platform
+import secrets
 import sys
 import time
 
@@ -18,6 +19,7 @@ class Process:
     def __init__(self) -> None:
         self._process = psutil.Process()
         self.pid = os.getpid()
+        self.run_id = secrets.token_hex(20)
         self.started_s = time.time()
         self.startup_bytes = self.resident_bytes()
         self.peak_bytes = self.startup_bytes

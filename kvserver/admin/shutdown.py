@@ -1,11 +1,15 @@
-"""SHUTDOWN: the caller waits, without a reply, until the process ends or can't."""
+"""SHUTDOWN: the caller waits, without a reply, until the process ends or can't.
+
+How the request was made is there for the other packages' shutdown hooks in `engine.extensions`:
+"shutdown_save" is True, False or None (if there are save points), "shutdown_now" says not to wait for replicas.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 
-from kvserver.admin.context import admin_of
+from kvserver.admin.context import NodeView, admin_of
 from kvserver.engine import blocking
 from kvserver.engine.session import Session
 from kvserver.errors import SYNTAX, CommandError
@@ -50,25 +54,35 @@ def shutdown(c: Session, a: list[bytes]) -> bytes | None:
     if c.no_block and not request.now:
         raise CommandError("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client")
     c.engine.block(c, BLOCKED_KIND, [], 0, lambda session: FAILED)
-    extensions["shutdown_request"] = request
+    extensions["shutdown_save"] = request.save
+    extensions["shutdown_now"] = request.now
     if running is None or running.done():
-        extensions["shutdown_task"] = asyncio.ensure_future(_run(c))
+        extensions["shutdown_task"] = asyncio.ensure_future(_run(c, request.force))
     return None
 
 
-async def _run(c: Session) -> None:
+async def _run(c: Session, force: bool) -> None:
     """Ask the node to stop; tell those who wait when it can't, or when ABORT came first."""
     admin = admin_of(c)
-    request: ShutdownRequest = c.engine.extensions["shutdown_request"]
     try:
-        reason = await admin.node.shutdown(request.force)
+        reason = await admin.node.shutdown(force)
     except asyncio.CancelledError:
         reason = "aborted"
+    c.engine.extensions["shutdown_save"] = None
+    c.engine.extensions["shutdown_now"] = False
     if reason:
         admin.node.log.warning("not shutting down", reason=reason)
         for session in list(c.engine.sessions.values()):
             if session.blocked is not None and session.blocked.kind == BLOCKED_KIND:
                 blocking.unblock(c.engine, session, FAILED)
+
+
+def by_signal(node: NodeView, actions: tuple[str, ...]) -> asyncio.Task[str]:
+    """Shut down because of a signal, in the manner of shutdown-on-sigterm or shutdown-on-sigint."""
+    extensions = node.engine.extensions
+    extensions["shutdown_save"] = True if "save" in actions else False if "nosave" in actions else None
+    extensions["shutdown_now"] = "now" in actions
+    return asyncio.ensure_future(node.shutdown("force" in actions))
 
 
 HANDLERS = {"SHUTDOWN": shutdown}

@@ -76,15 +76,11 @@ class OutputLimits(Kind):
             hard, soft = parse_memory(numbers[0]), parse_memory(numbers[1])
             seconds = parse_integer(numbers[2])
             if hard is None or soft is None or seconds is None or seconds < 0:
-                raise ConfigError(
-                    "Error in hard, soft or soft_seconds setting in buffer limit configuration."
-                )
+                raise ConfigError("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
             limits[group] = BufferLimit(hard, soft, seconds)
         return limits
 
-    def combine(
-        self, old: BufferLimits | None, new: dict[str, BufferLimit], *, repeated: bool
-    ) -> BufferLimits:
+    def combine(self, old: BufferLimits | None, new: dict[str, BufferLimit], *, repeated: bool) -> BufferLimits:
         return BufferLimits(**new) if old is None else old._replace(**new)
 
     def show(self, value: BufferLimits) -> str:

@@ -93,6 +93,7 @@ class Config(Settings):
 
     def _settable(self, pairs: Sequence[tuple[str, str]], protected_allowed: bool) -> list[Option]:
         options: list[Option] = []
+        seen: set[str] = set()
         for name, _ in pairs:
             option = BY_NAME.get(name.lower())
             if option is None:
@@ -101,8 +102,9 @@ class Config(Settings):
                 raise _failed(name, "can't set immutable config")
             if option.protected and not protected_allowed:
                 raise _failed(name, "can't set protected config")
-            if option in options:
+            if name.lower() in seen:
                 raise _failed(name, "duplicate parameter")
+            seen.add(name.lower())
             options.append(option)
         return options
 

@@ -49,7 +49,7 @@ def server(admin: Admin) -> Fields:
         ("multiplexing_api", "asyncio"),
         ("process_id", process.pid),
         ("process_supervised", "no"),
-        ("run_id", node.engine.extensions.get("run_id", "0" * 40)),
+        ("run_id", process.run_id),
         ("tcp_port", node.port),
         ("server_time_usec", state.wall_us()),
         ("uptime_in_seconds", uptime_s),
@@ -70,7 +70,7 @@ def clients(admin: Admin) -> Fields:
     engine = admin.node.engine
     sessions = list(engine.sessions.values())
     return [
-        ("connected_clients", sum(c.kind == "normal" for c in sessions)),
+        ("connected_clients", sum(c.kind != "replica" for c in sessions)),
         ("cluster_connections", 0),
         ("maxclients", admin.config.maxclients),
         ("client_recent_max_input_buffer", max((c.buffered() for c in sessions), default=0)),

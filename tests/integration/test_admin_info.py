@@ -1,0 +1,125 @@
+"""INFO, compared section by section with a real server's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support import Server, start_kvserver, start_redis
+
+# Fields of Redis 7.0 that are not told here, each group with its reason.
+LEFT_OUT = {
+    "of a build of C": {"redis_build_id", "monotonic_clock", "atomicvar_api", "gcc_version"},
+    "of jemalloc": {
+        "allocator_allocated", "allocator_active", "allocator_resident", "allocator_frag_ratio",
+        "allocator_frag_bytes", "allocator_rss_ratio", "allocator_rss_bytes", "rss_overhead_ratio",
+        "rss_overhead_bytes", "mem_fragmentation_bytes", "active_defrag_hits", "active_defrag_misses",
+        "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
+        "current_active_defrag_time",
+    },
+    "of scripts and functions": {
+        "used_memory_lua", "used_memory_lua_human", "used_memory_vm_eval", "used_memory_scripts_eval",
+        "number_of_cached_scripts", "number_of_functions", "number_of_libraries", "used_memory_vm_functions",
+        "used_memory_vm_total", "used_memory_vm_total_human", "used_memory_functions", "used_memory_scripts",
+        "used_memory_scripts_human",
+    },
+    "not measured: there is no expiry budget in time, no eviction of clients": {
+        "expired_stale_perc", "expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds",
+        "evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time", "lazyfreed_objects",
+        "slave_expires_tracked_keys", "dump_payload_sanitizations",
+    },
+    "of the event loop of C": {
+        "total_reads_processed", "total_writes_processed", "io_threaded_reads_processed",
+        "io_threaded_writes_processed", "reply_buffer_shrinks", "reply_buffer_expands",
+        "used_cpu_sys_main_thread", "used_cpu_user_main_thread",
+    },
+    "of forks and modules": {"module_fork_in_progress", "module_fork_last_cow_size"},
+    "of replication's memory and rates, where the replication package tells them": {
+        "mem_total_replication_buffers", "instantaneous_input_repl_kbps", "instantaneous_output_repl_kbps",
+    },
+    "of the append-only file": {"aof_rewrites_consecutive_failures"},
+}  # fmt: skip
+EXCUSED = frozenset().union(*LEFT_OUT.values())
+SECTIONS = ("server", "clients", "memory", "persistence", "stats", "replication", "cpu", "cluster")
+
+
+@pytest.fixture(scope="module")
+def ours() -> Iterator[Server]:
+    with start_kvserver() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Server]:
+    with start_redis() as server:
+        yield server
+
+
+def raw_info(server: Server, *sections: str) -> str:
+    client = server.client()
+    client.set_response_callback("INFO", lambda reply, **_: reply)
+    reply = client.execute_command("INFO", *sections)
+    return (reply if isinstance(reply, bytes) else str(reply).encode()).decode()
+
+
+def names(text: str) -> list[str]:
+    return [line.split(":")[0] for line in text.split("\r\n") if ":" in line]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_section_has_the_fields_of_redis(ours: Server, real: Server, section: str) -> None:
+    """Every field of the real server is there, or stands on the list of those left out, with a reason."""
+    told = set(names(raw_info(ours, section)))
+    assert set(names(raw_info(real, section))) - told - EXCUSED == set()
+
+
+def test_the_sections_are_those_of_redis(ours: Server, real: Server) -> None:
+    """By default, with all and with everything the same headings appear in the same order."""
+    for sections in ((), ("all",), ("everything",), ("SERVER", "keyspace"), ("nosuch",), ("cpu", "default")):
+        heads = [
+            [line for line in raw_info(server, *sections).split("\r\n") if line.startswith("#")]
+            for server in (ours, real)
+        ]
+        assert heads[0] == heads[1], sections
+
+
+def test_numbers_are_true(ours: Server) -> None:
+    """Commands, hits, misses, keys and errors are counted as they happen, and RESETSTAT forgets them."""
+    client = ours.client()
+    client.flushall()
+    client.config_resetstat()
+    client.set("a", 1, ex=100)
+    client.set("b", 2)
+    client.get("a")
+    client.get("nothing")
+    with pytest.raises(Exception, match="not an integer"):
+        client.incrby("a", "x")
+    info = client.info("everything")
+    assert info["keyspace_hits"] == 1
+    assert info["keyspace_misses"] == 1
+    assert info["db0"]["keys"] == 2
+    assert info["db0"]["expires"] == 1
+    assert 90_000 < info["db0"]["avg_ttl"] <= 100_000
+    assert info["errorstat_ERR"] == {"count": 1}
+    assert info["cmdstat_set"]["calls"] == 2
+    assert info["cmdstat_incrby"]["failed_calls"] == 1
+    assert "p50" in str(raw_info(ours, "latencystats"))
+    assert info["connected_clients"] >= 1
+    assert info["used_memory"] > 1_000_000
+    assert len(info["run_id"]) == 40
+    client.config_resetstat()
+    after = client.info("everything")
+    assert after["keyspace_hits"] == 0
+    assert "errorstat_ERR" not in after
+
+
+def test_percentiles_can_be_chosen_and_tracking_turned_off(ours: Server) -> None:
+    """latency-tracking-info-percentiles names what is shown; without latency-tracking nothing is."""
+    client = ours.client()
+    client.config_set("latency-tracking-info-percentiles", "0 12.5 100")
+    client.ping()
+    assert "latency_percentiles_usec_ping:p0=" in raw_info(ours, "latencystats")
+    assert ",p12.5=" in raw_info(ours, "latencystats")
+    client.config_set("latency-tracking", "no")
+    assert "usec_ping" not in raw_info(ours, "latencystats")
+    client.config_set("latency-tracking", "yes")
