@@ -9,6 +9,7 @@ import this one: what they bring or need goes through `engine.extensions`, by th
 - "reset_stats": list of callables that CONFIG RESETSTAT calls;
 - "pause": the `Pause`, for a failover or a shutdown that must hold writes back;
 - "monitor": the `Monitors`, for requests that run without passing the gates (scripts);
+- "used_memory": returns the bytes the process holds in RAM;
 - "run_id": this process's forty random hexadecimal digits;
 - "latency": `note(event, milliseconds)`, for spikes of named events.
 """

@@ -10,6 +10,7 @@ from __future__ import annotations
 from kvserver.engine import blocking
 from kvserver.engine.executor import Engine
 from kvserver.engine.gates import PASS
+from kvserver.engine.keyspace import EXPIRE_DELETE, EXPIRE_HIDE
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.resp import error
 from kvserver.spec import ANY, MAY_REPLICATE, WRITE, Row
@@ -29,6 +30,7 @@ class Pause:
     def __init__(self) -> None:
         self._reasons: dict[str, tuple[int, int]] = {}
         self._waiting: dict[Session, None] = {}
+        self._hides_expired = False
         self.mode = MODE_NONE
         self.until_ms = 0
 
@@ -69,6 +71,19 @@ class Pause:
         ends = [end_ms for mode, end_ms in self._reasons.values() if mode == self.mode]
         self.until_ms = max(ends, default=0)
         engine.forbid("pause", (0, _WRITES, ANY)[self.mode])
+        self._hold_expiry(engine)
+
+    def _hold_expiry(self, engine: Engine) -> None:
+        """While writes are held back nothing may change, so expired keys are hidden and not deleted."""
+        state = engine.state
+        if self.mode and state.expire_mode == EXPIRE_DELETE:
+            state.expire_mode = EXPIRE_HIDE
+            self._hides_expired = True
+        elif not self.mode and self._hides_expired:
+            self._hides_expired = False
+            config = engine.extensions.get("config")
+            if config is None or config.replicaof is None:
+                state.expire_mode = EXPIRE_DELETE
 
     def _resume(self, engine: Engine) -> None:
         """Run what waits and may go on; what is still forbidden waits again, behind nobody new."""

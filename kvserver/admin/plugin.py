@@ -44,8 +44,13 @@ def follow_options(admin: Admin) -> None:
     """Put the options in force that are this package's to apply, now and whenever CONFIG SET changes them."""
     config, engine = admin.config, admin.node.engine
     config.assign("dir", os.getcwd())
+    clients = admin.process.raise_file_limit(config.maxclients)
+    if clients < config.maxclients:
+        admin.node.log.warning("the system allows fewer open files than maxclients needs", maxclients=clients)
+        config.assign("maxclients", clients)
     for name, apply in (
         ("dir", _change_folder),
+        ("maxclients", partial(_allow_clients, admin)),
         ("slowlog-log-slower-than", partial(_set_threshold, admin)),
         ("latency-monitor-threshold", partial(_set_threshold, admin)),
         ("slowlog-max-len", lambda config: admin.slowlog.trim(config.slowlog_max_len)),
@@ -54,6 +59,15 @@ def follow_options(admin: Admin) -> None:
         config.on_change(name, apply)
     _set_threshold(admin, config)
     notifications.configure(engine, config.notify_keyspace_events)
+
+
+def _allow_clients(admin: Admin, config: Config) -> None:
+    """maxclients needs as many files, or it is refused with the number that can be had."""
+    clients = admin.process.raise_file_limit(config.maxclients)
+    if clients < config.maxclients:
+        raise ConfigError(
+            f"The operating system is not able to handle the specified number of clients, try with {clients}"
+        )
 
 
 def _change_folder(config: Config) -> None:
@@ -83,6 +97,7 @@ def build(node: NodeView) -> Admin:
     for name, provider in {**sections.SECTIONS, **commands.SECTIONS}.items():
         admin.info.setdefault(name, []).insert(0, partial(provider, admin))
     extensions[KEY] = admin
+    extensions["used_memory"] = admin.process.resident_bytes
     extensions["run_id"] = admin.process.run_id
     extensions["pause"] = admin.pause
     extensions["monitor"] = admin.monitors

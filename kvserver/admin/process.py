@@ -9,8 +9,18 @@ import platform
 import secrets
 import sys
 import time
+from typing import Any
 
 import psutil
+
+resource: Any
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+RESERVED_FILES = 32
+"""Files open for other things than clients: listeners, data files, links."""
 
 
 class Process:
@@ -51,8 +61,21 @@ class Process:
 
     def give_back_memory(self) -> None:
         """Ask the C library to return free memory to the system, where it knows how."""
-        with contextlib.suppress(OSError, AttributeError):
+        with contextlib.suppress(OSError, AttributeError, TypeError):
             ctypes.CDLL(None).malloc_trim(0)
+
+    def raise_file_limit(self, clients: int) -> int:
+        """Have the system allow files enough for so many clients; returns how many it allows."""
+        if resource is None:
+            return clients
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = clients + RESERVED_FILES
+        if soft < wanted:
+            soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return min(clients, max(1, int(soft) - RESERVED_FILES))
 
     def sleep(self, seconds: float) -> None:
         """Stand still: the whole server does (DEBUG SLEEP)."""
