@@ -33,14 +33,16 @@ def reset_group(turn: Turn, group: Primary, *, forget_peers: bool) -> None:
 
 def change_address(turn: Turn, group: Primary, new: Address) -> None:
     """The group has another primary; the old one is watched as a replica, to be brought back later."""
-    kept = [r.address for r in group.replicas.values() if not r.address.same(new)]
+    kept = [(r.address, r.link.proven) for r in group.replicas.values() if not r.address.same(new)]
     if not new.same(group.address):
-        kept.append(group.address)
+        kept.append((group.address, group.link.proven))
     reset_group(turn, group, forget_peers=False)
     group.address = new
     group.down_since_ms = group.objectively_down_since_ms = 0
     turn.persist()
-    for address in kept:
+    for address, proven in kept:
         if turn.world.replica_at(group, address.host, address.port) is None:
-            turn.emit(Level.NOTICE, "+slave", turn.world.add_replica(group, address, turn.now))
+            replica = turn.world.add_replica(group, address, turn.now)
+            replica.link.proven = proven
+            turn.emit(Level.NOTICE, "+slave", replica)
     links.spread_hello(turn, group)

@@ -7,7 +7,7 @@ the group's `refused_after_ms`: a second refusal after it confirms the first (se
 from __future__ import annotations
 
 from replication.sentinel.hello import HelloMessage
-from replication.sentinel.messages import Cause, Connect, Request
+from replication.sentinel.messages import Cause, Connect, Level, Request
 from replication.sentinel.turn import Turn
 from replication.sentinel.world import (
     HELLO_CHANNEL,
@@ -29,6 +29,7 @@ MAX_PENDING = 100
 EAGER_INFO_PERIOD_MS = 100
 WATCHFUL_INFO_PERIOD_MS = 1_000
 FIRST_RETRY_MS = 100
+RESET_RETRY_MS = 10
 
 
 def ping_period(world: World, instance: Instance) -> int:
@@ -97,7 +98,7 @@ def _credentials(world: World, instance: Instance) -> tuple[bytes, ...]:
     return (user.encode(), password.encode()) if user else (password.encode(),)
 
 
-def closed(turn: Turn, link: Link, lane: Lane, cause: Cause) -> None:
+def closed(turn: Turn, link: Link, lane: Lane, cause: Cause, detail: str) -> None:
     """A connection ended or an attempt failed: note the evidence, and when to try again."""
     connection = link.lane(lane)
     was_up = connection.state is LaneState.UP
@@ -107,15 +108,23 @@ def closed(turn: Turn, link: Link, lane: Lane, cause: Cause) -> None:
         link.refused_since_ms = link.refused_since_ms or turn.now
     elif lane is Lane.COMMAND and cause is Cause.UNREACHABLE:
         link.refusals = link.refused_since_ms = 0
-    if was_up and connection.failures == 0:
-        pause = 0
-    else:
-        owner = link.owners[0]
-        first = group_of(owner).refused_after_ms or FIRST_RETRY_MS
-        pause = min(first << min(max(0, connection.failures - 1), 6), turn.world.periods.ping_period)
+    first_loss = was_up and connection.failures == 0
     connection.failures += 1
-    connection.retry_ms = turn.now + pause
+    connection.retry_ms = turn.now + (0 if first_loss else _pause(turn.world, link, connection.failures, cause))
+    turn.emit(Level.DEBUG, f"-{lane.value}-link-reconnection", link.owners[0], f"#{detail or cause.value}")
     turn.wake_at(connection.retry_ms)
+
+
+def _pause(world: World, link: Link, failures: int, cause: Cause) -> int:
+    """How long until the next attempt: the time to confirm a first refusal, then doubling.
+
+    A dying process still accepts what its kernel resets a moment later: that is worth another look soon.
+    """
+    if cause is Cause.REFUSED:
+        first, doublings = group_of(link.owners[0]).refused_after_ms or FIRST_RETRY_MS, link.refusals - 1
+    else:
+        first, doublings = RESET_RETRY_MS, failures - 1
+    return min(first << max(0, min(doublings, 7)), world.periods.ping_period)
 
 
 def keep_connected(turn: Turn, instance: Instance) -> None:
@@ -128,7 +137,7 @@ def keep_connected(turn: Turn, instance: Instance) -> None:
         if connection.state is LaneState.CONNECTING:
             if turn.now - connection.since_ms > connect_timeout(instance):
                 turn.close(link, lane)
-                closed(turn, link, lane, Cause.UNREACHABLE)
+                closed(turn, link, lane, Cause.UNREACHABLE, "no answer in time")
         elif connection.state is LaneState.DOWN and turn.now >= connection.retry_ms:
             connection.state, connection.since_ms = LaneState.CONNECTING, turn.now
             _refresh_address(turn.world, instance)
@@ -159,7 +168,7 @@ def _old(connection: Connection, now: int, age: int) -> bool:
 
 def _drop(turn: Turn, link: Link, lane: Lane) -> None:
     turn.close(link, lane)
-    closed(turn, link, lane, Cause.LOST)
+    closed(turn, link, lane, Cause.LOST, "dropped: it had stopped answering")
 
 
 def send_ping(turn: Turn, instance: Instance) -> None:

@@ -124,11 +124,11 @@ class Monitor:
         match event:
             case Opened(link_id, lane, local_ip):
                 return self._opened(turn, link_id, lane, local_ip)
-            case Closed(link_id, lane, cause):
+            case Closed(link_id, lane, cause, detail):
                 link = self._link(link_id)
                 if link is None or link.lane(lane).state is LaneState.DOWN:
                     return None
-                links.closed(turn, link, lane, cause)
+                links.closed(turn, link, lane, cause, detail)
                 return self._group_of_link(link)
             case Replied():
                 return self._replied(turn, event)
