@@ -28,7 +28,6 @@ HOT = (
     "kvserver/engine/values.py",
     "kvserver/engine/keyspace.py",
     "kvserver/engine/session.py",
-    "kvserver/engine/session.py",
     "kvserver/engine/log.py",
     "kvserver/engine/executor.py",
     "kvserver/engine/commands/strings.py",
