@@ -9,7 +9,7 @@ from kvserver.engine.session import Session
 from kvserver.errors import NOT_INT, SYNTAX, CommandError
 from kvserver.numbers import parse_int
 from kvserver.resp import OK, array, bulk, bulks, integer, simple
-from replication.feeder import Feed
+from replication.feed import Feed
 from replication.history import same_id
 from replication.hub import Hub, hub_of
 from replication.primary import Attached, Phase, Waiter
@@ -167,7 +167,8 @@ def replconf(c: Session, a: list[bytes]) -> bytes | None:
     for i in range(1, len(a), 2):
         option = a[i].lower()
         if option == b"ack":
-            return _ack(c, a[i + 1])
+            _ack(c, a[i + 1])
+            return None
         if option == b"getack":
             hub = hub_of(c)
             if hub.link is not None and c.kind == "primary":

@@ -23,7 +23,7 @@ from kvserver.resp import encode_request, error
 from kvserver.spec import NOT_STALE, WRITE
 from persistence.snapshot import Snapshot
 from replication.bootstrap import Incoming
-from replication.feeder import Feeder, Identity
+from replication.feeder import Feeder
 from replication.history import History, restarted_as_primary, restarted_as_replica
 from replication.link import Link
 from replication.primary import Released, Waiters, acked_count, enough_replicas
@@ -50,7 +50,7 @@ class Hub:
         self.history = History(new_id())
         self.link: Link | None = None
         self.waiters = Waiters()
-        self.feeder = Feeder(engine, config, log, self._identity)
+        self.feeder = Feeder(engine, config, log, self._snapshot)
         self.listening_port = config.port
         self.failover: Any = None
         self._known = False  # whether asking to continue makes sense
@@ -214,15 +214,12 @@ class Hub:
         stream_db = self.link.stream_db if self.link is not None else max(log.selected, 0)
         return self.history.replid, log.offset, stream_db
 
-    def _identity(self) -> Identity:
-        return Identity(self.history.replid, self._snapshot)
-
-    def _snapshot(self) -> Snapshot:
-        """A snapshot for replicas. Behind it a primary's stream selects its database anew."""
+    def _snapshot(self) -> tuple[Snapshot, bytes]:
+        """A snapshot for replicas, and its history. Behind it a primary's stream selects its database anew."""
         if self.link is None:
             self.engine.log.selected = -1
         snapshot: Snapshot = self.engine.extensions["persistence"].open()
-        return snapshot
+        return snapshot, self.history.replid
 
     # -- acknowledgements and time ----------------------------------------------------------------------------
 

@@ -1,0 +1,112 @@
+"""The shell that sends one snapshot to a group of replicas, no faster than they read it.
+
+Replicas that read snapshots of unknown length (`capa eof`) get it as it is encoded, all at the speed of the
+slowest. For others it is written to a temporary file first, because its length has to come before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+from collections.abc import Callable
+from time import monotonic
+
+from persistence.snapshot import Snapshot
+from replication.feed import Feed
+from replication.primary import Phase
+
+PENDING_MAX = 1 << 20
+"""Bytes handed to a connection that its peer has not taken, before encoding pauses."""
+DRAIN_POLL_S = 0.002
+SLICE_S = 0.001
+CHUNK = 1 << 16
+SPOOL_BATCH = 1 << 20
+
+
+class Transfer:
+    """One snapshot under way. `present(feed)` says whether a replica is still there, `drop` disconnects it."""
+
+    def __init__(
+        self,
+        group: list[Feed],
+        snapshot: Snapshot,
+        timeout_s: int,
+        present: Callable[[Feed], bool],
+        drop: Callable[[Feed, str], None],
+    ) -> None:
+        self._group = group
+        self._snapshot = snapshot
+        self._timeout_s = timeout_s
+        self._is_present = present
+        self._drop = drop
+
+    def present(self) -> list[Feed]:
+        """The replicas of the group that are still there."""
+        return [feed for feed in self._group if self._is_present(feed)]
+
+    async def send_marked(self) -> None:
+        """Send it as it is encoded, between two copies of a random mark."""
+        mark = secrets.token_hex(20).encode()
+        self._sending()
+        await self._broadcast(b"$EOF:%s\r\n" % mark)
+        while self.present():
+            chunk = self._snapshot.next_chunk(SLICE_S, CHUNK)
+            if chunk is None:
+                break
+            await self._broadcast(chunk)
+        await self._broadcast(mark)
+
+    async def send_sized(self) -> None:
+        """Write it to a temporary file, then send its length and the file."""
+        with tempfile.TemporaryFile() as spool:
+            size = await self._fill(spool.write)
+            self._snapshot.close()
+            self._sending()
+            await self._broadcast(b"$%d\r\n" % size)
+            await asyncio.to_thread(spool.seek, 0)
+            while self.present():
+                piece = await asyncio.to_thread(spool.read, CHUNK * 4)
+                if not piece:
+                    break
+                await self._broadcast(piece)
+
+    async def _fill(self, write: Callable[[bytes], int]) -> int:
+        """Encode in slices, write in a thread; return how many bytes there are."""
+        batch: list[bytes] = []
+        size = gathered = 0
+        while self.present():
+            chunk = self._snapshot.next_chunk(SLICE_S)
+            if chunk is None:
+                break
+            batch.append(chunk)
+            gathered += len(chunk)
+            if gathered >= SPOOL_BATCH:
+                size += await asyncio.to_thread(write, b"".join(batch))
+                batch, gathered = [], 0
+            await asyncio.sleep(0)
+        return size + await asyncio.to_thread(write, b"".join(batch))
+
+    def _sending(self) -> None:
+        for feed in self.present():
+            feed.record.phase = Phase.SEND_SNAPSHOT
+
+    async def _broadcast(self, data: bytes) -> None:
+        """Write to every replica that is still there; return when none has too much left to read."""
+        if data:
+            for feed in self.present():
+                feed.session.send(data)
+        await asyncio.sleep(0)
+        while self._somebody_is_full():  # noqa: ASYNC110 - the ports tell how much waits, not when it is taken
+            await asyncio.sleep(DRAIN_POLL_S)
+
+    def _somebody_is_full(self) -> bool:
+        """Whether somebody has to catch up; who takes nothing for too long is dropped."""
+        now_s = monotonic()
+        waiting = False
+        for feed in self.present():
+            full, stuck = feed.is_full(PENDING_MAX, self._timeout_s, now_s)
+            if stuck:
+                self._drop(feed, "it doesn't read its snapshot")
+            waiting = waiting or (full and not stuck)
+        return waiting
