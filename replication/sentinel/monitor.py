@@ -41,7 +41,7 @@ class Monitor:
         self.world = world
         self._render = render
         self._rng = rng
-        self._round_ms = now_ms
+        self._round_ms = now_ms - ROUND_MS  # the first step is a round
         self._wake_ms: int | None = None
 
     @property
