@@ -45,14 +45,11 @@ bench: $(VENV)/.run ## ratios to a Redis server in the same run; needs redis-ser
 dashboards: $(VENV)/.test ## the dashboards' JSON, written from grafana/build.py
 	$(BIN)/python -m grafana.build
 
-conformance: $(VENV)/.run ## Redis's own test suite on our server, scored against Debian's redis-server
-	$(BIN)/python -m ops.conformance --installed $(ARGS)
+conformance: $(VENV)/.test ## Redis's own test suite, run against us; ARGS="--unit unit/type/list" for one unit
+	$(BIN)/python -m ops.conformance $(ARGS)
 
-differential: $(VENV)/.test ## the same commands on us and on a real Redis server, replies compared
-	$(BIN)/pytest $(PYTEST_ARGS) tests/differential
-
-simulate: $(VENV)/.test ## whole clusters in one process, faults and schedules chosen by seeds
-	$(BIN)/pytest $(PYTEST_ARGS) tests/simulation
+simulate: $(VENV)/.test ## clusters in one process, faults and schedules chosen by seeds; ARGS="--seconds 600"
+	PYTHONPATH=tests $(BIN)/python -m simulation $(ARGS)
 
 clean: ## remove what the other targets made, but not data/
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -67,6 +64,8 @@ $(VENV)/.run $(VENV)/.test $(VENV)/.dev: $(SOURCES) | $(VENV)/.made
 	@echo "installing .$(EXTRAS) into $(VENV) (compiling takes a minute)"
 	@rm -rf build/lib* build/bdist* *.egg-info
 	@$(PIP) install --no-build-isolation -c requirements.lock ".$(EXTRAS)"
+	@$(BIN)/python -I -c 'import kvserver.resp as hot; print("installed,", \
+		"uncompiled (UNDERSTUDY_COMPILED=1 shows why)" if hot.__file__.endswith(".py") else "compiled")'
 	@touch $(VENV)/.run $(if $(EXTRAS),$(VENV)/.test) $@
 
 $(VENV)/.made: requirements.lock
