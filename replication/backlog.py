@@ -3,7 +3,8 @@
 Theory of operation. Bytes are kept in blocks in the order they were produced. Small appends are gathered into
 blocks of 16 KiB, so that a stream of 40-byte commands doesn't cost an object each; an append at least that
 large becomes a block of its own without being copied. The oldest blocks are let go of as long as at least
-`size` bytes remain, so the history held is `size` plus less than one block.
+`size` bytes remain; of a huge one only the end is kept. So less than twice `size` is held, and usually
+`size` plus less than one block.
 """
 
 from __future__ import annotations
@@ -62,6 +63,14 @@ class Backlog:
             gone = len(blocks.popleft())
             self.histlen -= gone
             self.first_offset += gone
+        excess = self.histlen - self.size
+        # Only when that halves the block, so that a huge one isn't copied again and again.
+        if excess >= BLOCK_BYTES and excess * 2 >= len(blocks[0]):
+            blocks[0] = blocks[0][excess:]
+            if len(blocks) == 1:
+                self._open = None
+            self.histlen -= excess
+            self.first_offset += excess
 
     def resize(self, size: int) -> None:
         """Change the bound (CONFIG SET repl-backlog-size); what already was held stays if it fits."""

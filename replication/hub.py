@@ -75,6 +75,8 @@ class Hub:
         if self.config.replicaof is not None:
             self.history = restarted_as_replica(saved_id)
             self._known = True
+            stream_db = aux.get(b"repl-stream-db", b"")
+            self.engine.log.selected = int(stream_db) if stream_db.isdigit() else 0
         else:
             self.history = restarted_as_primary(new_id(), saved_id, int(text))
         self.feeder.open_backlog()

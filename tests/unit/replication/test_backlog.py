@@ -23,7 +23,7 @@ def test_it_holds_a_suffix_of_the_stream(appends: list[bytes], start: int, size:
         assert backlog.end_offset == start + len(stream)
         assert backlog.first_offset + backlog.histlen == backlog.end_offset + 1
         assert backlog.histlen >= min(size, len(stream))
-        assert backlog.histlen < size + max([2 * BLOCK_BYTES, *map(len, appends)])
+        assert backlog.histlen < size + max(2 * BLOCK_BYTES, size)
     whole = b"".join(backlog.read_from(backlog.first_offset))
     assert len(whole) == backlog.histlen
     assert stream.endswith(whole)
@@ -40,6 +40,15 @@ def test_what_was_read_stays_as_it_was() -> None:
     chunks = backlog.read_from(1)
     backlog.append(b"two")
     assert b"".join(chunks) == b"one"
+
+
+def test_one_huge_value_is_cut() -> None:
+    """An append far larger than the backlog leaves its end, and no more."""
+    backlog = Backlog(1000, 0)
+    backlog.append(b"ab" * 500_000)
+    assert (backlog.first_offset, backlog.histlen) == (999_001, 1000)
+    backlog.append(b"tail")
+    assert b"".join(backlog.read_from(backlog.end_offset - 5)) == b"abtail"
 
 
 def test_bounds() -> None:

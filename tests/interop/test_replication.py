@@ -1,0 +1,264 @@
+"""Replication between real Redis servers and ours, in every combination, under a mixed load of writes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import redis
+from support import Server, start_kvserver, start_redis, wait_until
+
+Start = Callable[..., Server]
+FAST = {"repl_diskless_sync_delay": 0, "repl_ping_replica_period": 1, "repl_timeout": 10}
+KINDS = {"redis": start_redis, "ours": start_kvserver}
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def start(stack: ExitStack, kind: str, **options: object) -> Server:
+    return stack.enter_context(KINDS[kind](**{**FAST, **options}))
+
+
+def follow(replica: Server, primary: Server) -> None:
+    replica.command("REPLICAOF", primary.host, primary.port)
+
+
+def write_some(client: redis.Redis, seed: int, count: int = 400) -> None:
+    """A mixed load, the same for the same seed; errors (a wrong type, say) are part of it."""
+    rng = random.Random(seed)
+    pipe = client.pipeline(transaction=False)
+    for _ in range(count):
+        pipe.execute_command(*_command(rng))
+    pipe.execute(raise_on_error=False)
+    with client.pipeline(transaction=True) as unit:
+        unit.incr("counter:units")
+        unit.set(f"unit:{seed}", "x" * rng.randrange(200))
+        unit.execute()
+
+
+def _command(rng: random.Random) -> tuple[Any, ...]:
+    s, t = f"s{rng.randrange(40)}", f"s{rng.randrange(40)}"
+    n, blob = rng.randrange(-1000, 1000), rng.randbytes(rng.randrange(60))
+    choices: list[tuple[Any, ...]] = [
+        ("SET", s, blob),
+        ("SET", s, blob, "PX", rng.randrange(50, 100_000)),
+        ("SET", s, blob, "EX", 100, "GET"),
+        ("SETEX", s, 500, blob),
+        ("APPEND", s, blob),
+        ("SETRANGE", s, rng.randrange(40), blob),
+        ("INCRBY", f"n{rng.randrange(5)}", n),
+        ("INCRBYFLOAT", f"f{rng.randrange(5)}", n / 7),
+        ("MSET", s, blob, t, blob),
+        ("GETDEL", s),
+        ("GETEX", s, "EX", 300),
+        ("PEXPIRE", s, rng.randrange(1, 200_000)),
+        ("EXPIRE", t, 1000, "NX"),
+        ("PERSIST", s),
+        ("DEL", s, t),
+        ("UNLINK", s),
+        ("RENAME", s, t),
+        ("COPY", s, t, "REPLACE"),
+        ("MOVE", s, 3),
+        ("SWAPDB", 4, 5),
+        ("SELECT", rng.choice([0, 0, 0, 3, 4, 5])),
+    ]
+    return rng.choice(choices)
+
+
+def contents(server: Server) -> dict[tuple[int, bytes], tuple[Any, ...]]:
+    """Every key of every database: type, value, time of expiry. Expired keys are left out."""
+    found: dict[tuple[int, bytes], tuple[Any, ...]] = {}
+    for db in range(6):
+        client = server.client(db=db)
+        for key in client.scan_iter(count=1000):
+            kind = client.type(key)
+            value = _value(client, kind, key)
+            if kind != b"none":
+                found[db, key] = (kind, value, client.pexpiretime(key))
+        client.close()
+    return found
+
+
+def _value(client: redis.Redis, kind: bytes, key: bytes) -> Any:
+    readers: dict[bytes, Callable[[], Any]] = {
+        b"string": lambda: client.get(key),
+        b"list": lambda: client.lrange(key, 0, -1),
+        b"hash": lambda: sorted(client.hgetall(key).items()),
+        b"set": lambda: sorted(client.smembers(key)),
+        b"zset": lambda: client.zrange(key, 0, -1, withscores=True),
+        b"none": lambda: None,
+    }
+    return readers[kind]()
+
+
+def offset(server: Server) -> int:
+    return int(server.info("replication")["master_repl_offset"])
+
+
+def is_up(replica: Server) -> bool:
+    return bool(replica.info("replication").get("master_link_status") == "up")
+
+
+def wait_caught_up(primary: Server, *replicas: Server) -> None:
+    """Until every replica is connected, at its primary's offset, and of its history."""
+
+    def same() -> bool:
+        top = primary.info("replication")
+        others = [replica.info("replication") for replica in replicas]
+        return all(
+            other["master_link_status"] == "up"
+            and other["master_repl_offset"] == top["master_repl_offset"]
+            and other["master_replid"] == top["master_replid"]
+            for other in others
+        )
+
+    wait_until(same, what="replicas at the primary's offset")
+
+
+def assert_same_data(primary: Server, *replicas: Server) -> None:
+    wait_caught_up(primary, *replicas)
+    expected = contents(primary)
+    for replica in replicas:
+        assert contents(replica) == expected
+
+
+def resyncs(server: Server) -> tuple[int, int]:
+    stats = server.info("stats")
+    return stats["sync_full"], stats["sync_partial_ok"]
+
+
+PAIRS = [("ours", "redis"), ("redis", "ours"), ("ours", "ours")]
+
+
+@pytest.mark.parametrize(("above", "below"), PAIRS)
+@pytest.mark.parametrize("diskless", [True, False])
+def test_full_then_stream(stack: ExitStack, above: str, below: str, diskless: bool) -> None:
+    """A replica has the primary's data, written before, during and after its snapshot."""
+    primary = start(stack, above, repl_diskless_sync=diskless)
+    client = primary.client()
+    write_some(client, 1)
+    replica = start(stack, below)
+    follow(replica, primary)
+    write_some(client, 2)
+    wait_until(lambda: is_up(replica), what="link up")
+    write_some(client, 3)
+    assert_same_data(primary, replica)
+    assert resyncs(primary)[0] == 1
+
+
+@pytest.mark.parametrize(("above", "below"), PAIRS)
+def test_continues_after_a_cut_connection(stack: ExitStack, above: str, below: str) -> None:
+    """A replica whose connection was cut goes on where it stopped, without another snapshot."""
+    primary = start(stack, above, repl_backlog_size="1mb")
+    replica = start(stack, below)
+    follow(replica, primary)
+    client = primary.client()
+    write_some(client, 1)
+    wait_caught_up(primary, replica)
+    for seed in range(2, 5):
+        write_some(client, seed)
+        assert primary.command("CLIENT", "KILL", "TYPE", "replica") == 1
+        write_some(client, seed * 10)
+        wait_caught_up(primary, replica)
+    assert_same_data(primary, replica)
+    assert resyncs(primary) == (1, 3)
+
+
+@pytest.mark.parametrize(("above", "below"), PAIRS)
+def test_starts_over_when_the_backlog_is_too_short(stack: ExitStack, above: str, below: str) -> None:
+    """What was written meanwhile exceeds the backlog, so the replica takes a new snapshot."""
+    primary = start(stack, above, repl_backlog_size="16kb")
+    replica = start(stack, below)
+    follow(replica, primary)
+    client = primary.client()
+    wait_caught_up(primary, replica)
+    replica.command("REPLICAOF", "127.0.0.1", 1)
+    wait_until(lambda: not is_up(replica), what="link down")
+    client.set("big", b"x" * 100_000)
+    write_some(client, 1)
+    follow(replica, primary)
+    assert_same_data(primary, replica)
+    assert resyncs(primary) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("top", "middle", "bottom"),
+    [("redis", "ours", "redis"), ("ours", "redis", "ours"), ("ours", "ours", "ours")],
+)
+def test_chain(stack: ExitStack, top: str, middle: str, bottom: str) -> None:
+    """A replica of a replica has the top's data, offset and history."""
+    first, second, third = (start(stack, kind) for kind in (top, middle, bottom))
+    client = first.client()
+    write_some(client, 1)
+    follow(second, first)
+    follow(third, second)
+    write_some(client, 2)
+    wait_caught_up(first, second, third)
+    write_some(client, 3)
+    assert_same_data(first, second, third)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "other"),
+    [
+        ("redis", "ours", "redis"),
+        ("ours", "redis", "ours"),
+        ("redis", "redis", "ours"),
+        ("ours", "ours", "ours"),
+        ("ours", "ours", "redis"),
+    ],
+)
+def test_continues_after_a_promotion(stack: ExitStack, old: str, new: str, other: str) -> None:
+    """After a failover the other replica, and the old primary, continue from the promoted one."""
+    primary, heir, sibling = (start(stack, kind) for kind in (old, new, other))
+    client = primary.client()
+    write_some(client, 1)
+    follow(heir, primary)
+    follow(sibling, primary)
+    wait_caught_up(primary, heir, sibling)
+    write_some(client, 2)
+    wait_caught_up(primary, heir, sibling)
+    heir.command("REPLICAOF", "NO", "ONE")
+    follow(sibling, heir)
+    follow(primary, heir)
+    write_some(heir.client(), 3)
+    assert_same_data(heir, sibling, primary)
+    assert resyncs(heir) == (0, 2)
+    assert heir.info("replication")["second_repl_offset"] > 0
+
+
+@pytest.mark.parametrize(("above", "below"), PAIRS)
+def test_continues_after_a_restart(stack: ExitStack, above: str, below: str) -> None:
+    """A replica that saved and restarted continues from the offset in its file."""
+    primary = start(stack, above)
+    replica = start(stack, below, replicaof=f"{primary.host} {primary.port}".split())
+    client = primary.client()
+    write_some(client, 1)
+    wait_caught_up(primary, replica)
+    replica.command("SAVE")
+    replica.kill()
+    write_some(client, 2)
+    replica.start_again()
+    assert_same_data(primary, replica)
+    assert resyncs(primary) == (1, 1)
+
+
+@pytest.mark.parametrize(("above", "below"), PAIRS)
+def test_passwords_and_wait(stack: ExitStack, above: str, below: str) -> None:
+    """With masterauth the link comes up, and WAIT counts the replica that has the write."""
+    primary = start(stack, above, requirepass="secret")
+    replica = start(stack, below, masterauth="wrong")
+    follow(replica, primary)
+    client = primary.client()
+    assert client.wait(1, 300) == 0
+    replica.command("CONFIG", "SET", "masterauth", "secret")
+    client.set("key", "value")
+    assert wait_until(lambda: client.wait(1, 1000), what="an acknowledgement") == 1
+    assert replica.command("GET", "key") == b"value"
