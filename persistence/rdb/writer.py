@@ -29,6 +29,7 @@ _NODE_BYTES = 8192
 """A list node's size, as list-max-listpack-size -2 has it."""
 _NODE_OVERHEAD = 8
 """What Redis takes an element to cost beside its length when it decides whether a node has room."""
+_MAX_INTEGER_SCORE = float(2**62)
 _EMPTY_LISTPACK = listpack.HEADER + 1
 
 _NUMBERS = {
@@ -74,8 +75,15 @@ def _packed_zset(value: Any) -> bytes:
     ordered = sorted([(score, member) for part in value.parts for member, score in part.items()])
     for score, member in ordered:
         out.append(listpack.element(member))
-        out.append(listpack.element(format_double(score) if score else b"0"))
+        out.append(_score(score))
     return listpack.wrap(out)
+
+
+def _score(score: float) -> bytes:
+    """A score as an element: an integer where Redis makes it one, else text."""
+    if -_MAX_INTEGER_SCORE <= score <= _MAX_INTEGER_SCORE and score.is_integer():
+        return listpack.integer(int(score))
+    return listpack.element(format_double(score))
 
 
 def pieces(number: int, value: Any, compress: bool) -> Iterator[bytes]:
