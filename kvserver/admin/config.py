@@ -27,6 +27,8 @@ HELP = (
     "HELP",
     "    Print this help.",
 )
+_NOT_WHILE_LOADING = ("dir", "repl-diskless-load")
+LOADING = "LOADING Redis is loading the dataset in memory"
 
 
 def is_local(address: str) -> bool:
@@ -50,6 +52,9 @@ def set_(c: Session, a: list[bytes]) -> bytes:
     if len(a) % 2:
         raise CommandError(SYNTAX)
     config = admin_of(c).config
+    loading = bool(c.engine.deny_masks.get("loading"))
+    if loading and any(decode(name).lower() in _NOT_WHILE_LOADING for name in a[2::2]):
+        raise CommandError(LOADING)
     pairs = [(decode(name), decode(value)) for name, value in zip(a[2::2], a[3::2], strict=True)]
     try:
         config.set(pairs, protected_allowed=allowed(config.enable_protected_configs, c.address))
@@ -60,13 +65,18 @@ def set_(c: Session, a: list[bytes]) -> bytes:
 
 def rewrite_(c: Session, a: list[bytes]) -> bytes:
     """CONFIG REWRITE."""
+    return rewrite_file(c, everything=False)
+
+
+def rewrite_file(c: Session, *, everything: bool) -> bytes:
+    """Write the options in force to the configuration file; all, or those the file needs."""
     admin = admin_of(c)
     if not admin.node.config_file:
         raise CommandError("ERR The server is running without a config file")
     path = Path(admin.node.config_file)
     try:
         old = path.read_bytes() if path.exists() else b""
-        replace_file(path, encode(rewrite(admin.config, decode(old))))
+        replace_file(path, encode(rewrite(admin.config, decode(old), everything=everything)))
     except OSError as error:
         raise CommandError(f"ERR Rewriting config file: {error.strerror or error}") from None
     return OK

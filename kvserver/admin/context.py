@@ -16,10 +16,12 @@ import this one: what they bring or need goes through `engine.extensions`, by th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kvserver.admin import memory_limit
 from kvserver.config import Config
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class NodeView(Protocol):
     config: Config
     config_file: str
     handlers: dict[str, Handler]
+    listeners: list[asyncio.AbstractServer]
     port: int
     log: Any
 
@@ -88,11 +91,13 @@ class Admin:
         return self.node.config
 
     def tick(self) -> None:
-        """Background work, ten times a second: end a pause whose time is over, sample rates."""
+        """Background work, ten times a second: end a pause whose time is over, sample rates, watch memory."""
         engine, server = self.node.engine, self.node.server
         now_ms = engine.state.now_ms
         self.pause.tick(engine, now_ms)
         self.rates.sample((engine.commands, server.net_in, server.net_out), now_ms)
+        if self.config.maxmemory:
+            memory_limit.look(engine, self.config, self.process.resident_bytes())
 
 
 def admin_of(c: Session) -> Admin:

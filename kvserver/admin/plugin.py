@@ -5,11 +5,25 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from kvserver.admin import client, config, debug, info, latency, lolwut, memory, monitor, shutdown, slowlog
+from kvserver.admin import (
+    client,
+    config,
+    debug,
+    info,
+    latency,
+    lolwut,
+    memory,
+    memory_limit,
+    monitor,
+    shutdown,
+    slowlog,
+)
 from kvserver.admin.context import KEY, Admin, NodeView
 from kvserver.admin.info import commands, sections
 from kvserver.admin.latency import LatencyMonitor
+from kvserver.admin.listening import Listening
 from kvserver.admin.monitor import ORDER_LAST, Monitors
+from kvserver.admin.oom_score import OomScore
 from kvserver.admin.pause import ORDER, Pause
 from kvserver.admin.process import Process
 from kvserver.admin.rates import Rates
@@ -18,6 +32,7 @@ from kvserver.admin.slowlog import SlowLog
 from kvserver.config import Config, ConfigError
 from kvserver.engine import notifications
 from kvserver.engine.commands import introspect
+from kvserver.engine.gates import ORDER_MEMORY
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.spec import FAST, SKIP_SLOWLOG, Row
 
@@ -34,6 +49,7 @@ def attach(node: NodeView) -> None:
     engine = node.engine
     engine.add_gate(ORDER, "pause", admin.pause.gate)
     engine.add_gate(ORDER_LAST, "monitor", admin.monitors.gate)
+    engine.add_gate(ORDER_MEMORY, memory_limit.NAME, memory_limit.gate)
     engine.on_slow = partial(_slow, admin)
     engine.extensions.setdefault("on_reset", []).append(partial(admin.monitors.remove, engine))
     node.every(TICK_S, admin.tick)
@@ -44,6 +60,7 @@ def follow_options(admin: Admin) -> None:
     """Put the options in force that are this package's to apply, now and whenever CONFIG SET changes them."""
     config, engine = admin.config, admin.node.engine
     config.assign("dir", os.getcwd())
+    listening, score = Listening(admin.node), OomScore()
     clients = admin.process.raise_file_limit(config.maxclients)
     if clients < config.maxclients:
         admin.node.log.warning("the system allows fewer open files than maxclients needs", maxclients=clients)
@@ -53,10 +70,19 @@ def follow_options(admin: Admin) -> None:
         ("maxclients", partial(_allow_clients, admin)),
         ("slowlog-log-slower-than", partial(_set_threshold, admin)),
         ("latency-monitor-threshold", partial(_set_threshold, admin)),
+        ("port", listening.port_changed),
+        ("bind", listening.addresses_changed),
+        ("http-port", _fixed),
+        ("http-bind", _fixed),
+        ("oom-score-adj", score.apply),
+        ("oom-score-adj-values", score.apply),
+        ("maxmemory", lambda config: memory_limit.look(engine, config, admin.process.resident_bytes())),
         ("slowlog-max-len", lambda config: admin.slowlog.trim(config.slowlog_max_len)),
         ("notify-keyspace-events", lambda config: notifications.configure(engine, config.notify_keyspace_events)),
     ):
         config.on_change(name, apply)
+    score.apply(config)
+    admin.node.every(TICK_S, lambda: score.apply(config))
     _set_threshold(admin, config)
     notifications.configure(engine, config.notify_keyspace_events)
 
@@ -68,6 +94,11 @@ def _allow_clients(admin: Admin, config: Config) -> None:
         raise ConfigError(
             f"The operating system is not able to handle the specified number of clients, try with {clients}"
         )
+
+
+def _fixed(config: Config) -> None:
+    """An option that is read once."""
+    raise ConfigError("it can be changed in the configuration file only, for the next start")
 
 
 def _change_folder(config: Config) -> None:

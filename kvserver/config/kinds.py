@@ -222,7 +222,7 @@ class SignalActions(Kind):
     def parse(self, args: Sequence[str]) -> tuple[str, ...]:
         order = ("default", "save", "nosave", "now", "force")
         given = {arg.lower() for arg in args}
-        if not given <= set(order):
+        if not given or not given <= set(order):
             raise ConfigError("argument(s) must be one of the following: " + ", ".join(order))
         if {"save", "nosave"} <= given:
             raise ConfigError("shutdown options SAVE and NOSAVE can't be used simultaneously")

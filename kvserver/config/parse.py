@@ -61,7 +61,7 @@ class CommandLine:
 
 
 def parse_command_line(argv: Sequence[str]) -> CommandLine:
-    """`[file | -] [--option value ...] [-]`, without the program's name; may raise ConfigError.
+    """`[file | -] [--option value ...] [-]`, without the program's name.
 
     What follows an option's name is its value even when it begins with dashes, except after `--save`, which
     then means no save points, and `--sentinel`, which takes none. `"--port 6380"` in one argument works too.
@@ -83,7 +83,7 @@ def parse_command_line(argv: Sequence[str]) -> CommandLine:
                 lines[-1] += ' ""' if arg.lower() == "--save" else ""
                 wants_value = False
         elif not lines:
-            raise ConfigError(f"'{arg}' on the command line belongs to no option")
+            lines.append(quote(arg))
         else:
             lines[-1] += f" {quote(arg)}"
             wants_value = False
@@ -161,8 +161,6 @@ class _Loader:
         if option.kind.multi:
             if len(args) == 1 and args[0]:
                 args = split_arguments(args[0]) or args
-            if not args:
-                raise ConfigError("wrong number of arguments")
         elif len(args) != 1:
             raise ConfigError("wrong number of arguments")
         self._config.load_directive(option, args, repeated=option.name in self._seen)

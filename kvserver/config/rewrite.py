@@ -20,14 +20,17 @@ _ALWAYS_WRITTEN = ("dir", "save")  # what a server without the line would do dep
 _OTHER_DIRECTIVES = ("include", "rename-command", "user", "loadmodule", "sentinel")
 
 
-def rewrite(config: Config, existing_text: str) -> str:
-    """The new content of the file whose content is `existing_text` ("" for a file that isn't there)."""
+def rewrite(config: Config, existing_text: str, *, everything: bool = False) -> str:
+    """The new content of the file whose content is `existing_text` ("" for a file that isn't there).
+
+    `everything` writes options at their defaults too.
+    """
     lines, places = _read(existing_text)
     signed = SIGNATURE in lines
     for option in OPTIONS:
         old_places = places.get(option.name, deque())
         wanted, dispensable = _wanted(config, option)
-        if len(old_places) < len(wanted):
+        if len(old_places) < len(wanted) and not everything:
             wanted = [text for text in wanted if text not in dispensable]
         for text in wanted:
             if old_places:

@@ -66,7 +66,7 @@ class OutputLimits(Kind):
     shape = "<class> <hard bytes> <soft bytes> <soft seconds> ..."
 
     def parse(self, args: Sequence[str]) -> dict[str, BufferLimit]:
-        if len(args) % 4:
+        if not args or len(args) % 4:
             raise ConfigError("Wrong number of arguments in buffer limit configuration.")
         limits: dict[str, BufferLimit] = {}
         for name, *numbers in zip(args[::4], args[1::4], args[2::4], args[3::4], strict=True):
@@ -103,6 +103,8 @@ class Addresses(Kind):
     shape = "<address> ..."
 
     def parse(self, args: Sequence[str]) -> tuple[str, ...]:
+        if not args:
+            raise ConfigError("wrong number of arguments")
         if len(args) > MAX_BIND_ADDRESSES:
             raise ConfigError("Too many bind addresses specified.")
         return () if list(args) == [""] else tuple(args)
@@ -196,7 +198,7 @@ class Percentiles(Kind):
     def parse(self, args: Sequence[str]) -> tuple[float, ...]:
         if list(args) == [""]:
             return ()
-        if not all(_DECIMAL.match(arg) for arg in args):
+        if not args or not all(_DECIMAL.match(arg) for arg in args):
             raise ConfigError("Invalid latency-tracking-info-percentiles parameters")
         values = tuple(float(arg) for arg in args)
         if not all(0.0 <= value <= 100.0 for value in values):

@@ -58,7 +58,7 @@ _NO_PIN = "pin the process with taskset or the service manager"
 _NO_ACL = "access control lists are not available, only requirepass"
 _FREED_IN_SLICES = "large values are always freed in slices, never in one go"
 _NO_LOG_FILE = "there is no append-only file: use save points, and replicas"
-_NO_LIMIT = "memory is not limited: nothing is evicted"
+_NO_EVICTION = "nothing is evicted: above maxmemory writes are refused"
 _NO_SCRIPTS = "scripts are not available"
 _NO_MODULES = "modules written for Redis can't be loaded"
 _TESTS_ONLY = "an aid to Redis's own tests"
@@ -66,10 +66,8 @@ _TESTS_ONLY = "an aid to Redis's own tests"
 _NETWORK = in_section(
     "Network",
     (
-        Option("bind", Addresses(), "* -::*", "Addresses to listen on; one with a leading - may be missing.",
-               mutable=False),
-        Option("port", _PORT, "6379", "TCP port for clients; 0 listens on none.",
-               mutable=False),
+        Option("bind", Addresses(), "* -::*", "Addresses to listen on; one with a leading - may be missing."),
+        Option("port", _PORT, "6379", "TCP port for clients; 0 listens on none."),
         Option("tcp-backlog", Int(), "511", "Connections the kernel may queue before they are accepted.",
                mutable=False),
         Option("protected-mode", _YES_NO, "yes",
@@ -84,9 +82,8 @@ _NETWORK = in_section(
                mutable=False, refused="sockets are not marked"),
         Option("bind-source-addr", _OPTIONAL, "", "Local address from which to connect to a primary."),
         Option("http-port", _PORT, "0", "HTTP port for metrics and health checks; 0 listens on none.",
-               mutable=False, ours=True),
-        Option("http-bind", Addresses(), "127.0.0.1", "Addresses of the HTTP port.", mutable=False,
                ours=True),
+        Option("http-bind", Addresses(), "127.0.0.1", "Addresses of the HTTP port.", ours=True),
         Option("client-output-buffer-limit", OutputLimits(),
                "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
                "Bytes of unread replies after which a client of a class is disconnected: at once above the "
@@ -180,10 +177,8 @@ _GENERAL = in_section(
         Option("io-threads-do-reads", _YES_NO, "no", "Let the I/O threads read too.", mutable=False,
                inert="one thread serves all clients"),
         Option("oom-score-adj", Enum(("no", "yes", "relative", "absolute"), (("yes", "relative"),)), "no",
-               "Adjust the kernel's out-of-memory score.",
-               refused="set the score with the service manager (OOMScoreAdjust)"),
-        Option("oom-score-adj-values", OomScores(), "0 200 800", "Scores for primary, replica, children.",
-               inert="set the score with the service manager (OOMScoreAdjust)"),
+               "Adjust the kernel's out-of-memory score (Linux)."),
+        Option("oom-score-adj-values", OomScores(), "0 200 800", "Scores for primary, replica, children."),
         Option("server_cpulist", _OPTIONAL, "", "Processors for the main thread.", mutable=False,
                refused=_NO_PIN),
         Option("bio_cpulist", _OPTIONAL, "", "Processors for background threads.", mutable=False,
@@ -312,8 +307,8 @@ _REPLICATION = in_section(
                ("min-slaves-max-lag",)),
         Option("replica-lazy-flush", _YES_NO, "no", "Free the old data in the background before a load.",
                ("slave-lazy-flush",), inert=_FREED_IN_SLICES),
-        Option("replica-ignore-maxmemory", _YES_NO, "yes", "Leave eviction to the primary.",
-               ("slave-ignore-maxmemory",), inert=_NO_LIMIT),
+        Option("replica-ignore-maxmemory", _YES_NO, "yes", "Leave maxmemory to the primary.",
+               ("slave-ignore-maxmemory",)),
         Option("replica-ignore-disk-write-errors", _YES_NO, "no",
                "Go on as a replica when the log can't be written.",
                refused="a replica that can't write its own log stops, so that it never promises too much"),
@@ -326,24 +321,24 @@ _REPLICATION = in_section(
 _MEMORY = in_section(
     "Memory",
     (
-        Option("maxmemory", Memory(0, ULONG_MAX), "0", "Bytes of data to hold; 0 is no limit.",
-               refused=_NO_LIMIT),
+        Option("maxmemory", Memory(0, ULONG_MAX), "0",
+               "Bytes of memory the process may hold before writes are refused; 0 is no limit."),
         Option("maxmemory-policy",
                Enum(("volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru",
                      "allkeys-lfu", "allkeys-random", "noeviction")),
                "noeviction", "Which keys go when maxmemory is reached; noeviction refuses writes instead.",
-               inert=_NO_LIMIT),
-        Option("maxmemory-samples", Int(1), "5", "Keys looked at to find one to evict.", inert=_NO_LIMIT),
+               refused=_NO_EVICTION),
+        Option("maxmemory-samples", Int(1), "5", "Keys looked at to find one to evict.", inert=_NO_EVICTION),
         Option("maxmemory-eviction-tenacity", Int(0, 100), "10", "How long eviction may take at a time.",
-               inert=_NO_LIMIT),
+               inert=_NO_EVICTION),
         Option("maxmemory-clients", Memory(0, LONG_MAX, percent=True), "0",
                "Bytes all clients' buffers may take together; 0 is no limit.",
                refused="limit each client instead: client-output-buffer-limit, client-query-buffer-limit"),
         Option("active-expire-effort", Int(1, 10), "1", "How hard to look for expired keys.",
                inert="expired keys are looked for all the time, a bounded slice at a time"),
-        Option("lfu-log-factor", Int(), "10", "How slowly the access counter of LFU grows.", inert=_NO_LIMIT),
+        Option("lfu-log-factor", Int(), "10", "How slowly the access counter of LFU grows.", inert=_NO_EVICTION),
         Option("lfu-decay-time", Int(), "1", "Minutes after which that counter falls by one.",
-               inert=_NO_LIMIT),
+               inert=_NO_EVICTION),
         Option("lazyfree-lazy-eviction", _YES_NO, "no", "Free evicted values in the background.",
                inert=_FREED_IN_SLICES),
         Option("lazyfree-lazy-expire", _YES_NO, "no", "Free expired values in the background.",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from redis.exceptions import ResponseError
-from support import Server, start_kvserver, start_redis
+from support import Server, free_port, start_kvserver, start_redis, wait_until
 
 # Requests whose replies must be the same, values and error texts alike.
 SAME = (
@@ -133,3 +135,56 @@ def test_what_has_no_effect_is_warned_about(tmp_path: Path) -> None:
     """An option that changes nothing here is named in the log at start."""
     with start_kvserver(lazyfree_lazy_user_del=True) as server:
         assert "lazyfree-lazy-user-del has no effect" in server.log_text()
+
+
+def test_the_port_changes_while_running() -> None:
+    """Clients that are connected stay, new ones use the new port; a taken port changes nothing."""
+    with start_kvserver() as server, socket.socket() as taken:
+        client = server.client(single_connection_client=True)
+        old, new = server.port, free_port()
+        client.config_set("port", new)
+        assert client.ping()
+        wait_until(lambda: redis.Redis(port=new).ping())
+        with pytest.raises(OSError):
+            server.connect(1.0)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ResponseError, match=r"'port'.* - Unable to listen on this port"):
+            client.config_set("port", taken.getsockname()[1])
+        assert client.config_get("port") == {"port": str(new)}
+        wait_until(lambda: redis.Redis(port=new).ping())
+        with pytest.raises(ResponseError, match=r"'bind'.* - Failed to bind to specified addresses"):
+            client.config_set("bind", "203.0.113.1")
+        client.config_set("bind", "127.0.0.1 -203.0.113.1 -::1")
+        client.config_set("port", old)
+        wait_until(lambda: server.client().ping())
+        assert client.info("server")["tcp_port"] == old
+
+
+def test_above_maxmemory_writes_are_refused(ours: Server) -> None:
+    """What would take more memory is an error, reading and deleting go on, and raising the limit ends it."""
+    client = ours.client()
+    client.set("k", "v")
+    client.config_set("maxmemory", "1mb")
+    with pytest.raises(redis.exceptions.OutOfMemoryError, match="command not allowed when used memory > 'maxmemory'"):
+        client.set("k", "w")
+    assert client.get("k") == b"v"
+    assert client.delete("k") == 1
+    client.config_set("maxmemory", 0)
+    assert client.set("k", "w")
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="the score exists on Linux")
+def test_the_out_of_memory_score_follows_the_option(ours: Server) -> None:
+    """The score is set and, when the option is turned off, put back; a failed CONFIG SET puts it back too."""
+    client = ours.client()
+    path = Path(f"/proc/{ours.pid}/oom_score_adj")
+    base = int(path.read_text())
+    client.config_set("oom-score-adj-values", "3 4 5")
+    client.config_set("oom-score-adj", "relative")
+    assert int(path.read_text()) == base + 3
+    with pytest.raises(ResponseError):
+        client.execute_command("CONFIG", "SET", "oom-score-adj-values", "9 9 9", "bind", "203.0.113.1")
+    assert int(path.read_text()) == base + 3
+    client.config_set("oom-score-adj", "no")
+    client.config_set("oom-score-adj-values", "0 200 800")

@@ -13,7 +13,7 @@ from kvserver.engine.session import (
 )
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.numbers import parse_int
-from kvserver.resp import verbatim
+from kvserver.resp import encode_request, verbatim
 
 TYPES = {b"normal": "normal", b"master": "master", b"slave": "slave", b"replica": "slave", b"pubsub": "pubsub"}
 """Words for a class of clients, and what `type_of` calls it (the wire's words)."""
@@ -60,6 +60,8 @@ def describe(c: Session) -> bytes:
     now_ms = c.engine.state.now_ms
     pending = c.port.pending_bytes()
     unread = c.buffered()
+    if c is c.engine.current:
+        unread += len(encode_request(c.args))
     argv = sum(map(len, c.args))
     queued = sum(len(arg) for _, args in c.queue or () for arg in args)
     fields: tuple[tuple[str, object], ...] = (

@@ -6,7 +6,7 @@ Those that concern persistence or replication come from these packages, through 
 
 from __future__ import annotations
 
-from kvserver.admin.config import allowed
+from kvserver.admin.config import allowed, rewrite_file
 from kvserver.admin.context import admin_of
 from kvserver.admin.debug import digest, replies, shapes
 from kvserver.config.kinds import parse_memory
@@ -27,6 +27,8 @@ HELP = (
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "CHANGE-REPL-ID",
     "    Begin a new replication history.",
+    "CONFIG-REWRITE-FORCE-ALL",
+    "    Write every option to the configuration file, defaults too.",
     "DIGEST",
     "    Reply a fingerprint of all data.",
     "DIGEST-VALUE <key> [<key> ...]",
@@ -91,6 +93,11 @@ def pause_cron(c: Session, a: list[bytes]) -> bytes:
     """DEBUG PAUSE-CRON 0|1."""
     admin_of(c).node.housekeeper.active_expire = parse_int(a[2]) == 0
     return OK
+
+
+def rewrite_all(c: Session, a: list[bytes]) -> bytes:
+    """DEBUG CONFIG-REWRITE-FORCE-ALL."""
+    return rewrite_file(c, everything=True)
 
 
 def error_(c: Session, a: list[bytes]) -> bytes:
@@ -159,6 +166,7 @@ def help_(c: Session, a: list[bytes]) -> bytes:
 MANY = 1 << 30
 SUBCOMMANDS: dict[bytes, tuple[int, int, Handler]] = {
     b"ASSERT": (0, 0, crash),
+    b"CONFIG-REWRITE-FORCE-ALL": (0, 0, rewrite_all),
     b"DIGEST": (0, 0, digest_),
     b"DIGEST-VALUE": (0, MANY, digest_value),
     b"ERROR": (1, 1, error_),

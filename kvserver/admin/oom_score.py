@@ -1,0 +1,42 @@
+"""oom-score-adj: how early the kernel ends this process when the machine is out of memory (Linux)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kvserver.config import Config, ConfigError
+
+PATH = Path("/proc/self/oom_score_adj")
+LIMIT = 1000
+
+
+def wanted_score(config: Config, base: int) -> int:
+    """The score for the role the node has now; `base` is the one the process started with."""
+    if config.oom_score_adj == "no":
+        return base
+    score = config.oom_score_adj_values[0 if config.replicaof is None else 1]
+    if config.oom_score_adj == "relative":
+        score += base
+    return max(-LIMIT, min(LIMIT, score))
+
+
+class OomScore:
+    """Keeps the process's score as the options and the role want it."""
+
+    def __init__(self) -> None:
+        self._base: int | None = None
+        self._current: int | None = None
+
+    def apply(self, config: Config) -> None:
+        """Put the score in force; ConfigError when the system doesn't let us."""
+        if self._base is None and config.oom_score_adj == "no":
+            return
+        try:
+            if self._base is None:
+                self._base = self._current = int(PATH.read_text())
+            wanted = wanted_score(config, self._base)
+            if wanted != self._current:
+                PATH.write_text(f"{wanted}\n")
+                self._current = wanted
+        except OSError:
+            raise ConfigError("Failed to set current oom_score_adj. Check server logs.") from None
