@@ -11,7 +11,15 @@ import pytest
 import redis
 import redis.asyncio.sentinel
 import redis.sentinel
-from support import Server, start_kvsentinel, start_redis, start_redis_sentinel, wait_until, wait_until_async
+from support import (
+    Server,
+    start_kvsentinel,
+    start_kvserver,
+    start_redis,
+    start_redis_sentinel,
+    wait_until,
+    wait_until_async,
+)
 
 DOWN_AFTER_MS = 1_500
 StartSentinel = Callable[..., Server]
@@ -56,14 +64,22 @@ class Deployment:
         return redis.sentinel.Sentinel([s.address for s in self.sentinels], socket_timeout=1.0)
 
 
-@pytest.fixture(params=["ours", "one of theirs", "two of theirs"])
+KINDS = {
+    "ours over redis": (start_redis, 0),
+    "ours and one real over redis": (start_redis, 1),
+    "ours and two real over redis": (start_redis, 2),
+    "real over our nodes": (start_kvserver, 3),
+}
+
+
+@pytest.fixture(params=KINDS)
 def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
-    """Real Redis nodes under three sentinels, of which none, one or two are real."""
-    theirs = {"ours": 0, "one of theirs": 1, "two of theirs": 2}[request.param]
+    """Three nodes under three sentinels, some of them real."""
+    start_node, theirs = KINDS[request.param]
     with ExitStack() as stack:
-        nodes = [stack.enter_context(start_redis(repl_diskless_sync_delay=0))]
+        nodes = [stack.enter_context(start_node(repl_diskless_sync_delay=0))]
         replicaof = ("127.0.0.1", str(nodes[0].port))
-        nodes += [stack.enter_context(start_redis(repl_diskless_sync_delay=0, replicaof=replicaof))
+        nodes += [stack.enter_context(start_node(repl_diskless_sync_delay=0, replicaof=replicaof))
                   for _ in range(2)]
         made = Deployment(nodes)
         for number in range(3):
