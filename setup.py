@@ -25,6 +25,7 @@ HOT = (
     "kvserver/server.py",
     "kvserver/engine/table.py",
     "kvserver/engine/list_value.py",
+    "kvserver/engine/ordering.py",
     "kvserver/engine/values.py",
     "kvserver/engine/keyspace.py",
     "kvserver/engine/session.py",

@@ -110,6 +110,7 @@ def _serve_key(engine: Engine, db: Db, key: bytes) -> None:
             continue
         if db.keys.get(key) is None and wait.kind != "stream":
             return
+        wait.ready = key
         reply = engine.call(c, wait.row, wait.args)
         if reply is not None:
             unblock(engine, c, reply)

@@ -12,9 +12,6 @@ from kvserver.engine.keyspace import BIG, State
 from kvserver.engine.table import Table
 from kvserver.engine.values import ListValue, ZSetValue, size_of
 
-SLICE = 1000
-"""Entries of an ordered list dropped at once."""
-
 
 def free_some(state: State, more: Callable[[], bool]) -> None:
     """Free until nothing is left or `more()` says that the time is up."""
@@ -27,8 +24,7 @@ def free_some(state: State, more: Callable[[], bool]) -> None:
 
 def _shrink(state: State, value: Any) -> bool:
     """Drop one part of a value; False when nothing is left of it."""
-    if isinstance(value, ZSetValue) and len(value.order) > SLICE:
-        del value.order[-SLICE:]
+    if isinstance(value, ZSetValue) and value.order.shrink():
         return True
     if isinstance(value, Table):
         part = value.steal_part()

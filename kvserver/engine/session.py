@@ -75,7 +75,7 @@ class NoPort:
 class Blocked:
     """What a session waits for: keys that become ready, a time, or something else that calls `unblock`."""
 
-    __slots__ = ("args", "deadline_ms", "keys", "kind", "on_timeout", "row", "since_ms")
+    __slots__ = ("args", "deadline_ms", "keys", "kind", "on_timeout", "ready", "row", "since_ms")
 
     def __init__(
         self,
@@ -93,6 +93,7 @@ class Blocked:
         self.row = row
         self.args = args
         self.since_ms = 0
+        self.ready = b""  # the key that was written, while the request runs again because of it
 
 
 class Session:

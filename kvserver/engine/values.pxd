@@ -1,4 +1,5 @@
 import cython
+from kvserver.engine.ordering cimport Ordering
 from kvserver.engine.table cimport Table
 
 cdef class Limits:
@@ -14,22 +15,7 @@ cdef class SetValue(Table):
 
 cdef class ZSetValue(Table):
     cdef public bint big
-    cdef public object order
-    cpdef bint put(self, bytes member, double score) except -1
+    cdef public Ordering order
+    @cython.locals(old=object)
+    cpdef bint put(self, bytes member, object score) except -1
     cpdef bint discard(self, bytes member) except -1
-
-@cython.final
-cdef class ListValue:
-    cdef public list chunks
-    cdef public Py_ssize_t size
-    cdef public set shared
-    @cython.locals(chunk=list)
-    cpdef push_head(self, bytes element)
-    @cython.locals(chunk=list)
-    cpdef push_tail(self, bytes element)
-    @cython.locals(chunk=list)
-    cpdef bytes pop_head(self)
-    @cython.locals(chunk=list, i=Py_ssize_t)
-    cpdef bytes pop_tail(self)
-    @cython.locals(chunk=list)
-    cpdef list own(self, Py_ssize_t i)

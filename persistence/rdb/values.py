@@ -58,6 +58,6 @@ class EngineBuilders(Builders):
             return value
         value.parts = [scores]
         value.used = size
-        value.order = sorted([(score, member) for member, score in scores.items()])
+        value.order.fill(sorted([(score, member) for member, score in scores.items()]))
         value.big = size > LIMITS.zset_entries or max(map(len, scores)) > LIMITS.zset_value
         return value

@@ -7,10 +7,16 @@ from kvserver.engine.commands import (
     connection,
     databases,
     expiry,
+    hashes,
     keys,
+    lists,
+    lists_blocking,
     pubsub,
+    sets,
+    sets_combine,
     strings,
     transactions,
+    zsets,
 )
 from kvserver.spec import Handler
 
@@ -23,10 +29,16 @@ def all_handlers() -> dict[str, Handler]:
         connection,
         databases,
         expiry,
+        hashes,
         keys,
+        lists,
+        lists_blocking,
         pubsub,
+        sets,
+        sets_combine,
         strings,
         transactions,
+        zsets,
     ):
         handlers.update(group.HANDLERS)
     return handlers

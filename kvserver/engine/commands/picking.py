@@ -1,0 +1,81 @@
+"""Random members of an aggregate, and the SCAN of one: what HRANDFIELD, SRANDMEMBER, HSCAN … share."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from kvserver.engine.commands.keys import parse_cursor, scan_options, scan_reply
+from kvserver.engine.glob import matcher
+from kvserver.engine.session import Session
+from kvserver.engine.table import Table
+from kvserver.errors import OUT_OF_RANGE, SYNTAX, CommandError
+from kvserver.numbers import INT64_MAX, parse_int
+from kvserver.resp import array_header, bulk
+
+MOST = 1 << 24
+"""Repeated picks that one request may ask for; Redis would go on until its memory is gone."""
+
+
+def pick(table: Table, count: int, rng: Random) -> list[tuple[bytes, Any]]:
+    """Return `count` different random entries (all if fewer), or -count ones that may repeat.
+
+    Raises:
+        CommandError: more than MOST repetitions.
+    """
+    if count < 0:
+        if -count > MOST:
+            raise CommandError(OUT_OF_RANGE)
+        return [table.random_entry(rng) for _ in range(-count)]  # type: ignore[misc]
+    if count >= len(table):
+        return list(table.items())
+    if count * 3 > len(table):
+        return rng.sample(list(table.items()), count)
+    found: dict[bytes, Any] = {}
+    while len(found) < count:
+        key, value = table.random_entry(rng)  # type: ignore[misc]
+        found[key] = value
+    return list(found.items())
+
+
+def pick_arguments(a: list[bytes], extra: bytes) -> tuple[int, bool]:
+    """Read "count [WITHVALUES|WITHSCORES]" behind the key; return (count, whether the extra word is there)."""
+    count = parse_int(a[2])
+    if count == -(2**63):
+        raise CommandError(f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}")
+    if len(a) > 4 or (len(a) == 4 and a[3].upper() != extra):
+        raise CommandError(SYNTAX)
+    if len(a) == 4 and abs(count) > INT64_MAX // 2:
+        raise CommandError(OUT_OF_RANGE)
+    return count, len(a) == 4
+
+
+def pairs_reply(pairs: list[tuple[bytes, bytes]], proto: int) -> bytes:
+    """Encode (member, encoded score or value): flat in RESP2, an array of pairs in RESP3."""
+    if proto == 3:
+        return array_header(len(pairs)) + b"".join([b"*2\r\n%b%b" % (bulk(m), s) for m, s in pairs])
+    return array_header(2 * len(pairs)) + b"".join([b"%b%b" % (bulk(m), s) for m, s in pairs])
+
+
+def scan_value(c: Session, a: list[bytes], check: Any, show: Any) -> bytes:
+    """HSCAN, SSCAN, ZSCAN: `check` tells the type of the value, `show` turns an entry's value into a text or None.
+
+    A small value (Redis's compact encodings) is returned at once.
+    """
+    cursor = parse_cursor(a[2])
+    value = check(c.db.lookup(a[1]))
+    if value is None:
+        return scan_reply(0, [])
+    pattern, count, _ = scan_options(a, 3)
+    if value.big:
+        cursor, entries = value.scan(cursor, min(count, 1 << 20))
+    else:
+        cursor, entries = 0, list(value.items())
+    match = None if pattern == b"*" else matcher(pattern)
+    out: list[bytes] = []
+    for member, extra in entries:
+        if match is None or match(member):
+            out.append(member)
+            if show is not None:
+                out.append(show(extra))
+    return scan_reply(cursor, out)

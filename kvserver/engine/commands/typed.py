@@ -1,0 +1,66 @@
+"""Reaching a key's value as the type a command works on, and what all aggregates do alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kvserver.engine.keyspace import EV_GENERIC, Db
+from kvserver.engine.values import HashValue, ListValue, SetValue, ZSetValue
+from kvserver.errors import WRONGTYPE, CommandError
+
+WRONG = b"-" + WRONGTYPE.encode() + b"\r\n"
+
+
+def as_list(value: Any) -> ListValue | None:
+    """Return a looked-up value as a list; None stays None.
+
+    Raises:
+        CommandError: WRONGTYPE; so do the next three.
+    """
+    if value is None or type(value) is ListValue:
+        return value
+    raise CommandError(WRONGTYPE)
+
+
+def as_hash(value: Any) -> HashValue | None:
+    """Return a looked-up value as a hash."""
+    if value is None or type(value) is HashValue:
+        return value
+    raise CommandError(WRONGTYPE)
+
+
+def as_set(value: Any) -> SetValue | None:
+    """Return a looked-up value as a set."""
+    if value is None or type(value) is SetValue:
+        return value
+    raise CommandError(WRONGTYPE)
+
+
+def as_zset(value: Any) -> ZSetValue | None:
+    """Return a looked-up value as a sorted set."""
+    if value is None or type(value) is ZSetValue:
+        return value
+    raise CommandError(WRONGTYPE)
+
+
+def emptied(db: Db, key: bytes) -> None:
+    """Remove a key whose last element has just been taken, and tell of it."""
+    db.remove(key)
+    db.notify(key, EV_GENERIC, b"del")
+
+
+def removed(db: Db, key: bytes, value: Any, event_class: int, event: bytes, n: int) -> None:
+    """Report that `n` > 0 elements have left an aggregate; an empty one goes."""
+    db.changed(key, event_class, event)
+    db.state.dirty += n - 1
+    if len(value) == 0:
+        emptied(db, key)
+
+
+def clamp(start: int, end: int, size: int) -> tuple[int, int]:
+    """Turn Redis's inclusive range of places, negative from the end, into (start, stop); empty: start >= stop."""
+    if start < 0:
+        start = max(start + size, 0)
+    if end < 0:
+        end += size
+    return start, min(end, size - 1) + 1
