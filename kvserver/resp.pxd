@@ -15,7 +15,7 @@ cdef class Parser:
     @cython.locals(rest=bytes)
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t buffered(self)
-    @cython.locals(buf=bytes, s=cython.p_const_char, n=Py_ssize_t, p=Py_ssize_t, v=Py_ssize_t, q=Py_ssize_t, c=int)
+    @cython.locals(buf=bytes, s=cython.p_const_char, n=Py_ssize_t, p=Py_ssize_t, v=Py_ssize_t)
     cpdef list next(self)
     cpdef Py_ssize_t header(self, Py_ssize_t start, Py_ssize_t most, bint is_bulk) except? -3
     cpdef list inline(self)
@@ -26,3 +26,7 @@ cpdef bytes bulk(bytes value)
 cpdef bytes integer(long long n)
 cpdef bytes encode_request(list args)
 cpdef bytes bulks(list values)
+
+@cython.locals(v=int, c=int)
+cdef int short_header(const char* s, Py_ssize_t q, Py_ssize_t n) noexcept
+cpdef bytes null(int proto)

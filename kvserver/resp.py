@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 """The RESP codec: requests in, replies out (https://redis.io/docs/reference/protocol-spec/).
 
 Theory of operation.  `Parser` is fed the chunks a socket delivers and yields one request after another as a
@@ -105,8 +106,6 @@ class Parser:
         n: cython.Py_ssize_t = len(buf)
         p: cython.Py_ssize_t = self.pos
         v: cython.Py_ssize_t
-        q: cython.Py_ssize_t
-        c: cython.int
         args: list[bytes] = self.args
         while True:
             if self.left == 0:
@@ -116,10 +115,15 @@ class Parser:
                 if s[p] != 42:  # '*'
                     self.pos = p
                     return self.inline()
-                v = self.header(p + 1, MULTIBULK_MAX, 0)
-                if v == -2:
-                    return None
-                p = self.pos
+                v = short_header(s, p + 1, n) if self.trusted else -1
+                if v >= 0:
+                    p += 4 + (v > 9) + (v > 99)
+                else:
+                    v = self.header(p + 1, MULTIBULK_MAX, 0)
+                    if v == -2:
+                        self.pos = p
+                        return None
+                    p = self.pos
                 if v <= 0:
                     continue
                 self.left = v
@@ -133,20 +137,9 @@ class Parser:
                     if s[p] != 36:  # '$'
                         self.pos = p
                         raise ProtocolError("expected '$', got '%s'" % printable(buf[p]))
-                    # The common header, one or two digits, is read here; the rest goes the careful way.
-                    q = p + 1
-                    v = 0
-                    if q + 2 < n:
-                        c = s[q] - 48
-                        if 0 <= c <= 9:
-                            v = c
-                            q += 1
-                            c = s[q] - 48
-                            if 0 <= c <= 9:
-                                v = v * 10 + c
-                                q += 1
-                    if q > p + 1 and q + 1 < n and s[q] == 13:
-                        p = q + 2
+                    v = short_header(s, p + 1, n)
+                    if v >= 0:
+                        p += 4 + (v > 9) + (v > 99)
                     else:
                         v = self.header(p + 1, self.max_bulk, 1)
                         if v == -2:
@@ -208,6 +201,29 @@ class Parser:
                 return args
             if self.pos < len(self.buf) and self.buf[self.pos] == 42:
                 return self.next()
+
+
+def short_header(s: bytes, q: int, n: int) -> int:
+    """Read a header of one to three digits that begins at `q` of `s`, `n` bytes long.
+
+    Return -1 for any other, which then goes the careful way.  The header takes 4 bytes up to 9 ("*3" and CRLF),
+    one more from 10 on, two more from 100 on.
+    """
+    if q + 2 > n:
+        return -1
+    v = s[q] - 48
+    if v < 0 or v > 9:
+        return -1
+    q += 1
+    c = s[q] - 48
+    if 0 <= c <= 9 and v and q + 1 < n:
+        v = v * 10 + c
+        q += 1
+        c = s[q] - 48
+        if 0 <= c <= 9 and q + 1 < n:
+            v = v * 10 + c
+            q += 1
+    return v if s[q] == 13 and q + 1 < n else -1
 
 
 def printable(byte: int) -> str:

@@ -1,4 +1,40 @@
 import cython
 from kvserver.engine.executor cimport Engine
+from kvserver.engine.keyspace cimport State
 from kvserver.engine.session cimport Session
 from kvserver.resp cimport Parser
+
+@cython.final
+cdef class Limits:
+    cdef public long maxclients
+    cdef public long long query_buffer, max_bulk
+    cdef public dict output
+    cdef public long timeout_s, keepalive_s
+    cdef public bint protected_mode
+
+@cython.final
+cdef class Server:
+    cdef public Engine engine
+    cdef public Limits limits
+    cdef public object needs_auth
+    cdef public dict connections
+    cdef public long long accepted, rejected, net_in, net_out, output_limit_kills, query_limit_kills
+    cdef public object on_protocol_error, hold
+
+@cython.final
+cdef class Connection:
+    cdef public Server server
+    cdef public Engine engine
+    cdef public object transport
+    cdef public Session session
+    cdef public Parser parser
+    cdef public bint paused, reading, closing
+    cdef public double soft_since
+    cdef object __weakref__
+    @cython.locals(c=Session, now=cython.longlong, n=Py_ssize_t)
+    cpdef data_received(self, data)
+    @cython.locals(c=Session, engine=Engine, parser=Parser, out=list, gathered=Py_ssize_t, args=list, reply=bytes)
+    cpdef serve(self)
+    cpdef bytes _attend(self, Session c, bytes reply)
+    @cython.locals(n=Py_ssize_t, data=bytes)
+    cpdef _flush(self, Session c, list out)

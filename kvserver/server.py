@@ -1,4 +1,5 @@
-"""The shell around client sockets: bytes in, one write out per chunk (asyncio.Protocol).
+# cython: boundscheck=False, wraparound=False
+"""The shell around client sockets: bytes in, one write out per chunk (an asyncio protocol).
 
 Theory of operation.  A `Connection` feeds what arrives to its parser, has the engine execute request after
 request, gathers the replies and writes them at once.  Three things bound what it holds for a client:
@@ -15,8 +16,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
+
+import cython
 
 from kvserver.engine.executor import Engine
 from kvserver.engine.session import (
@@ -30,6 +32,11 @@ from kvserver.engine.session import (
     Session,
 )
 from kvserver.resp import Parser, ProtocolError, error
+
+if cython.compiled:
+    from cython.cimports.cpython.time import perf_counter, time
+else:
+    from time import perf_counter, time
 
 if TYPE_CHECKING:
     from kvserver.config import BufferLimit
@@ -80,10 +87,8 @@ def _unheard(c: Session, text: str) -> None:
     """Nobody logs."""
 
 
-class Connection(asyncio.Protocol):
-    """One client's socket; see the module's theory of operation."""
-
-    __slots__ = ("closing", "engine", "paused", "parser", "reading", "server", "session", "soft_since", "transport")
+class Connection:
+    """One client's socket, shaped as `asyncio.Protocol`; see the module's theory of operation."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -115,7 +120,7 @@ class Connection(asyncio.Protocol):
         session = self.engine.open_session(self)
         session.address = _address(peer, transport)
         session.local_address = _address(transport.get_extra_info("sockname"), transport)
-        session.buffered = self.parser.buffered
+        session.buffered = self.buffered
         if server.needs_auth():
             session.attend(ATT_UNAUTHENTICATED, True)
             self.parser.trusted = False
@@ -135,7 +140,7 @@ class Connection(asyncio.Protocol):
         self.engine.state.now_ms = now
         c.last_ms = now
         self.parser.feed(data)
-        if c.blocked is None and not self.paused:
+        if c.blocked is None and (not self.paused or c.kind == "replica"):
             self.serve()
         if self.parser.pos < len(self.parser.buf) or self.parser.pieces is not None:
             self._bound_input(c)
@@ -156,7 +161,9 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer is slow: serve no more of its requests until it has caught up."""
         self.paused = True
-        self._read(False)
+        # A replica is slow whenever it takes a snapshot; its acknowledgements have to be heard meanwhile.
+        if self.session is None or self.session.kind != "replica":
+            self._read(False)
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
@@ -272,9 +279,18 @@ class Connection(asyncio.Protocol):
         if c is not None and not self.closing and not self.paused and c.blocked is None:
             self.serve()
 
+    def buffered(self) -> int:
+        """Bytes of requests received and not yet served."""
+        return self.parser.buffered()
+
     def pending_bytes(self) -> int:
         """Bytes written that the peer hasn't taken."""
         return int(self.transport.get_write_buffer_size())
+
+    def fileno(self) -> int:
+        """The socket's file descriptor, -1 for none."""
+        sock = self.transport.get_extra_info("socket")
+        return -1 if sock is None else int(sock.fileno())
 
     # -- limits -----------------------------------------------------------------------------------------------
 
@@ -345,7 +361,7 @@ def _address(name: Any, transport: asyncio.BaseTransport) -> str:
 
 
 def _is_local(host: str) -> bool:
-    return host == "::1" or host.startswith("127.") or host.startswith("::ffff:127.")
+    return host == "::1" or host.startswith(("127.", "::ffff:127."))
 
 
 def _tune_socket(sock: Any, keepalive_s: int) -> None:

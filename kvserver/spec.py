@@ -47,7 +47,9 @@ FLAG_BITS = {
     "allow_busy": ALLOW_BUSY,
 }
 LATENCY_BUCKETS = 32
-"""Bucket i of a row's histogram counts calls that took less than 2**i microseconds, and at least half of it."""
+"""Bucket i of a row's histogram counts calls that took less than 2**i microseconds, and at least half of it.
+
+Calls of less than 4 µs are in none: their number is `calls` less the sum of the buckets."""
 
 Handler = Callable[[Any, list[bytes]], bytes | None]
 

@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 """A hash table that never stalls: linear hashing over many small dictionaries.
 
 Theory of operation.  One Python dict of ten million entries takes hundreds of milliseconds to grow, to copy or

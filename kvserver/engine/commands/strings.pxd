@@ -2,8 +2,14 @@ import cython
 from kvserver.engine.keyspace cimport Db, State
 from kvserver.engine.session cimport Session
 
-@cython.locals(c=Session, a=list)
-cpdef bytes get(c, a)
+cpdef bytes get(Session c, list a)
+@cython.locals(db=Db)
+cpdef bytes set_(Session c, list a)
+cpdef bytes incr(Session c, list a)
+@cython.locals(out=list, db=Db, i=Py_ssize_t)
+cpdef bytes mget(Session c, list a)
+cpdef bytes mset(Session c, list a)
+@cython.locals(db=Db, value=object, number=cython.longlong)
 cdef bytes _add(Session c, bytes key, object step)
 @cython.locals(n=Py_ssize_t, i=Py_ssize_t, v=cython.longlong, d=int, negative=bint)
 cpdef long long small_int(bytes raw)

@@ -1,3 +1,4 @@
+# cython: boundscheck=False
 """String commands (https://redis.io/commands/?group=string)."""
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from kvserver.engine.keyspace import EV_GENERIC, EV_STRING, Db
 from kvserver.engine.session import Session
 from kvserver.errors import NOT_INT, SYNTAX, WRONGTYPE, CommandError, wrong_arity
 from kvserver.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_int
-from kvserver.resp import EMPTY_BULK, OK, ONE, ZERO, null
+from kvserver.resp import EMPTY_BULK, OK, ONE, ZERO
 
 if cython.compiled:
-    from cython.cimports.kvserver.resp import bulk, integer  # type: ignore
+    from cython.cimports.kvserver.resp import bulk, integer, null  # type: ignore
 else:
-    from kvserver.resp import bulk, integer
+    from kvserver.resp import bulk, integer, null
 
 MAX_STRING = 512 * 1024 * 1024
 WRONG = b"-" + WRONGTYPE.encode() + b"\r\n"
