@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from random import SystemRandom
 
 import psutil
@@ -85,12 +86,18 @@ async def _serve(started: Started, state: StateFile) -> int:
         log.error("could not start", error=str(failure) or "the state file can't be written")
         await node.stop()
         return 1
+    pidfile = Path(started.config.pidfile) if started.config.pidfile else None
+    if pidfile is not None:
+        with contextlib.suppress(OSError):
+            pidfile.write_text(f"{os.getpid()}\n")
     handle_signals(node.stopped.set)
     log.warning(f"Sentinel ID is {started.world.my_id}")
     runner.decide(_announce)
     await node.stopped.wait()
     runner.close()
     await node.stop()
+    if pidfile is not None:
+        pidfile.unlink(missing_ok=True)
     log.info("bye")
     return 0
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from replication.sentinel.messages import Answer, DownQuery, Level, Reply, Request
 from replication.sentinel.turn import Turn
-from replication.sentinel.world import Peer, Primary, World
+from replication.sentinel.world import MAX_SANE_EPOCH, Peer, Primary, World
 
 STAND_APART_MS = 60
 """Between the candidacies of two sentinels that know of each other: many round trips and a slow fsync."""
@@ -77,7 +77,7 @@ def answer(turn: Turn, query: DownQuery) -> None:
     group = turn.world.group_at(query.host, query.port)
     down = group is not None and group.down and not turn.world.tilt
     leader, epoch = "*", 0
-    if group is not None and query.candidate != "*":
+    if group is not None and query.candidate != "*" and query.epoch <= MAX_SANE_EPOCH:
         vote(turn, group, query.epoch, query.candidate)
         leader, epoch = group.leader or "*", group.leader_epoch
     turn.actions.append(Answer(down, leader, epoch))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from replication.sentinel.info import leading_int
+from replication.sentinel.world import MAX_SANE_EPOCH, RUN_ID_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,17 @@ class HelloMessage:
 
 
 def parse_hello(payload: bytes) -> HelloMessage | None:
-    """The message, or None when it isn't one (not eight fields, no run id, a port that can't be)."""
+    """The message, or None when it isn't one (not eight fields, no run id, a port or epoch that can't be)."""
     fields = payload.decode("utf-8", "replace").split(",")
     if len(fields) != 8:
         return None
     host, port, run_id, epoch, group, primary_host, primary_port, config_epoch = fields
     message = HelloMessage(host, leading_int(port), run_id, leading_int(epoch), group, primary_host,
                            leading_int(primary_port), leading_int(config_epoch))
-    sane = 0 < message.port <= 65535 and 0 < message.primary_port <= 65535
-    return message if sane and host and run_id and primary_host else None
+    sane = (0 < message.port <= 65535 and 0 < message.primary_port <= 65535 and is_run_id(run_id)
+            and max(message.epoch, message.config_epoch) <= MAX_SANE_EPOCH)
+    return message if sane and host and primary_host else None
+
+
+def is_run_id(text: str) -> bool:
+    return len(text) == RUN_ID_LENGTH and text.isascii() and text.isalnum()

@@ -15,6 +15,8 @@ from enum import Enum, IntEnum
 from itertools import chain, count
 
 RUN_ID_LENGTH = 40
+MAX_SANE_EPOCH = 2**62
+"""Elections will never reach it; a peer that claims it would leave no epoch to stand in."""
 HELLO_CHANNEL = b"__sentinel__:hello"
 
 Resolve = Callable[[str], "str | None"]

@@ -56,10 +56,13 @@ def test_hello_round_trip() -> None:
     assert parse_hello(message.encode()) == message
 
 
-@pytest.mark.parametrize("payload", [b"", b"a,b,c", b"h,0,i,1,m,h,6379,0", b"h,70000,i,1,m,h,1,0", b",1,i,1,m,h,1,0"])
-def test_bad_hellos_are_dropped(payload: bytes) -> None:
-    """What isn't a hello is dropped."""
-    assert parse_hello(payload) is None
+@pytest.mark.parametrize("payload", [
+    "", "a,b,c", "h,0,{id},1,m,h,6379,0", "h,70000,{id},1,m,h,1,0", ",1,{id},1,m,h,1,0", "h,1,short,1,m,h,1,0",
+    "h,1,{id},99999999999999999999,m,h,1,0", "h,1,{id},1,m,h,1,99999999999999999999",
+])
+def test_bad_hellos_are_dropped(payload: str) -> None:
+    """What isn't a hello is dropped, and so is one whose epoch would leave none for us."""
+    assert parse_hello(payload.format(id=ID).encode()) is None
 
 
 STATEMENTS = """myid {id}
