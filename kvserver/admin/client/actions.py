@@ -131,6 +131,8 @@ def unblock(c: Session, a: list[bytes]) -> bytes:
         return ZERO
     if reason == b"ERROR":
         reply = error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+        c.engine.count_error(reply)
+        wait.row.failed += 1
     else:
         reply = wait.on_timeout(session)
     blocking.unblock(c.engine, session, reply)
