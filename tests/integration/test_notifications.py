@@ -13,6 +13,15 @@ COMMANDS = (
     ("GET", "missing"), ("MSET", "c", "1", "d", "2"), ("RENAME", "c", "e"), ("COPY", "e", "f"), ("DEL", "e", "f"),
     ("GETDEL", "d"), ("SET", "g", "1", "PX", "100000"), ("MOVE", "b", "2"), ("UNLINK", "g"),
     ("INCRBYFLOAT", "h", "1.5"),
+    ("RPUSH", "l", "a", "b", "c"), ("LPOP", "l"), ("LSET", "l", "0", "x"), ("LTRIM", "l", "0", "0"), ("RPOP", "l"),
+    ("LPUSH", "l", "1"), ("LMOVE", "l", "m", "LEFT", "RIGHT"), ("LINSERT", "m", "BEFORE", "1", "0"),
+    ("LREM", "m", "0", "0"),
+    ("SADD", "s", "a", "b"), ("SREM", "s", "a"), ("SMOVE", "s", "t", "b"), ("SPOP", "t"), ("SADD", "u", "1", "2"),
+    ("SINTERSTORE", "v", "u", "u"), ("SDIFFSTORE", "v", "u", "u"),
+    ("HSET", "h1", "f", "1"), ("HINCRBY", "h1", "f", "2"), ("HDEL", "h1", "f"), ("HSETNX", "h1", "g", "1"),
+    ("ZADD", "z", "1", "a", "2", "b"), ("ZINCRBY", "z", "1", "a"), ("ZREM", "z", "a"), ("ZPOPMIN", "z"),
+    ("ZADD", "z", "1", "a", "2", "b"), ("ZRANGESTORE", "y", "z", "0", "-1"), ("ZUNIONSTORE", "y", "1", "z"),
+    ("ZREMRANGEBYRANK", "y", "0", "-1"), ("SORT", "u", "STORE", "sorted"), ("BLPOP", "sorted", "0"),
     ("SET", "end", "1"),
 )  # fmt: skip
 
