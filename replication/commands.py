@@ -9,6 +9,7 @@ from kvserver.engine.session import Session
 from kvserver.errors import NOT_INT, SYNTAX, CommandError
 from kvserver.numbers import parse_int
 from kvserver.resp import OK, array, bulk, bulks, integer, simple
+from replication import handover
 from replication.feed import Feed
 from replication.history import same_id
 from replication.hub import Hub, hub_of
@@ -42,7 +43,7 @@ def _announced(c: Session) -> Announced:
 def replicaof(c: Session, a: list[bytes]) -> bytes:
     """REPLICAOF host port | NO ONE."""
     hub = hub_of(c)
-    if hub.failover is not None:
+    if hub.failover.active:
         raise CommandError("ERR REPLICAOF not allowed while failing over.")
     if a[1].lower() == b"no" and a[2].lower() == b"one":
         hub.promote()
@@ -138,7 +139,7 @@ def _take_over(hub: Hub, replid: bytes) -> None:
 
 
 def _ready_to_serve(c: Session, hub: Hub) -> None:
-    if hub.failover is not None:
+    if hub.failover.asking:
         raise CommandError("NOMASTERLINK Can't SYNC while failing over")
     if hub.link is not None and not hub.link.connected:
         raise CommandError("NOMASTERLINK Can't SYNC while not connected with my master")
@@ -221,6 +222,20 @@ _ANNOUNCEMENTS = {
 }
 
 
+def failover(c: Session, a: list[bytes]) -> bytes:
+    """FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]."""
+    hub = hub_of(c)
+    order = handover.parse(a)
+    if order.abort:
+        if not hub.failover.active:
+            raise CommandError("ERR No failover in progress.")
+        hub.failover.abort("by FAILOVER ABORT")
+        return OK
+    handover.check(order, hub.feeder.records(), hub.failover.state, hub.is_replica)
+    hub.failover.begin(order)
+    return OK
+
+
 # -- waiting for replicas -------------------------------------------------------------------------------------
 
 
@@ -261,6 +276,7 @@ def _timeout(text: bytes) -> int:
 
 
 HANDLERS = {
+    "FAILOVER": failover,
     "PSYNC": psync,
     "REPLCONF": replconf,
     "REPLICAOF": replicaof,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from kvserver.config import Config
 from kvserver.engine import gates
 from kvserver.engine.executor import Engine
 from kvserver.engine.session import Session
 from kvserver.resp import error
 from kvserver.spec import NOT_STALE, WRITE, Row
+from replication.primary import Attached, enough_replicas
 
 PASS = b""
 # Sessions whose commands were accepted elsewhere.
@@ -36,6 +38,17 @@ def few_replicas(engine: Engine, c: Session, row: Row, args: list[bytes]) -> byt
     if row.flags & WRITE and engine.deny_masks.get("few-replicas") and c.kind not in _TRUSTED:
         return NOREPLICAS
     return PASS
+
+
+def refresh(engine: Engine, config: Config, link_up: bool | None, replicas: list[Attached], now_s: float) -> None:
+    """Have the gates asked, or not, as the present state wants; `link_up` is None on a primary."""
+    few = link_up is None and not enough_replicas(
+        replicas, config.min_replicas_to_write, config.min_replicas_max_lag, now_s
+    )
+    stale = link_up is False and not config.replica_serve_stale_data
+    engine.forbid("replica", WRITE if link_up is not None and config.replica_read_only else 0)
+    engine.forbid("stale", NOT_STALE if stale else 0)
+    engine.forbid("few-replicas", WRITE if few else 0)
 
 
 def install(engine: Engine) -> None:

@@ -20,13 +20,14 @@ from kvserver.engine.executor import Engine
 from kvserver.engine.keyspace import EXPIRE_DELETE, EXPIRE_HIDE
 from kvserver.engine.session import Session
 from kvserver.resp import encode_request, error
-from kvserver.spec import NOT_STALE, WRITE
 from persistence.snapshot import Snapshot
+from replication import guards
 from replication.bootstrap import Incoming
+from replication.failover import Failover
 from replication.feeder import Feeder
 from replication.history import History, restarted_as_primary, restarted_as_replica
 from replication.link import Link
-from replication.primary import Released, Waiters, acked_count, enough_replicas
+from replication.primary import Released, Waiters, acked_count
 from replication.replica import Full, Settings
 
 KEY = "replication"
@@ -52,7 +53,7 @@ class Hub:
         self.waiters = Waiters()
         self.feeder = Feeder(engine, config, log, self._snapshot)
         self.listening_port = config.port
-        self.failover: Any = None
+        self.failover = Failover(self)
         self._known = False  # whether asking to continue makes sense
         self._beats = 0
         engine.log.on_active = self._log_active
@@ -157,10 +158,12 @@ class Hub:
             announce_ip=config.replica_announce_ip.encode(),
             replid=self.history.replid if self._known else b"?",
             next_offset=self.engine.log.offset + 1 if self._known else -1,
+            failover=self.failover.asking,
         )
 
     def may_continue(self, replid: bytes | None) -> None:
         """The primary lets us continue, perhaps under a new id, which our own replicas have to learn."""
+        self.failover.succeeded()
         if replid is None:
             return
         before = self.history
@@ -170,6 +173,7 @@ class Hub:
 
     def adopt(self, full: Full, incoming: Incoming) -> None:
         """Put a received data set in force."""
+        self.failover.succeeded()
         engine = self.engine
         engine.log.flush()
         incoming.install(engine)
@@ -182,7 +186,9 @@ class Hub:
             listener(incoming.functions)
 
     def refused(self, reason: str) -> None:
-        """The primary refused PSYNC: the link tries again."""
+        """The primary refused us: the link tries again, but doesn't wrest the role back."""
+        if self.failover.asking:
+            self.failover.abort(reason)
 
     def link_changed(self) -> None:
         """The link went up or down: reads may be stale."""
@@ -192,15 +198,8 @@ class Hub:
 
     def refresh_denials(self) -> None:
         """Have the gates look at the commands that the present state forbids."""
-        config, link = self.config, self.link
-        stale = link is not None and not link.connected and not config.replica_serve_stale_data
-        few = link is None and not enough_replicas(
-            self.feeder.records(), config.min_replicas_to_write, config.min_replicas_max_lag, monotonic()
-        )
-        engine = self.engine
-        engine.forbid("replica", WRITE if link is not None and config.replica_read_only else 0)
-        engine.forbid("stale", NOT_STALE if stale else 0)
-        engine.forbid("few-replicas", WRITE if few else 0)
+        link_up = None if self.link is None else self.link.connected
+        guards.refresh(self.engine, self.config, link_up, self.feeder.records(), monotonic())
 
     # -- snapshots --------------------------------------------------------------------------------------------
 
@@ -258,6 +257,7 @@ class Hub:
         self._beats += 1
         second = self._beats % 10 == 0
         self.feeder.tick()
+        self.failover.tick()
         if self.link is not None:
             self.link.tick(send_ack=second)
         if not second:

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from kvserver import logs
+from kvserver.admin.pause import MODE_WRITE
 from replication import commands, guards
 from replication.hub import KEY, Hub
 from replication.info import LinkView, View, replication_fields
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from kvserver.node import Node
 
 TICK_S = 0.1
+_FOR_EVER_MS = 1 << 62
 
 
 def attach(node: Node) -> None:
@@ -25,7 +27,11 @@ def attach(node: Node) -> None:
     engine.extensions["rdb_replication"] = hub.position
     node.handlers.update(commands.HANDLERS)
     guards.install(engine)
-    _add_info(hub, engine.extensions.get("admin"))
+    admin = engine.extensions.get("admin")
+    if admin is not None:
+        hub.failover.hold_writes = lambda: admin.pause.begin(engine, "failover", MODE_WRITE, _FOR_EVER_MS)
+        hub.failover.let_writes = lambda: admin.pause.end(engine, "failover")
+    _add_info(hub, admin)
     for name in ("replica-serve-stale-data", "replica-read-only", "min-replicas-to-write", "min-replicas-max-lag"):
         config.on_change(name, lambda _: hub.refresh_denials())
     config.on_change("repl-backlog-size", lambda _: hub.resize_backlog())
@@ -82,6 +88,6 @@ def view(hub: Hub) -> View:
             total_bytes=link.payload.length if link.payload is not None else 0,
             read_bytes=link.payload.received if link.payload is not None else 0,
         ),
-        failover="no-failover",
+        failover=hub.failover.state,
         now_s=now,
     )

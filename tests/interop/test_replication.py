@@ -67,6 +67,28 @@ def _command(rng: random.Random) -> tuple[Any, ...]:
         ("COPY", s, t, "REPLACE"),
         ("MOVE", s, 3),
         ("SWAPDB", 4, 5),
+        ("RPUSH", f"l{n % 7}", blob, n),
+        ("LPUSH", f"l{n % 7}", blob, *range(n % 40)),
+        ("RPOP", f"l{n % 7}", 2),
+        ("LINSERT", f"l{n % 7}", "BEFORE", 3, blob),
+        ("LTRIM", f"l{n % 7}", 0, 60),
+        ("LMOVE", f"l{n % 7}", f"l{n % 5}", "LEFT", "RIGHT"),
+        ("HSET", f"h{n % 7}", n % 150, blob, "f", n),
+        ("HINCRBY", f"h{n % 7}", "f", n),
+        ("HINCRBYFLOAT", f"h{n % 7}", "g", n / 7),
+        ("HDEL", f"h{n % 7}", n % 50),
+        ("SADD", f"e{n % 7}", n, n * 3, n % 10),
+        ("SADD", f"e{n % 3}", blob),
+        ("SPOP", f"e{n % 7}", n % 4 + 1),
+        ("SMOVE", f"e{n % 7}", f"e{n % 5}", n % 10),
+        ("SUNIONSTORE", f"e{n % 7}", f"e{n % 5}", f"e{n % 3}"),
+        ("ZADD", f"z{n % 7}", n / 3, blob, n, n),
+        ("ZADD", f"z{n % 7}", "GT", "CH", n, n % 10),
+        ("ZINCRBY", f"z{n % 7}", n / 7, n % 10),
+        ("ZPOPMIN", f"z{n % 7}"),
+        ("ZREMRANGEBYRANK", f"z{n % 7}", 0, 1),
+        ("ZUNIONSTORE", f"z{n % 7}", 2, f"z{n % 5}", f"z{n % 3}"),
+        ("SORT", f"e{n % 7}", "ALPHA", "STORE", f"l{n % 7}"),
         ("SELECT", rng.choice([0, 0, 0, 3, 4, 5])),
     ]
     return rng.choice(choices)
@@ -104,6 +126,11 @@ def offset(server: Server) -> int:
 
 def is_up(replica: Server) -> bool:
     return bool(replica.info("replication").get("master_link_status") == "up")
+
+
+def is_online(primary: Server) -> bool:
+    replica = primary.info("replication").get("slave0")
+    return isinstance(replica, dict) and replica["state"] == "online"
 
 
 def wait_caught_up(primary: Server, *replicas: Server) -> None:
@@ -248,6 +275,23 @@ def test_continues_after_a_restart(stack: ExitStack, above: str, below: str) -> 
     replica.start_again()
     assert_same_data(primary, replica)
     assert resyncs(primary) == (1, 1)
+
+
+@pytest.mark.parametrize(("above", "below"), PAIRS)
+def test_planned_failover(stack: ExitStack, above: str, below: str) -> None:
+    """FAILOVER changes the roles of a primary and its replica without loss and without a snapshot."""
+    primary = start(stack, above)
+    replica = start(stack, below)
+    follow(replica, primary)
+    write_some(primary.client(), 1)
+    wait_until(lambda: is_online(primary), what="the replica on line")
+    primary.command("FAILOVER", "TO", replica.host, replica.port, "TIMEOUT", 10_000)
+    wait_until(lambda: replica.info("replication")["role"] == "master", what="promotion")
+    wait_until(lambda: is_up(primary), what="the old primary as a replica")
+    write_some(replica.client(), 2)
+    assert_same_data(replica, primary)
+    assert resyncs(replica) == (0, 1)
+    assert primary.info("replication")["master_failover_state"] == "no-failover"
 
 
 @pytest.mark.parametrize(("above", "below"), PAIRS)
