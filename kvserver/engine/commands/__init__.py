@@ -14,9 +14,13 @@ from kvserver.engine.commands import (
     pubsub,
     sets,
     sets_combine,
+    sorting,
     strings,
     transactions,
     zsets,
+    zsets_blocking,
+    zsets_combine,
+    zsets_range,
 )
 from kvserver.spec import Handler
 
@@ -36,9 +40,13 @@ def all_handlers() -> dict[str, Handler]:
         pubsub,
         sets,
         sets_combine,
+        sorting,
         strings,
         transactions,
         zsets,
+        zsets_blocking,
+        zsets_combine,
+        zsets_range,
     ):
         handlers.update(group.HANDLERS)
     return handlers

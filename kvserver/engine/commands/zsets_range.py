@@ -1,0 +1,272 @@
+"""Ranges of sorted sets: by place, by score, by name; read, counted, removed, stored.
+
+Every form comes down to one: bounds are read into a `Bounds`, whose `places` turns them into the places
+[start, stop) in ascending order; a reversed range mirrors the places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kvserver.engine.commands.typed import as_zset, clamp, removed
+from kvserver.engine.commands.zsets import scores_reply
+from kvserver.engine.keyspace import EV_GENERIC, EV_ZSET
+from kvserver.engine.session import Session
+from kvserver.engine.values import TOP, ZSetValue
+from kvserver.errors import SYNTAX, CommandError
+from kvserver.numbers import parse_float, parse_int
+from kvserver.resp import EMPTY_ARRAY, ZERO, bulks, integer
+
+Bounds = Callable[[ZSetValue], tuple[int, int]]
+"""Turns a value into the places (start, stop) of a range, ascending; empty when start >= stop."""
+
+_NOT_FLOAT = "ERR min or max is not a float"
+_NOT_LEX = "ERR min or max not valid string range item"
+
+
+def by_rank(low: bytes, high: bytes, reverse: bool = False) -> Bounds:
+    """A range of places, negative ones counted from the end."""
+    first = parse_int(low)
+    last = parse_int(high)
+
+    def places(value: ZSetValue) -> tuple[int, int]:
+        size = len(value)
+        start, stop = clamp(first, last, size)
+        return (size - stop, size - start) if reverse else (start, stop)
+
+    return places
+
+
+def by_score(low: bytes, high: bytes) -> Bounds:
+    """A range of scores, each bound exclusive behind a parenthesis."""
+    lower = _score_bound(low, False)
+    upper = _score_bound(high, True)
+
+    def places(value: ZSetValue) -> tuple[int, int]:
+        return value.bisect(lower), value.bisect(upper)
+
+    return places
+
+
+def _score_bound(raw: bytes, upper: bool) -> tuple[Any, ...]:
+    exclusive = raw[:1] == b"("
+    number = raw[1:] if exclusive else raw
+    score = parse_float(number, _NOT_FLOAT) if number else 0.0
+    return (score, TOP) if exclusive != upper else (score,)
+
+
+def by_lex(low: bytes, high: bytes) -> Bounds:
+    """A range of names, among members that all have the same score: -, +, [inclusive, (exclusive."""
+    lower = _lex_bound(low, False)
+    upper = _lex_bound(high, True)
+
+    def places(value: ZSetValue) -> tuple[int, int]:
+        score = value.slice(0, 1)[0][0]
+        ends = [bound if type(bound) is int else value.bisect((score, bound)) for bound in (lower, upper)]
+        size = len(value)
+        return min(ends[0], size), min(ends[1], size)
+
+    return places
+
+
+def _lex_bound(raw: bytes, upper: bool) -> int | bytes:
+    """Return a place beyond either end, or the smallest name above the bound's edge."""
+    if raw == b"-":
+        return 0
+    if raw == b"+":
+        return 1 << 62
+    if raw[:1] not in (b"[", b"("):
+        raise CommandError(_NOT_LEX)
+    exclusive = raw[:1] == b"("
+    return raw[1:] + b"\0" if exclusive != upper else raw[1:]
+
+
+class Options:
+    """What stands behind the bounds of a range."""
+
+    def __init__(self) -> None:
+        self.scores = False
+        self.reverse = False
+        self.by = b""  # BYSCORE, BYLEX, or by rank
+        self.offset = 0
+        self.limit = -1
+
+
+def _options(a: list[bytes], i: int, found: Options, words: tuple[bytes, ...]) -> Options:
+    """Read options from argument `i` on; `words` are those this command takes."""
+    while i < len(a):
+        word = a[i].upper()
+        if word not in words or (word.startswith(b"BY") and found.by):
+            raise CommandError(SYNTAX)
+        if word == b"LIMIT":
+            if i + 2 >= len(a):
+                raise CommandError(SYNTAX)
+            found.offset = parse_int(a[i + 1])
+            found.limit = parse_int(a[i + 2])
+            i += 2
+        elif word == b"WITHSCORES":
+            found.scores = True
+        elif word == b"REV":
+            if found.reverse:
+                raise CommandError(SYNTAX)
+            found.reverse = True
+        else:
+            found.by = word
+        i += 1
+    return found
+
+
+def _bounds(options: Options, low: bytes, high: bytes) -> Bounds:
+    if options.limit != -1 and not options.by:
+        raise CommandError(
+            "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+        )
+    if options.scores and options.by == b"BYLEX":
+        raise CommandError("ERR syntax error, WITHSCORES not supported in combination with BYLEX")
+    if not options.by:
+        return by_rank(low, high, options.reverse)
+    if options.reverse:
+        low, high = high, low
+    return by_lex(low, high) if options.by == b"BYLEX" else by_score(low, high)
+
+
+def _select(value: ZSetValue, options: Options, places: Bounds) -> list[tuple[float, bytes]]:
+    """Return the (score, member) of the range, in its order."""
+    start, stop = places(value)
+    offset = options.offset
+    if start >= stop or offset < 0:
+        return []
+    count = stop - start - offset
+    if options.limit >= 0:
+        count = min(count, options.limit)
+    if count <= 0:
+        return []
+    if options.reverse:
+        found = value.slice(stop - offset - count, stop - offset)
+        found.reverse()
+        return found
+    return value.slice(start + offset, start + offset + count)
+
+
+def _range(c: Session, a: list[bytes], options: Options) -> bytes:
+    places = _bounds(options, a[2], a[3])
+    value = as_zset(c.db.lookup(a[1]))
+    if value is None:
+        return EMPTY_ARRAY
+    found = _select(value, options, places)
+    if options.scores:
+        return scores_reply(found, c.resp)
+    return bulks([member for _, member in found])
+
+
+_ALL_WORDS = (b"WITHSCORES", b"LIMIT", b"REV", b"BYLEX", b"BYSCORE")
+
+
+def zrange(c: Session, a: list[bytes]) -> bytes:
+    """ZRANGE key start stop [BYSCORE|BYLEX] [REV] [LIMIT offset count] [WITHSCORES]."""
+    return _range(c, a, _options(a, 4, Options(), _ALL_WORDS))
+
+
+def _fixed(by: bytes, reverse: bool) -> Callable[[Session, list[bytes]], bytes]:
+    """Make the handler of one of the older range commands."""
+
+    def handler(c: Session, a: list[bytes]) -> bytes:
+        options = Options()
+        options.by = by
+        options.reverse = reverse
+        return _range(c, a, _options(a, 4, options, (b"WITHSCORES", b"LIMIT")))
+
+    return handler
+
+
+def zrangestore(c: Session, a: list[bytes]) -> bytes:
+    """ZRANGESTORE dst src min max [BYSCORE|BYLEX] [REV] [LIMIT offset count]."""
+    options = _options(a, 5, Options(), (b"LIMIT", b"REV", b"BYLEX", b"BYSCORE"))
+    places = _bounds(options, a[3], a[4])
+    value = as_zset(c.db.lookup(a[2]))
+    result = ZSetValue()
+    if value is not None:
+        for score, member in _select(value, options, places):
+            result.put(member, score)
+    return store(c, a[1], result, b"zrangestore")
+
+
+def store(c: Session, target: bytes, value: ZSetValue, event: bytes) -> bytes:
+    """Put a result in place of whatever the key held; an empty one removes the key.  Reply its size."""
+    db = c.db
+    if len(value):
+        db.put(target, value)
+        db.changed(target, EV_ZSET, event)
+        return integer(len(value))
+    if db.remove(target):
+        db.changed(target, EV_GENERIC, b"del")
+    return ZERO
+
+
+def zcount(c: Session, a: list[bytes]) -> bytes:
+    """ZCOUNT key min max."""
+    return _count(c, a[1], by_score(a[2], a[3]))
+
+
+def zlexcount(c: Session, a: list[bytes]) -> bytes:
+    """ZLEXCOUNT key min max."""
+    return _count(c, a[1], by_lex(a[2], a[3]))
+
+
+def _count(c: Session, key: bytes, places: Bounds) -> bytes:
+    value = as_zset(c.db.lookup(key))
+    if value is None:
+        return ZERO
+    start, stop = places(value)
+    return integer(max(stop - start, 0))
+
+
+def zremrangebyrank(c: Session, a: list[bytes]) -> bytes:
+    """ZREMRANGEBYRANK key start stop."""
+    return _remove(c, a[1], by_rank(a[2], a[3]), b"zremrangebyrank")
+
+
+def zremrangebyscore(c: Session, a: list[bytes]) -> bytes:
+    """ZREMRANGEBYSCORE key min max."""
+    return _remove(c, a[1], by_score(a[2], a[3]), b"zremrangebyscore")
+
+
+def zremrangebylex(c: Session, a: list[bytes]) -> bytes:
+    """ZREMRANGEBYLEX key min max."""
+    return _remove(c, a[1], by_lex(a[2], a[3]), b"zremrangebylex")
+
+
+def _remove(c: Session, key: bytes, places: Bounds, event: bytes) -> bytes:
+    value = as_zset(c.db.lookup_write(key))
+    if value is None:
+        return ZERO
+    start, stop = places(value)
+    if start >= stop:
+        return ZERO
+    if stop - start == len(value):
+        removed_all = stop - start
+        c.db.changed(key, EV_ZSET, event)
+        c.db.state.dirty += removed_all - 1
+        c.db.remove(key)
+        c.db.notify(key, EV_GENERIC, b"del")
+        return integer(removed_all)
+    value.cut(start, stop)
+    removed(c.db, key, value, EV_ZSET, event, stop - start)
+    return integer(stop - start)
+
+
+HANDLERS = {
+    "ZCOUNT": zcount,
+    "ZLEXCOUNT": zlexcount,
+    "ZRANGE": zrange,
+    "ZRANGEBYLEX": _fixed(b"BYLEX", False),
+    "ZRANGEBYSCORE": _fixed(b"BYSCORE", False),
+    "ZRANGESTORE": zrangestore,
+    "ZREMRANGEBYLEX": zremrangebylex,
+    "ZREMRANGEBYRANK": zremrangebyrank,
+    "ZREMRANGEBYSCORE": zremrangebyscore,
+    "ZREVRANGE": _fixed(b"", True),
+    "ZREVRANGEBYLEX": _fixed(b"BYLEX", True),
+    "ZREVRANGEBYSCORE": _fixed(b"BYSCORE", True),
+}
