@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from ops.bench.cli import bench
+
 
 @click.group()
 @click.version_option(package_name="understudy-kv", prog_name="kvops")
@@ -56,6 +58,8 @@ def up(
     options = Options(folder, wanted, demo, seconds, restart_after, plain, with_redis)
     sys.exit(asyncio.run(run(options, Console())))
 
+
+main.add_command(bench)
 
 if __name__ == "__main__":
     main()

@@ -102,7 +102,7 @@ class Child:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
                 cwd=self._home,
-                env=_environment(),
+                env=child_environment(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -136,7 +136,7 @@ class Child:
             await self._process.wait()
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """Have a child import the same packages as this process, also from a bare checkout."""
     root = str(Path(__file__).resolve().parents[2])
     if Path(root).name == "site-packages":

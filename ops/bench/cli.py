@@ -1,0 +1,138 @@
+"""The command line of `kvops bench`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from ops.bench import machine, memory, results, servers, stalls, sync, throughput
+from ops.bench.report import Sheet, throughput_sheet
+
+T = TypeVar("T")
+
+
+def _output(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say where results go."""
+    to_file = click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers there.")
+    return to_file(click.option("--markdown", is_flag=True, help="Print the table as Markdown.")(command))
+
+
+def _words(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple(word.strip().lower() for word in (value or "").split(",") if word.strip())
+
+
+def _numbers(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(word) for word in value.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or min(numbers) < 1:
+        raise click.BadParameter("numbers separated by commas, each at least 1")
+    return numbers
+
+
+def _measure(work: Callable[[Callable[[str], None]], T]) -> T:
+    """Run a benchmark with its progress shown on standard error; exit with 1 when it can't go on."""
+    console = Console(stderr=True)
+    try:
+        with console.status("starting") as status:
+            terminal = console.is_terminal
+            return work(lambda text: status.update(text) if terminal else print(text, file=sys.stderr, flush=True))
+    except servers.BenchError as failure:
+        raise click.ClickException(str(failure))
+
+
+def _show(sheet: Sheet, markdown: bool, json_file: Path | None, data: object) -> None:
+    if json_file is not None:
+        json_file.write_text(json.dumps(data, indent=2) + "\n")
+    if markdown:
+        click.echo(sheet.as_markdown())
+    else:
+        wide = Console()
+        (wide if wide.is_terminal else Console(width=160)).print(sheet.as_table())
+
+
+@click.group(invoke_without_command=True)
+@click.option("--quick", is_flag=True, help="A fifth of the requests.")
+@click.option("--tests", callback=_words, help="Tests of redis-benchmark, separated by commas  [default: all]")
+@click.option("--pipelines", callback=_numbers, default="1,16,64", show_default=True, help="Pipeline depths.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option("--clients", type=click.IntRange(1, 10000), default=50, show_default=True)
+@click.option("--replicas", type=click.IntRange(0, 8), default=0, help="Replicas attached to both servers.")
+@click.option("--aof", is_flag=True, help="Append-only file on, fsync every second, on both servers.")
+@click.option("--keyspace", type=click.IntRange(0), default=0, help="Random keys out of so many; 0 = one key.")
+@_output
+@click.pass_context
+def bench(
+    context: click.Context,
+    quick: bool,
+    tests: tuple[str, ...],
+    pipelines: tuple[int, ...],
+    rounds: int,
+    clients: int,
+    replicas: int,
+    aof: bool,
+    keyspace: int,
+    markdown: bool,
+    json_file: Path | None,
+) -> None:
+    """Compare with a Redis server in the same run; without a subcommand, requests per second."""
+    if context.invoked_subcommand is not None:
+        return
+    unknown = [test for test in tests if test not in throughput.TESTS]
+    if unknown:
+        raise click.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(throughput.TESTS)}")
+    plan = throughput.Plan(
+        tests or throughput.TESTS, pipelines, rounds, clients, replicas, aof, quick, keyspace
+    )
+    about = machine.describe()
+    found = _measure(lambda progress: throughput.run(plan, machine.choose_cores(), progress))
+    about |= {"redis": servers.redis_version(), "clients": clients, "replicas": replicas, "aof": aof, "rounds": rounds}
+    title = _title(about, f"{clients} clients, {replicas} replicas, AOF {'on' if aof else 'off'}; "
+                   "ratio (lowest–highest round) and thousand requests per second of both")  # fmt: skip
+    _show(throughput_sheet(found, title), markdown, json_file, results.as_data(found, about))
+
+
+def _title(about: dict[str, object], what: str) -> str:
+    return f"{machine.title(about, servers.redis_version())}; {what}"
+
+
+@bench.command("memory")
+@click.option("--keys", type=click.IntRange(1000), default=1_000_000, show_default=True)
+@_output
+def memory_command(keys: int, markdown: bool, json_file: Path | None) -> None:
+    """Bytes per key and per element of each type."""
+    about = machine.describe()
+    found = _measure(lambda progress: memory.run(keys, progress))
+    _show(memory.sheet(found, _title(about, "growth of resident memory")), markdown, json_file,
+          {"about": about, "memory": memory.as_data(found)})  # fmt: skip
+
+
+@bench.command("sync")
+@click.option("--keys", type=click.IntRange(1), default=1_000_000, show_default=True)
+@click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True)
+@_output
+def sync_command(keys: int, rounds: int, markdown: bool, json_file: Path | None) -> None:
+    """Full synchronization of a replica, and the primary's SET times meanwhile."""
+    about = machine.describe()
+    found = _measure(lambda progress: sync.run(keys, rounds, machine.choose_cores(), progress))
+    _show(sync.sheet(found, _title(about, f"full synchronization of {keys:,} keys")), markdown, json_file,
+          {"about": about, "keys": keys, "sync": sync.as_data(found)})  # fmt: skip
+
+
+@bench.command("stalls")
+@click.option("--keys", type=click.IntRange(1000), default=1_000_000, show_default=True)
+@click.option("--cases", callback=_words, help="Words of the cases' names, separated by commas  [default: all]")
+@_output
+def stalls_command(keys: int, cases: tuple[str, ...], markdown: bool, json_file: Path | None) -> None:
+    """The longest time without an answer, while heavy things happen."""
+    about = machine.describe()
+    found = _measure(lambda progress: stalls.run(keys, cases, machine.choose_cores(), progress))
+    _show(stalls.sheet(found, _title(about, f"answers to a client at 1 kHz, {keys:,} keys")), markdown, json_file,
+          {"about": about, "keys": keys, "stalls": stalls.as_data(found)})  # fmt: skip
