@@ -8,6 +8,7 @@ cdef class Decoder:
     cdef public int version
     cdef public bint ended
     cdef public long long empty_keys
+    cdef public list salvaged
     cdef Reader _reader
     cdef list _pieces
     cdef Py_ssize_t _have, _need

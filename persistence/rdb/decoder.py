@@ -42,6 +42,7 @@ class Decoder:
         self.version = 0
         self.ended = False
         self.empty_keys = 0
+        self.salvaged: list[Event] = []  # what was decoded of the piece in which an error was found
         self._reader = Reader()
         self._pieces: list[bytes] = []
         self._have = 0
@@ -75,6 +76,9 @@ class Decoder:
             self._need = 0
         except Short as short:
             self._need = short.need - r.start
+        except RdbError:
+            self.salvaged = events
+            raise
         done = r.start
         if not self.ended:
             self._checksum.update(r.buf[:done])
