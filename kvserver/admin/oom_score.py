@@ -38,5 +38,7 @@ class OomScore:
             if wanted != self._current:
                 PATH.write_text(f"{wanted}\n")
                 self._current = wanted
+            if config.oom_score_adj == "no":
+                self._base = None
         except OSError:
             raise ConfigError("Failed to set current oom_score_adj. Check server logs.") from None

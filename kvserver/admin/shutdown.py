@@ -16,6 +16,7 @@ from kvserver.errors import SYNTAX, CommandError
 from kvserver.resp import OK, error
 
 BLOCKED_KIND = "shutdown"
+TASK = "shutdown_task"
 FAILED = error("ERR Errors trying to SHUTDOWN. Check logs.")
 
 
@@ -45,7 +46,7 @@ def shutdown(c: Session, a: list[bytes]) -> bytes | None:
     """SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] | ABORT."""
     request = parse(a[1:])
     extensions = c.engine.extensions
-    running: asyncio.Task[None] | None = extensions.get("shutdown_task")
+    running: asyncio.Task[None] | None = extensions.get(TASK)
     if request is None:
         if running is None or running.done():
             raise CommandError("ERR No shutdown in progress.")
@@ -56,33 +57,39 @@ def shutdown(c: Session, a: list[bytes]) -> bytes | None:
     c.engine.block(c, BLOCKED_KIND, [], 0, lambda session: FAILED)
     extensions["shutdown_save"] = request.save
     extensions["shutdown_now"] = request.now
-    if running is None or running.done():
-        extensions["shutdown_task"] = asyncio.ensure_future(_run(c, request.force))
+    _begin(admin_of(c).node, request.force)
     return None
 
 
-async def _run(c: Session, force: bool) -> None:
+async def _run(node: NodeView, force: bool) -> None:
     """Ask the node to stop; tell those who wait when it can't, or when ABORT came first."""
-    admin = admin_of(c)
+    engine = node.engine
     try:
-        reason = await admin.node.shutdown(force)
+        reason = await node.shutdown(force)
     except asyncio.CancelledError:
         reason = "aborted"
-    c.engine.extensions["shutdown_save"] = None
-    c.engine.extensions["shutdown_now"] = False
+    engine.extensions["shutdown_save"] = None
+    engine.extensions["shutdown_now"] = False
     if reason:
-        admin.node.log.warning("not shutting down", reason=reason)
-        for session in list(c.engine.sessions.values()):
+        node.log.warning("not shutting down", reason=reason)
+        for session in list(engine.sessions.values()):
             if session.blocked is not None and session.blocked.kind == BLOCKED_KIND:
-                blocking.unblock(c.engine, session, FAILED)
+                blocking.unblock(engine, session, FAILED)
 
 
-def by_signal(node: NodeView, actions: tuple[str, ...]) -> asyncio.Task[str]:
+def by_signal(node: NodeView, actions: tuple[str, ...]) -> None:
     """Shut down because of a signal, in the manner of shutdown-on-sigterm or shutdown-on-sigint."""
     extensions = node.engine.extensions
     extensions["shutdown_save"] = True if "save" in actions else False if "nosave" in actions else None
     extensions["shutdown_now"] = "now" in actions
-    return asyncio.ensure_future(node.shutdown("force" in actions))
+    _begin(node, "force" in actions)
+
+
+def _begin(node: NodeView, force: bool) -> None:
+    """Begin to shut down, unless that goes on already."""
+    running: asyncio.Task[None] | None = node.engine.extensions.get(TASK)
+    if running is None or running.done():
+        node.engine.extensions[TASK] = asyncio.ensure_future(_run(node, force))
 
 
 HANDLERS = {"SHUTDOWN": shutdown}
