@@ -33,7 +33,7 @@ class SavePoints(Kind):
     shape = "<seconds> <changes> ..."
 
     def parse(self, args: Sequence[str]) -> tuple[SavePoint, ...]:
-        if list(args) == [""]:
+        if list(args) in ([], [""]):
             return ()
         numbers = [parse_integer(arg) for arg in args]
         pairs = list(zip(numbers[::2], numbers[1::2], strict=False))
@@ -42,7 +42,7 @@ class SavePoints(Kind):
             for seconds, changes in pairs
             if seconds is not None and changes is not None and seconds >= 1 and changes >= 0
         ]
-        if not args or len(args) % 2 or len(points) != len(pairs):
+        if len(args) % 2 or len(points) != len(pairs):
             raise ConfigError("Invalid save parameters")
         return tuple(points)
 

@@ -16,6 +16,8 @@ _DONE = re.compile(r"^\[\d+/\d+ done\]: ")
 _ELAPSED = re.compile(r" \(\d+ ms\)$")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 DETAIL_LINES = 3
+NOT_STARTED = "Can't start the Redis server"
+"""Followed by the configuration, and then, after a line of its own, by what the server said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def read(text: str) -> Report:
         if progress:
             report.stuck_in = progress.group(1)
         elif status:
-            _count(report, status.group(1), status.group(2), lines[i + 1 : i + 1 + DETAIL_LINES])
+            start = lines.index("ERROR:", i) if status.group(2).startswith(NOT_STARTED) else i
+            _count(report, status.group(1), status.group(2), lines[start + 1 : start + 1 + DETAIL_LINES])
     return report
 
 

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,13 +42,15 @@ class UnitResult:
         return sum(1 for failure in self.failures if failure.test)
 
 
-def run_unit(folder: Path, unit: str, limits: Limits) -> UnitResult:
+def run_unit(folder: Path, unit: str, limits: Limits, given_up: Iterable[str] = ()) -> UnitResult:
     """Run a unit in a tree made by `tree.run_tree`.
 
-    A test that hangs or ends the unit counts as failed; the unit is then run again without it.
+    A test that hangs or ends the unit counts as failed; the unit is then run again without it. The tests
+    `given_up` count as failed from the start, so that what they leave behind doesn't fail others.
     """
     began = time.monotonic()
-    stoppers: list[Failure] = []
+    stoppers = [Failure(test, "not run: it can't pass, and disturbs the tests after it") for test in given_up]
+    allowed = len(stoppers) + limits.reruns
     best = Report()
     while True:
         left = limits.unit_s - (time.monotonic() - began)
@@ -59,7 +62,7 @@ def run_unit(folder: Path, unit: str, limits: Limits) -> UnitResult:
         if stopper is None or not stopper.test or stopper.test in skip or not in_time:
             break
         stoppers.append(stopper)
-        if len(stoppers) > limits.reruns:
+        if len(stoppers) > allowed:
             break
     failures = best.failures + stoppers
     if stopper is not None and stopper not in failures:

@@ -101,9 +101,10 @@ def _row(name: str, one: Score) -> str:
     )
 
 
-def _failures(unit: str, entry: Mapping[str, Any], reasons: Mapping[str, str]) -> list[str]:
+def _failures(unit: str, entry: Mapping[str, Any], reasons: Mapping[str, Any]) -> list[str]:
     if not entry["failures"]:
         return []
+    reasons = {**reasons, **reasons.get("given_up", {})}
     out = [f"### {unit}", ""]
     if "*" in reasons:
         out += [reasons["*"], ""]
