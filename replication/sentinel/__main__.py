@@ -14,7 +14,7 @@ import psutil
 from kvserver import logs
 from kvserver.admin import attach as admin
 from kvserver.cli import handle_signals, run
-from kvserver.config import ConfigError, parse_command_line
+from kvserver.config import Config, ConfigError, parse_command_line
 from kvserver.engine import pubsub
 from kvserver.http import Endpoints, HttpServer, read_process
 from kvserver.metrics.view import NodeView
@@ -41,20 +41,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not line.config_file:
             raise ConfigError(NEEDS_FILE)
         state = _open(line.config_file)
-        started = start(line.config_file, state.text, line.options, now_ms())
+        started = start(line.config_file, state.text, line.options, now_ms(), _settle)
     except ConfigError as failure:
         print(failure, file=sys.stderr)
         return 1
-    config = started.config
-    stream = sys.stdout
-    if config.logfile:
-        stream = open(config.logfile, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - lives as long as we do
-    logs.configure(config.loglevel, stream)
-    if config.dir:
-        os.chdir(config.dir)
     with contextlib.suppress(KeyboardInterrupt):
         return run(_serve(started, state))
     return 0
+
+
+def _settle(config: Config) -> None:
+    """Go to the working folder, and send the log where it belongs (a relative name: in that folder)."""
+    try:
+        if config.dir:
+            os.chdir(config.dir)
+        stream = sys.stdout
+        if config.logfile:
+            stream = open(config.logfile, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - lives as long as we do
+    except OSError as failure:
+        raise ConfigError(f"Can't use '{failure.filename}': {failure.strerror}") from None
+    logs.configure(config.loglevel, stream)
 
 
 def _open(path: str) -> StateFile:

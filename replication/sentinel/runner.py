@@ -85,7 +85,6 @@ class Runner:
         for socket in self._sockets.values():
             socket.abandon()
         self._sockets.clear()
-        self.scripts.close()
 
     def handle(self, event: Event) -> Answer | None:
         """Take one step; the answer, if the event was a question and it may be told."""

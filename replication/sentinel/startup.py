@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kvserver.config import Config, Directive, Loaded, fatal, load
@@ -29,17 +29,17 @@ class Started:
 
 
 class Resolver:
-    """Literals as they are; names by the system's resolver, if the operator allowed names."""
+    """Literals as they are; names by the system's resolver, while `resolve-hostnames` allows names."""
 
-    def __init__(self, names_too: bool) -> None:
-        self.names_too = names_too
+    def __init__(self) -> None:
+        self.world: World | None = None
 
     def __call__(self, host: str) -> str | None:
         try:
             return str(ipaddress.ip_address(host))
         except ValueError:
             pass
-        if not self.names_too:
+        if self.world is None or not self.world.resolve_hostnames:
             return None
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -52,19 +52,25 @@ def is_executable(path: str) -> bool:
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
-def start(source: str, text: str, options: Sequence[str], now_ms: int) -> Started:
-    """Read everything. Raises ConfigError with the text for the operator, which names file and line."""
+def start(
+    source: str, text: str, options: Sequence[str], now_ms: int, settle: Callable[[Config], None]
+) -> Started:
+    """Read everything. Raises ConfigError with the text for the operator, which names file and line.
+
+    `settle` is called with the options before the sentinel's statements are read: names of scripts are
+    relative to the working folder.
+    """
     config = Config()
     config.assign("port", DEFAULT_PORT)
     config.assign("protected-mode", False)
     lines = ["" if _DEFAULT_USER.match(line.strip()) else line for line in text.split("\n")]
     loaded = load(config, [(source, "\n".join(lines))], options, read_file=_no_includes, sentinel_mode=True)
-    resolve = Resolver(False)
-    world = World(secrets.token_hex(20), resolve)
+    settle(config)
+    resolve = Resolver()
+    world = resolve.world = World(secrets.token_hex(20), resolve)
     statements = sorted(loaded.sentinel, key=lambda each: order(each[1]) if each[1] else 0)
     for where, words in statements:
         _apply(world, where, words, now_ms)
-        resolve.names_too = world.resolve_hostnames
     world.port = config.port
     world.own_pass = config.requirepass.decode("utf-8", "surrogateescape") or None
     return Started(config, loaded, world)
