@@ -17,7 +17,7 @@ _ELAPSED = re.compile(r" \(\d+ ms\)$")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 DETAIL_LINES = 3
 NOT_STARTED = "Can't start the Redis server"
-"""Followed by the configuration, and then, after a line of its own, by what the server said."""
+"""Followed by the configuration, and then, on a line that begins with ERROR:, by what the server said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,10 @@ def read(text: str) -> Report:
         if progress:
             report.stuck_in = progress.group(1)
         elif status:
-            start = lines.index("ERROR:", i) if status.group(2).startswith(NOT_STARTED) else i
-            _count(report, status.group(1), status.group(2), lines[start + 1 : start + 1 + DETAIL_LINES])
+            start = i + 1
+            if status.group(2).startswith(NOT_STARTED):
+                start = next((j for j in range(i, len(lines)) if lines[j].startswith("ERROR:")), start)
+            _count(report, status.group(1), status.group(2), lines[start : start + DETAIL_LINES])
     return report
 
 
