@@ -14,7 +14,7 @@ class Feed:
     `sync`: it asked by SYNC, so no status line precedes the snapshot. Times are seconds.
     """
 
-    __slots__ = ("drained_at_s", "held", "held_bytes", "live", "pending", "record", "sent", "session", "sync")
+    __slots__ = ("acked", "drained_at_s", "held", "held_bytes", "live", "pending", "record", "sent", "session", "sync")
 
     def __init__(self, session: Session, record: Attached, sync: bool = False) -> None:
         self.session = session
@@ -22,6 +22,7 @@ class Feed:
         self.sync = sync
         self.live = False
         self.sent = False
+        self.acked = False  # an acknowledgement was as quick as our noticing that all is sent
         self.held: list[bytes] | None = None
         self.held_bytes = 0
         self.pending = 0

@@ -136,6 +136,7 @@ class Feeder:
     def acknowledge(self, feed: Feed, offset: int) -> None:
         """A replica has applied the stream up to `offset`."""
         feed.record.acknowledge(offset, monotonic())
+        feed.acked = True
         if feed.sent and not feed.live and self._is_present(feed):
             self._go_online(feed)
 
@@ -206,7 +207,7 @@ class Feeder:
             snapshot.close()
         for feed in transfer.present():
             feed.sent = True
-            if not marked or feed.record.rdb_only:
+            if not marked or feed.acked or feed.record.rdb_only:
                 self._go_online(feed)
         asyncio.get_running_loop().call_soon(self.consider)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.1
 _FOR_EVER_MS = 1 << 62
+_SAVING_MS = 5000
+"""How much longer than the wait itself writes are held back before a shutdown."""
 
 
 def attach(node: Node) -> None:
@@ -41,6 +44,29 @@ def attach(node: Node) -> None:
         hub.restored(engine.extensions.get("rdb_aux", {}))
         await hub.start()
 
+    async def wait_for_replicas() -> str:
+        """Before the node stops: give the replicas the time to take what was written last."""
+        timeout_s = config.shutdown_timeout
+        behind = hub.behind(engine.log.offset)
+        if engine.extensions.get("shutdown_now") or not timeout_s or not behind:
+            return ""
+        hub.log.info("waiting for replicas before the shutdown", replicas=behind, timeout_s=timeout_s)
+        if admin is not None:
+            until_ms = engine.state.now_ms + timeout_s * 1000 + _SAVING_MS
+            admin.pause.begin(engine, "shutdown", MODE_WRITE, until_ms)
+        offset = engine.log.offset
+        hub.ask_for_acks()
+        deadline_s = monotonic() + timeout_s
+        try:
+            while hub.behind(offset) and monotonic() < deadline_s:  # noqa: ASYNC110 - acknowledgements are polled
+                await asyncio.sleep(TICK_S / 10)
+        except asyncio.CancelledError:
+            if admin is not None:
+                admin.pause.end(engine, "shutdown")
+            raise
+        return ""
+
+    node.shutdown_hooks.insert(0, wait_for_replicas)
     node.starts.append(start)
     node.every(TICK_S, hub.tick)
     node.stops.append(hub.stop)

@@ -52,7 +52,9 @@ class Applier:
         try:
             whole = self._run(engine, self.session)
         finally:
-            state.expire_mode = EXPIRE_HIDE
+            # Unless a command of the stream made a primary of us.
+            if state.expire_mode == EXPIRE_IGNORE:
+                state.expire_mode = EXPIRE_HIDE
         count = whole - self._kept_from
         if count > 0:
             held = self._held
