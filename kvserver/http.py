@@ -44,6 +44,8 @@ class HttpServer:
 
     endpoints: Endpoints
     stalls: StallMeter = field(default_factory=StallMeter)
+    on_tick: Callable[[float], None] | None = None
+    """Called with the lateness of each tick, in seconds, a hundred times a second."""
     port: int = 0
     """The port in use, once started."""
     _runner: Any = None
@@ -85,6 +87,8 @@ class HttpServer:
     def _tick(self) -> None:
         now_s = perf_counter()
         self._timer = asyncio.get_running_loop().call_later(self.stalls.tick(now_s) - now_s, self._tick)
+        if self.on_tick is not None:
+            self.on_tick(self.stalls.last_s)
 
     async def _metrics(self, request: Any) -> Any:
         from aiohttp import web
@@ -145,6 +149,10 @@ def attach(node: Node) -> None:
             reasons=lambda: node_reasons(view()),
         )
     )
+
+    note = engine.extensions.get("latency")
+    if note is not None:  # LATENCY shows stalls from its threshold on
+        server.on_tick = lambda late_s: note("loop-stall", int(late_s * 1000))
 
     async def start() -> None:
         await server.start(node.config.http_port, node.config.http_bind)

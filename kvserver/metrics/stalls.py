@@ -22,6 +22,7 @@ class StallMeter:
         self._counts = [0] * (len(BOUNDS_S) + 1)
         self._total_s = 0.0
         self.worst_s = 0.0
+        self.last_s = 0.0
         self._due_s = 0.0
 
     def tick(self, now_s: float) -> float:
@@ -31,6 +32,7 @@ class StallMeter:
             self._counts[bisect_left(BOUNDS_S, late)] += 1
             self._total_s += late
             self.worst_s = max(self.worst_s, late)
+            self.last_s = late
         self._due_s = now_s + PERIOD_S
         return self._due_s
 

@@ -32,12 +32,12 @@ class NodeView:
         self._sections: dict[str, dict[str, Any]] = {}
 
     def info(self, section: str) -> dict[str, Any]:
-        """The fields of an INFO section; empty when the node has none of that name."""
+        """The fields of an INFO section (in lower case); empty when the node has none of that name."""
         fields = self._sections.get(section)
         if fields is None:
-            sections = self.engine.info_sections
-            found = next((name for name in sections if name.lower() == section.lower()), None)
-            fields = self._sections[section] = {} if found is None else dict(sections[found]())
+            fields = self._sections[section] = {}
+            for provider in self.engine.extensions.get("info", {}).get(section, ()):
+                fields.update(provider())
         return fields
 
     def number(self, section: str, field: str) -> float | None:

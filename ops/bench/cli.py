@@ -40,6 +40,7 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
 def _measure(work: Callable[[Callable[[str], None]], T]) -> T:
     """Run a benchmark with its progress shown on standard error; exit with 1 when it can't go on."""
     console = Console(stderr=True)
+    machine.hurry()
     try:
         with console.status("starting") as status:
             terminal = console.is_terminal

@@ -49,7 +49,10 @@ def pinned(core: int) -> Iterator[None]:
 
 
 def hurry() -> None:
-    """Raise the priority of this process where that is allowed: a measuring client mustn't wait for its turn."""
+    """Raise the priority of this process, and of those it starts, where that is allowed.
+
+    Servers and clients that are measured mustn't wait for what else the machine has to do.
+    """
     with suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, 0, -15)
 

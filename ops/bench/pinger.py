@@ -13,7 +13,7 @@ import sys
 import time
 from subprocess import PIPE, Popen
 
-from ops.bench.machine import hurry, pinned
+from ops.bench.machine import pinned
 from ops.cluster.processes import child_environment
 
 PERIOD_S = 0.001
@@ -25,7 +25,6 @@ REQUESTS = {
 
 def main(port: int, request: bytes) -> None:
     """Ask until standard input ends."""
-    hurry()
     times_ms: list[float] = []
     with socket.create_connection(("127.0.0.1", port), timeout=600.0) as link:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

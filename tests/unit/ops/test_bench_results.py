@@ -1,0 +1,124 @@
+"""The benchmarks' arithmetic and tables."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+
+from ops.bench import datasets
+from ops.bench.report import Sheet, throughput_sheet
+from ops.bench.results import (
+    Comparison,
+    Measured,
+    OutputError,
+    as_data,
+    geometric_mean,
+    parse_csv,
+    percentile,
+    summary,
+)
+from ops.bench.throughput import Plan
+
+CSV = """\
+"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"
+"LPUSH (needed to benchmark LRANGE)","90909.09","0.227","0.016","0.215","0.359","0.415","2.679"
+"LRANGE_100 (first 100 elements)","66666.67","0.514","0.112","0.383","0.783","2.991","3.039"
+"""
+
+
+def compared(test: str, pipeline: int, ours: list[float], theirs: list[float]) -> Comparison:
+    """A comparison with the given rates."""
+    return Comparison(
+        test, pipeline, [Measured(test, rate, 1.0) for rate in ours], [Measured(test, rate, 1.0) for rate in theirs]
+    )
+
+
+def test_csv_is_read() -> None:
+    """The CSV of redis-benchmark gives the short name, the rate and the 99th percentile of each test."""
+    assert parse_csv(CSV) == [Measured("LPUSH", 90909.09, 0.415), Measured("LRANGE_100", 66666.67, 2.991)]
+
+
+def test_other_output_is_refused() -> None:
+    """Output that isn't redis-benchmark's CSV is an error that shows it, not an empty result."""
+    with pytest.raises(OutputError, match="unexpected"):
+        parse_csv('"test","other"\n"SET","1"\n')
+
+
+def test_ratio_is_the_median_of_rounds() -> None:
+    """The ratio is the median of the rounds' own ratios, and the spread its extremes."""
+    c = compared("SET", 1, [100, 90, 30], [100, 100, 100])
+    assert (c.ratio, c.spread, c.rates) == (0.9, (0.3, 1.0), (90, 100))
+
+
+def test_geometric_means_by_pipeline() -> None:
+    """Each pipeline depth has its own geometric mean, over the summary's tests alone."""
+    means = summary(
+        [
+            compared("SET", 1, [200], [100]),
+            compared("GET", 1, [50], [100]),
+            compared("PING_INLINE", 1, [900], [100]),
+            compared("SET", 16, [70], [100]),
+        ]
+    )
+    assert means == {1: pytest.approx(1.0), 16: pytest.approx(0.7)}
+
+
+def test_geometric_mean_of_nothing() -> None:
+    """No values, or one that is 0, give 0 instead of an error."""
+    assert geometric_mean([]) == 0.0
+    assert geometric_mean([1.0, 0.0]) == 0.0
+
+
+def test_percentile_is_a_value_that_occurred() -> None:
+    """Percentiles are by nearest rank, and an empty run has 0."""
+    values = list(range(1, 101))
+    assert (percentile(values, 50), percentile(values, 99), percentile(values, 100)) == (50, 99, 100)
+    assert percentile([], 99) == 0.0
+
+
+def test_table_has_a_row_per_test_and_the_means() -> None:
+    """The table has one row per test, one column per pipeline depth, and the means below."""
+    sheet = throughput_sheet([compared("SET", 1, [50], [100]), compared("SET", 16, [80], [100])], "title")
+    assert sheet.columns == ("test", "pipeline 1", "pipeline 16")
+    assert [row[0] for row in sheet.rows] == ["SET", "geometric mean of 1"]
+    assert sheet.rows[1][1:] == ("0.50", "0.80")
+
+
+def test_markdown() -> None:
+    """Markdown has a heading, a ruler that aligns numbers right, and the rows."""
+    assert Sheet("t", ("a", "b"), (("x", "1"),)).as_markdown() == "t\n\n| a | b |\n| :-- | --: |\n| x | 1 |\n"
+
+
+def test_data_keeps_every_round() -> None:
+    """The JSON has each round's rate, not only the median."""
+    data = as_data([compared("SET", 1, [1, 2, 3], [2, 2, 2])], {"cores": 2})
+    assert data["about"] == {"cores": 2}
+    assert data["tests"][0]["ours_per_s"] == [1, 2, 3]  # type: ignore[index]
+
+
+def test_heavy_tests_get_fewer_requests() -> None:
+    """A test whose requests mean more work sends fewer of them, and --quick fewer still."""
+    assert Plan().requests("lrange_600", 16) < Plan().requests("get", 16)
+    assert Plan(quick=True).requests("get", 64) < Plan().requests("get", 64)
+
+
+def test_requests_are_encoded() -> None:
+    """A request is an array of bulk strings."""
+    assert next(datasets.strings(1)) == b"*3\r\n$3\r\nSET\r\n$16\r\nkey:000000000000\r\n$16\r\nvalue:0000000000\r\n"
+
+
+def test_chunks_lose_nothing() -> None:
+    """Joined to chunks, the requests are the same bytes in the same order, the last ones too."""
+    whole = b"".join(datasets.strings(25))
+    assert b"".join(datasets.chunked(datasets.strings(25), 10)) == whole
+    assert len(list(datasets.chunked(datasets.strings(25), 10))) == 3
+
+
+@pytest.mark.parametrize("kind", list(datasets.AGGREGATES))
+def test_small_aggregates_have_distinct_elements(kind: str) -> None:
+    """No element occurs twice in a small aggregate, so that its size is what the table says."""
+    words = datasets.AGGREGATES[kind].words(range(datasets.SMALL))
+    keys = {"hash": words[::2], "sorted set": words[1::2]}.get(kind, words)
+    assert len(set(keys)) == datasets.SMALL
+    assert len(list(islice(datasets.small(kind, 5), 10))) == 5
