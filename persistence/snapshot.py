@@ -27,7 +27,8 @@ from typing import Any
 
 from kvserver.engine.executor import Engine
 from kvserver.engine.keyspace import Db
-from kvserver.engine.table import CURSOR_BITS, Table, reverse_bits
+from kvserver.engine.table import CURSOR_BITS, FrozenTable, Table, reverse_bits
+from kvserver.engine.values import FrozenList, ZSetValue
 from persistence.crc64 import Checksum
 from persistence.rdb import encoder, writer
 from persistence.rdb.opcodes import OP_EOF, TYPE_STRING
@@ -37,6 +38,33 @@ _BATCH = 32
 """Keys encoded between two looks at the clock."""
 _SLICE = 1 << 16
 """Bytes of a long string given out at once."""
+
+
+class FrozenZSet:
+    """What a sorted set held when it was frozen: its order."""
+
+    def __init__(self, value: ZSetValue) -> None:
+        self.order = value.order.clone()
+        self._encoding = value.encoding()
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def kind(self) -> bytes:
+        """The frozen value's type."""
+        return b"zset"
+
+    def encoding(self) -> bytes:
+        """The frozen value's representation."""
+        return self._encoding
+
+
+_FROZEN = (FrozenTable, FrozenList, FrozenZSet)
+
+
+def frozen(value: Any) -> Any:
+    """An unchanging view of an aggregate; from now on, writes to it copy what they touch."""
+    return FrozenZSet(value) if type(value) is ZSetValue else value.freeze()
 
 
 class Walk:
@@ -67,7 +95,7 @@ class Walk:
         if type(value) is bytearray:
             value = bytes(value)
         elif type(value) is not bytes:
-            value = value.freeze()
+            value = frozen(value)
         self.early.append((key, value, self.expiry(key)))
 
     def expiry(self, key: bytes) -> int:
@@ -183,7 +211,7 @@ class Snapshot:
             if self._clock() > deadline:
                 break
         if self._live is not None:
-            self._live.freeze()
+            frozen(self._live)
             self._live = None
         chunk = b"".join(out)
         if self._checksum is not None and not self.finished:
@@ -254,7 +282,7 @@ class Snapshot:
             out.append(packed)
         else:
             self._pieces = writer.pieces(number, value, compress)
-            self._live = value if hasattr(value, "freeze") else None
+            self._live = None if isinstance(value, _FROZEN) else value
 
     def _finish(self, out: list[bytes]) -> None:
         out.append(b"%c" % OP_EOF)

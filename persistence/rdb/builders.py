@@ -59,6 +59,10 @@ class Builders:
         """An empty sorted set: `put(member, score) -> is new`, `len`."""
         return PlainMap()
 
+    def finished(self, value: Any) -> Any:
+        """What becomes of one of the above when all its elements are there."""
+        return value
+
     def small_set(self, members: dict[bytes, None]) -> Any:
         """A set of these members."""
         return PlainSet(members)

@@ -40,7 +40,7 @@ class Part:
 
     def finish(self, builders: Builders) -> Any:
         """The whole value, None if it turned out empty."""
-        return self.value if len(self.value) else None
+        return builders.finished(self.value) if len(self.value) else None
 
     def field_ttls(self) -> dict[bytes, int] | None:
         """The fields that expire, for a hash which has such."""

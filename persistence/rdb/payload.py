@@ -5,14 +5,13 @@ The value's type, the value, the RDB version (2 bytes) and the CRC64 of all that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from persistence.crc64 import crc64
 from persistence.rdb import opcodes as op
 from persistence.rdb.builders import Builders
 from persistence.rdb.containers import read_value
-from persistence.rdb.encoder import double, length, string
+from persistence.rdb.encoder import string
 from persistence.rdb.errors import RdbError
 from persistence.rdb.reader import Reader
 from persistence.rdb.writer import pieces, type_number, whole
@@ -35,16 +34,8 @@ def _body(value: Any, compress: bool) -> bytes:
     number = type_number(value)
     packed = whole(number, value, compress)
     if packed is None:
-        made = _descending(value, compress) if number == op.TYPE_ZSET_2 else pieces(number, value, compress)
-        packed = b"".join(made)
+        packed = b"".join(pieces(number, value, compress))
     return b"%c%b" % (number, packed)
-
-
-def _descending(value: Any, compress: bool) -> Iterator[bytes]:
-    """A live sorted set from the highest score to the lowest, the order in which Redis writes it."""
-    yield length(len(value))
-    for score, member in reversed(value.slice(0, len(value))):
-        yield string(member, compress) + double(score)
 
 
 def verified(payload: bytes) -> bool:

@@ -3,10 +3,70 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from kvserver.engine.ordering import CHUNK
 from kvserver.engine.table import LOAD
 from kvserver.engine.values import LIMITS, HashValue, ListValue, SetValue, ZSetValue
 from kvserver.numbers import is_int
 from persistence.rdb.builders import Builders
+
+
+class ZSetFiller:
+    """Builds a sorted set from members that mostly come from the highest score to the lowest, as they are written.
+
+    As long as they do, the order grows by appending to runs, which are turned round at the end; the first member
+    out of order ends that, and it and all later ones are inserted where they belong.
+    """
+
+    def __init__(self) -> None:
+        self.value = ZSetValue()
+        self.runs: list[list[tuple[float, bytes]]] = [[]]
+        self.last: tuple[float, bytes] | None = None
+        self.descending = True
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def put(self, member: bytes, score: float) -> bool:
+        """Give a member its score; False when it has one already."""
+        value = self.value
+        if not value.set(member, score):
+            return False
+        if len(member) > LIMITS.zset_value:
+            value.big = True
+        if self.descending:
+            pair = (score, member)
+            if self.last is None or pair < self.last:
+                run = self.runs[-1]
+                if len(run) >= CHUNK:
+                    run.reverse()
+                    run = []
+                    self.runs.append(run)
+                run.append(pair)
+                self.last = pair
+                return True
+            self._settle()
+        value.order.add(score, member)
+        return True
+
+    def _settle(self) -> None:
+        """Give the value its order so far."""
+        self.descending = False
+        self.runs[-1].reverse()
+        self.runs.reverse()
+        order = self.value.order
+        order.chunks = self.runs
+        order.size = sum(map(len, self.runs))
+        self.runs = []
+
+    def finish(self) -> ZSetValue:
+        """The sorted set."""
+        if self.descending:
+            self._settle()
+        if len(self.value) > LIMITS.zset_entries:
+            self.value.big = True
+        return self.value
 
 
 class EngineBuilders(Builders):
@@ -21,8 +81,11 @@ class EngineBuilders(Builders):
     def hash(self) -> HashValue:
         return HashValue()
 
-    def zset(self) -> ZSetValue:
-        return ZSetValue()
+    def zset(self) -> ZSetFiller:
+        return ZSetFiller()
+
+    def finished(self, value: Any) -> Any:
+        return value.finish() if type(value) is ZSetFiller else value
 
     def small_set(self, members: dict[bytes, None]) -> SetValue:
         value = SetValue()

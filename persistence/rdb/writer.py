@@ -25,6 +25,7 @@ MAX_COMPRESSED = 1 << 17
 """Longer strings are left uncompressed in pieces: compressing them would take more than a slice of time."""
 
 _BATCH = 64
+_BATCH_BYTES = 1 << 15
 _NODE_BYTES = 8192
 """A list node's size, as list-max-listpack-size -2 has it."""
 _NODE_OVERHEAD = 8
@@ -72,10 +73,10 @@ def _packed_hash(value: Any) -> bytes:
 
 def _packed_zset(value: Any) -> bytes:
     out: list[bytes] = []
-    ordered = sorted([(score, member) for part in value.parts for member, score in part.items()])
-    for score, member in ordered:
-        out.append(listpack.element(member))
-        out.append(_score(score))
+    for chunk in value.order.chunks:
+        for score, member in chunk:
+            out.append(listpack.element(member))
+            out.append(_score(score))
     return listpack.wrap(out)
 
 
@@ -90,6 +91,8 @@ def pieces(number: int, value: Any, compress: bool) -> Iterator[bytes]:
     """An aggregate of a type that isn't packed, in pieces."""
     if number == op.TYPE_LIST_QUICKLIST_2:
         return _list_pieces(list(value.chunks), compress)
+    if number == op.TYPE_ZSET_2:
+        return _zset_pieces(list(value.order.chunks), len(value), compress)
     if number in _TABLE_ENTRIES:
         return _table_pieces(list(value.parts), len(value), _TABLE_ENTRIES[number], compress)
     return stream_pieces(value, compress)
@@ -107,22 +110,35 @@ def _hash_entry(field: bytes, content: bytes, compress: bool) -> bytes:
     return _bounded(field, compress) + _bounded(content, compress)
 
 
-def _zset_entry(member: bytes, score: float, compress: bool) -> bytes:
-    return _bounded(member, compress) + double(score)
-
-
-_TABLE_ENTRIES = {op.TYPE_SET: _set_entry, op.TYPE_HASH: _hash_entry, op.TYPE_ZSET_2: _zset_entry}
+_TABLE_ENTRIES = {op.TYPE_SET: _set_entry, op.TYPE_HASH: _hash_entry}
 
 
 def _table_pieces(parts: list[dict[bytes, Any]], size: int, entry: Any, compress: bool) -> Iterator[bytes]:
-    out = [length(size)]
+    yield length(size)
     for part in parts:
-        for name, content in part.items():
-            out.append(entry(name, content, compress))
-            if len(out) >= _BATCH:
-                yield b"".join(out)
-                out = []
-    yield b"".join(out)
+        yield from _batched(entry(name, content, compress) for name, content in part.items())
+
+
+def _zset_pieces(chunks: list[list[tuple[float, bytes]]], size: int, compress: bool) -> Iterator[bytes]:
+    """From the highest score to the lowest: in that order a loader need not search for each member's place."""
+    yield length(size)
+    for chunk in reversed(chunks):
+        yield from _batched(_bounded(member, compress) + double(score) for score, member in reversed(chunk))
+
+
+def _batched(records: Iterator[bytes]) -> Iterator[bytes]:
+    """Some records at once, few if they are long."""
+    out: list[bytes] = []
+    size = 0
+    for record in records:
+        out.append(record)
+        size += len(record)
+        if len(out) >= _BATCH or size >= _BATCH_BYTES:
+            yield b"".join(out)
+            out = []
+            size = 0
+    if out:
+        yield b"".join(out)
 
 
 def _list_pieces(chunks: list[list[bytes]], compress: bool) -> Iterator[bytes]:
