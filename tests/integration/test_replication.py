@@ -68,7 +68,7 @@ def test_roles(stack: ExitStack) -> None:
     primary.command("SET", "a", "b")
     wait_until(lambda: int(primary.command("ROLE")[2][0][2]) > 0, what="an ack")
     role = primary.client().execute_command("ROLE")
-    assert (role[0], role[2][0][0], role[2][0][1]) == (b"master", b"127.0.0.1", replica.port)
+    assert (role[0], role[2][0][0], role[2][0][1]) == (b"master", b"127.0.0.1", b"%d" % replica.port)
     assert replica.command("ROLE")[:4] == [b"slave", b"127.0.0.1", primary.port, b"connected"]
     primary.kill()
     wait_until(lambda: replica.command("ROLE")[3] != b"connected", what="the link down")

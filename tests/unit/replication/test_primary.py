@@ -15,9 +15,7 @@ from replication.primary import (
 )
 
 
-def _replica(
-    number: int, offset: int = 0, acked_at_s: float = 100.0, phase: Phase = Phase.ONLINE
-) -> Attached:
+def _replica(number: int, offset: int = 0, acked_at_s: float = 100.0, phase: Phase = Phase.ONLINE) -> Attached:
     return Attached(number, "127.0.0.1", 7000 + number, phase, acked_at_s, offset)
 
 
