@@ -28,6 +28,7 @@ from persistence.rdb.reader import Reader
 
 _MAGIC = b"REDIS"
 _FIRST_OPCODE = op.OP_SLOT_INFO
+_MAX_NUMBER = 2**31 - 1
 
 
 class Decoder:
@@ -172,7 +173,7 @@ class Decoder:
 
     def _opcode(self, r: Reader, code: int, events: list[Event]) -> None:
         if code == op.OP_SELECTDB:
-            self._db = r.length()
+            self._db = self._number(r, "database")
             events.append(SelectDb(self._db))
         elif code == op.OP_RESIZEDB:
             keys = r.length()
@@ -185,13 +186,19 @@ class Decoder:
         elif code == op.OP_EXPIRETIME:
             self._expire_ms = int.from_bytes(r.take(4), "little", signed=True) * 1000
         elif code == op.OP_IDLE:
-            self._idle_s = r.length()
+            self._idle_s = self._number(r, "idle time")
         elif code == op.OP_FREQ:
             self._freq = r.byte()
         elif code == op.OP_EOF:
             self._end(r, events)
         else:
             self._rare_opcode(r, code)
+
+    def _number(self, r: Reader, what: str) -> int:
+        number = r.length()
+        if number > _MAX_NUMBER:
+            raise r.error(f"No {what} is {number}")
+        return number
 
     def _rare_opcode(self, r: Reader, code: int) -> None:
         if code == op.OP_FUNCTION_PRE_GA:

@@ -168,6 +168,8 @@ BROKEN = {
     "pre-release functions": by_hand(b"\xf6" + text(b"k")),
     "length encoding": by_hand(b"\x00\x82" + text(b"k")),
     "encoded length": by_hand(b"\xfe\xc0\x01"),
+    "database number": by_hand(b"\xfe\x81" + b"\xff" * 8),
+    "idle time": by_hand(b"\xf8\x81" + b"\xff" * 8),
     "string encoding": by_hand(b"\x00" + text(b"k") + b"\xc4"),
     "string too long": by_hand(b"\x00" + text(b"k") + b"\x81\x10" + bytes(7)),
     "lzf ratio": by_hand(b"\x00" + text(b"k") + b"\xc3\x02\x80\x7f\xff\xff\xff\x00a"),
@@ -243,10 +245,10 @@ def test_arbitrary_bytes_behind_a_header_harm_nobody(garbage: bytes) -> None:
 
 
 def test_an_announced_count_allocates_nothing() -> None:
-    """A collection of 2**62 elements of which none comes costs nothing until the input ends."""
+    """A collection of 2**63 elements and more of which none comes costs nothing until the input ends."""
     for number in (1, 2, 3, 4, 5, 14, 18, 15, 19, 21, 24):
         head = b"REDIS0012" + bytes([number]) + text(b"k") + (bytes(8) if number == 24 else b"")
         decoder = Decoder()
-        decoder.feed(head + b"\x81\x40" + bytes(7))
+        decoder.feed(head + b"\x81\xff" + bytes(7))
         with pytest.raises(RdbError):
             decoder.finish()

@@ -1,0 +1,3 @@
+cdef class Part:
+    cdef public object left
+    cdef public object value
