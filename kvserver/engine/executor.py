@@ -175,7 +175,7 @@ class Engine:
         row.calls += 1
         row.seconds += spent
         self.commands += 1
-        if spent >= BUCKET_S:
+        if spent >= BUCKET_S or spent > self.slow_s:
             self.count_slow(c, row, args, spent)
         if reply is not None and len(reply) > 0 and reply[0] == 45:
             row.failed += 1
@@ -189,7 +189,8 @@ class Engine:
 
     def count_slow(self, c: Session, row: Row, args: list[bytes], spent: float) -> None:
         """Count a call that took long enough for the histogram; show the really slow ones."""
-        row.buckets[min((int(spent * 1e6)).bit_length(), LATENCY_BUCKETS - 1)] += 1
+        if spent >= BUCKET_S:
+            row.buckets[min((int(spent * 1e6)).bit_length(), LATENCY_BUCKETS - 1)] += 1
         if spent > self.slow_s:
             self.on_slow(c, row, args, spent)
 
