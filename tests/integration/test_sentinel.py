@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import redis.sentinel
 from support import Server, free_port, start_kvsentinel, start_kvserver, wait_until
 
 NAME = "mymaster"
@@ -26,7 +27,8 @@ class Deployment:
     def __init__(self, stack: ExitStack, replicas: int, sentinels: int, *lines: str) -> None:
         self.nodes = [stack.enter_context(start_kvserver(repl_diskless_sync_delay=0))]
         primary = ("127.0.0.1", str(self.nodes[0].port))
-        self.nodes += [stack.enter_context(start_kvserver(replicaof=primary, repl_diskless_sync_delay=0)) for _ in range(replicas)]
+        self.nodes += [stack.enter_context(start_kvserver(replicaof=primary, repl_diskless_sync_delay=0))
+                       for _ in range(replicas)]
         quorum = sentinels // 2 + 1
         self.lines = [f"sentinel monitor {NAME} 127.0.0.1 {primary[1]} {quorum}",
                       f"sentinel down-after-milliseconds {NAME} 2000", *lines]
@@ -274,3 +276,73 @@ def _state(pid: int) -> str:
 def _elapse(seconds: float) -> None:
     """Let time pass that the stopped process must miss: there is nothing to poll for."""
     signal.sigtimedwait([], seconds)
+
+
+@pytest.mark.parametrize("moment", ["crash-after-election", "crash-after-promotion"])
+def test_a_leader_that_crashes_is_replaced(moment: str) -> None:
+    """If the elected sentinel dies in the middle of its failover, another one sees the group to its end."""
+    with ExitStack() as stack:
+        made = Deployment(stack, 2, 3)
+        for sentinel in made.sentinels:
+            sentinel.command("SENTINEL", "SIMULATE-FAILURE", moment)
+        made.nodes[0].kill()
+
+        def one_crashed() -> bool:
+            return any(s.returncode is not None for s in made.sentinels)
+
+        wait_until(one_crashed, timeout=20, what="the simulated crash")
+        crashed = next(s for s in made.sentinels if s.returncode is not None)
+        assert crashed.returncode == 99
+        living = [s for s in made.sentinels if s is not crashed]
+        for sentinel in living:
+            sentinel.command("SENTINEL", "SIMULATE-FAILURE", "help")  # which also takes it back
+        crashed.start_again()
+
+        def settled() -> bool:
+            (leader, *others) = {made.address(s)[1] for s in made.sentinels}
+            infos = {n.port: n.info("replication") for n in made.nodes[1:]}
+            return not others and leader in infos and infos.pop(leader)["role"] == "master" and all(
+                i["master_port"] == leader and i["master_link_status"] == "up" for i in infos.values())
+
+        wait_until(settled, timeout=45, what="one primary that all name and the replica follows")
+
+
+def test_groups_come_and_go_at_run_time(small: Deployment) -> None:
+    """MONITOR adds a group and its replicas are found; RESET forgets them, they are found again; REMOVE ends it."""
+    sentinel = small.sentinels[0]
+    client = sentinel.client(decode_responses=True)
+    with start_kvserver(repl_diskless_sync_delay=0) as node, start_kvserver(
+            replicaof=("127.0.0.1", str(node.port)), repl_diskless_sync_delay=0):
+        sentinel.command("SENTINEL", "MONITOR", "other", "127.0.0.1", str(node.port), "1")
+        wait_until(lambda: client.sentinel_master("other")["num-slaves"] == 1, timeout=20, what="its replica")
+        assert sentinel.command("ROLE") == [b"sentinel", [NAME.encode(), b"other"]]
+        assert sentinel.command("SENTINEL", "RESET", "oth*") in (1, True)
+        wait_until(lambda: client.sentinel_master("other")["num-slaves"] == 1, timeout=20, what="its replica, again")
+        sentinel.command("SENTINEL", "REMOVE", "other")
+        assert "other" not in (sentinel.folder / "sentinel.conf").read_text()
+        assert sentinel.command("ROLE") == [b"sentinel", [NAME.encode()]]
+
+
+def test_names_are_resolved_and_announced_when_allowed() -> None:
+    """With resolve-hostnames and announce-hostnames a group may be given by name, and is shown by it."""
+    with start_kvserver() as node:
+        lines = ["sentinel resolve-hostnames yes", "sentinel announce-hostnames yes",
+                 f"sentinel monitor {NAME} localhost {node.port} 1"]
+        with start_kvsentinel(*lines) as sentinel:
+            assert sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)[0] == b"localhost"
+            wait_until(lambda: b"disconnected" not in _flags(sentinel), what="the link to the primary")
+            sentinel.restart()
+            assert sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)[0] == b"localhost"
+
+
+def test_two_answers_of_a_pipeline_and_resp3() -> None:
+    """Requests in one chunk are answered in order, and with RESP3 maps are maps."""
+    with start_kvserver() as node, start_kvsentinel(f"sentinel monitor {NAME} 127.0.0.1 {node.port} 1") as sentinel:
+        client = sentinel.client(protocol=3)
+        assert client.execute_command("SENTINEL", "DEBUG")[b"PING-PERIOD"] == b"1000"
+        pipe = client.pipeline(transaction=False)
+        pipe.ping()
+        pipe.execute_command("SENTINEL", "MYID")
+        alive, my_id = pipe.execute()
+        assert alive is True
+        assert len(my_id) == 40
