@@ -23,6 +23,7 @@ HOT = (
     "kvserver/numbers.py",
     "kvserver/spec.py",
     "kvserver/server.py",
+    "kvserver/engine/sampling.py",
     "kvserver/engine/table.py",
     "kvserver/engine/list_value.py",
     "kvserver/engine/ordering.py",

@@ -25,6 +25,7 @@ cpdef bytes bulk(bytes value)
 @cython.locals(m=int, v=cython.longlong, u=cython.ulonglong)
 cpdef bytes integer(long long n)
 cpdef bytes encode_request(list args)
+@cython.locals(head=bytes, item=bytes, total=Py_ssize_t, q=Py_ssize_t, m=int, out=bytes, start=cython.p_char, d=cython.p_char)
 cpdef bytes bulks(list values)
 
 @cython.locals(v=int, c=int)

@@ -363,6 +363,38 @@ def encode_request(args: list[bytes]) -> bytes:
 
 def bulks(values: list[bytes]) -> bytes:
     """Encode an array of bulk strings."""
+    if cython.compiled:
+        head: bytes = b"*%d\r\n" % len(values)
+        total: cython.Py_ssize_t = len(head)
+        item: bytes
+        for item in values:
+            total += len(item) + 24  # room for any header
+        out: bytes = PyBytes_FromStringAndSize(cython.NULL, total)
+        start: cython.p_char = PyBytes_AS_STRING(out)
+        d: cython.p_char = start
+        memcpy(d, PyBytes_AS_STRING(head), len(head))
+        d += len(head)
+        tmp = cython.declare(cython.char[24])
+        tmp[22] = 13
+        tmp[23] = 10
+        for item in values:
+            q: cython.Py_ssize_t = len(item)
+            m: cython.int = 22
+            while True:
+                m -= 1
+                tmp[m] = 48 + q % 10
+                q = q // 10
+                if q == 0:
+                    break
+            m -= 1
+            tmp[m] = 36
+            memcpy(d, cython.address(tmp[m]), 24 - m)
+            d += 24 - m
+            memcpy(d, PyBytes_AS_STRING(item), len(item))
+            d += len(item) + 2
+            d[-2] = 13
+            d[-1] = 10
+        return out[: d - start]
     parts: list[bytes] = [b"*%d\r\n" % len(values)]
     value: bytes
     for value in values:

@@ -9,7 +9,6 @@ than one chunk of pairs; a clone shares all chunks until one side writes to them
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,17 +18,42 @@ CHUNK = 512
 Pair = tuple[float, bytes]
 
 
-class _Top:
-    """Greater than any member: (score, TOP) lies behind all pairs of that score."""
+class _Edge:
+    """A name less (or greater) than any member: with a score it lies before (or behind) all pairs of that score."""
+
+    def __init__(self, top: bool) -> None:
+        self.top = top
 
     def __lt__(self, other: object) -> bool:
-        return False
+        return not self.top
 
     def __gt__(self, other: object) -> bool:
-        return True
+        return self.top
 
 
-TOP: Any = _Top()
+BOTTOM: Any = _Edge(False)
+TOP: Any = _Edge(True)
+
+
+def below(pair: Pair, score: float, name: Any) -> bool:
+    """Whether a pair lies below (score, name)."""
+    other = pair[0]
+    if other == score:
+        return bool(pair[1] < name)
+    return other < score
+
+
+def place_in(chunk: list[Pair], score: float, name: Any) -> int:
+    """Return how many pairs of a chunk lie below (score, name)."""
+    low = 0
+    high = len(chunk)
+    while low < high:
+        middle = (low + high) >> 1
+        if below(chunk[middle], score, name):
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 class Ordering:
@@ -70,14 +94,14 @@ class Ordering:
             self.chunks[i] = chunk
         return chunk
 
-    def chunk_of(self, bound: tuple[Any, ...]) -> int:
-        """Return the number of the first chunk whose last pair isn't below `bound`, or the last chunk's."""
+    def chunk_of(self, score: float, name: Any) -> int:
+        """Return the number of the first chunk whose last pair isn't below the bound, or the last chunk's."""
         low = 0
         high = len(self.chunks) - 1
         while low < high:
             middle = (low + high) >> 1
             chunk = self.chunks[middle]
-            if chunk[len(chunk) - 1] < bound:
+            if below(chunk[len(chunk) - 1], score, name):
                 low = middle + 1
             else:
                 high = middle
@@ -86,9 +110,9 @@ class Ordering:
     def add(self, score: float, member: bytes) -> None:
         """Insert a pair that isn't there."""
         pair = (score, member)
-        i = self.chunk_of(pair)
+        i = self.chunk_of(score, member)
         chunk = self.own(i)
-        insort(chunk, pair)
+        chunk.insert(place_in(chunk, score, member), pair)
         self.size += 1
         if len(chunk) > CHUNK:
             # What arrives in ascending order leaves full chunks behind.
@@ -98,18 +122,27 @@ class Ordering:
 
     def discard(self, score: float, member: bytes) -> None:
         """Remove a pair that is there."""
-        pair = (score, member)
-        i = self.chunk_of(pair)
+        i = self.chunk_of(score, member)
         chunk = self.own(i)
-        del chunk[bisect_left(chunk, pair)]
+        del chunk[place_in(chunk, score, member)]
         self.size -= 1
         if len(chunk) == 0 and len(self.chunks) > 1:
             del self.chunks[i]
 
-    def bisect(self, bound: tuple[Any, ...]) -> int:
-        """Return how many pairs lie below `bound`, which may be (score,) or (score, TOP)."""
-        i = self.chunk_of(bound)
-        n = bisect_left(self.chunks[i], bound)
+    def pop_edge(self, lowest: bool) -> Pair:
+        """Remove and return the first or the last pair; there is one."""
+        i = 0 if lowest else len(self.chunks) - 1
+        chunk = self.own(i)
+        pair = chunk.pop(0) if lowest else chunk.pop()
+        self.size -= 1
+        if len(chunk) == 0 and len(self.chunks) > 1:
+            del self.chunks[i]
+        return pair
+
+    def bisect(self, score: float, name: Any) -> int:
+        """Return how many pairs lie below (score, name); BOTTOM and TOP are names below and above all others."""
+        i = self.chunk_of(score, name)
+        n = place_in(self.chunks[i], score, name)
         for j in range(i):
             n += len(self.chunks[j])
         return n

@@ -22,5 +22,4 @@ cdef class Table:
     @cython.locals(i=Py_ssize_t, last=dict, target=dict)
     cpdef merge(self)
     cpdef Py_ssize_t level_mask(self, Py_ssize_t i)
-    @cython.locals(d=dict, n=Py_ssize_t, tries=int, most=Py_ssize_t)
     cpdef object random_key(self, object rng)

@@ -19,9 +19,10 @@ The table keeps `bytes` keys; what the values are is its user's business.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from random import Random
 from typing import Any
+
+from kvserver.engine.sampling import random_of
 
 LOAD = 512
 """Average entries a part may hold before another part is added."""
@@ -197,19 +198,7 @@ class Table:
 
     def random_key(self, rng: Random) -> bytes | None:
         """Return a random key, each with (nearly) the same chance; None when the table is empty."""
-        if self.used == 0:
-            return None
-        # Parts differ in size: accept a part in proportion to its size, or each entry's chance would differ.
-        most = 2 * LOAD if self.count > 1 else self.used
-        tries = 64
-        while True:
-            d: dict[bytes, Any] = self.parts[int(rng.random() * self.count)]
-            n = int(rng.random() * most)
-            if n < len(d):
-                return next(islice(d, n, None))
-            tries -= 1
-            if tries <= 0 and d:
-                return next(islice(d, int(rng.random() * len(d)), None))
+        return None if self.used == 0 else random_of(self.parts, rng)
 
     def interval(self, position: int) -> tuple[int, int, int]:
         """Return (part number, first position, position behind the last) of the part covering `position`."""

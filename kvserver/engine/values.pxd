@@ -18,4 +18,5 @@ cdef class ZSetValue(Table):
     cdef public Ordering order
     @cython.locals(old=object)
     cpdef bint put(self, bytes member, object score) except -1
+    cpdef tuple pop_edge(self, bint lowest)
     cpdef bint discard(self, bytes member) except -1

@@ -15,6 +15,7 @@ from typing import Any
 
 from kvserver.engine.list_value import FrozenList as FrozenList
 from kvserver.engine.list_value import ListValue as ListValue
+from kvserver.engine.ordering import BOTTOM as BOTTOM
 from kvserver.engine.ordering import TOP as TOP
 from kvserver.engine.ordering import Ordering
 from kvserver.engine.table import Table
@@ -139,12 +140,17 @@ class ZSetValue(Table):
 
     def rank(self, member: bytes) -> int:
         """Return the member's place in ascending order (it must be there)."""
-        return self.order.bisect((self.get(member), member))
+        return self.order.bisect(self.get(member), member)
 
-    def bisect(self, bound: tuple[Any, ...]) -> int:
-        """Return how many (score, member) lie below `bound`; (score,) lies below all of that score, (score, TOP)
-        above them."""
-        return self.order.bisect(bound)
+    def bisect(self, score: float, name: Any) -> int:
+        """Return how many (score, member) lie below; BOTTOM and TOP are names below and above all others."""
+        return self.order.bisect(score, name)
+
+    def pop_edge(self, lowest: bool) -> tuple[float, bytes]:
+        """Remove and return the first or the last (score, member)."""
+        pair = self.order.pop_edge(lowest)
+        self.pop(pair[1])
+        return pair
 
     def slice(self, start: int, stop: int) -> list[tuple[float, bytes]]:
         """Return the (score, member) at the places start to stop - 1, ascending."""

@@ -43,9 +43,7 @@ def timeout_ms(raw: bytes, now_ms: int) -> int:
     """Read the timeout of a blocking command, seconds with fractions, as milliseconds (0 = for ever)."""
     text = "ERR timeout is not a float or out of range"
     value = parse_float(raw, text)
-    if value != value or value * 1000 > INT64_MAX - now_ms:
-        raise CommandError(text)
-    if value < 0:
+    if value < 0 or value * 1000 > INT64_MAX - now_ms:  # too large a sum wraps in Redis and is negative then
         raise CommandError("ERR timeout is negative")
     ms = value * 1000
     whole = int(ms)

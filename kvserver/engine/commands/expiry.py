@@ -17,6 +17,7 @@ def _expire(name: str, unit_ms: int, absolute: bool) -> Callable[[Session, list[
 
     def handler(c: Session, a: list[bytes]) -> bytes:
         db = c.db
+        condition = _conditions(a[3:])
         value = parse_int(a[2])
         if not INT64_MIN // unit_ms < value < INT64_MAX // unit_ms:
             raise CommandError(INVALID_EXPIRE % name)
@@ -25,7 +26,6 @@ def _expire(name: str, unit_ms: int, absolute: bool) -> Callable[[Session, list[
             if when > INT64_MAX - db.state.now_ms:
                 raise CommandError(INVALID_EXPIRE % name)
             when += db.state.now_ms
-        condition = _conditions(a[3:])
         if db.lookup_write(a[1]) is None or not condition(db.ttl_at(a[1]), when):
             return ZERO
         _apply(c, db, a[1], max(when, 0))

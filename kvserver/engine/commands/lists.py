@@ -316,27 +316,30 @@ def move(db: Db, source: bytes, target: bytes, from_head: bool, to_head: bool) -
     return element
 
 
-def mpop_arguments(a: list[bytes], i: int) -> tuple[list[bytes], bytes, int]:
-    """Read "numkeys key … WHERE [COUNT n]" from argument `i` on; return (keys, WHERE in capitals, count)."""
+ENDS = (b"LEFT", b"RIGHT")
+
+
+def mpop_arguments(a: list[bytes], i: int, ends: tuple[bytes, bytes]) -> tuple[list[bytes], bool, int]:
+    """Read "numkeys key … END [COUNT n]" from argument `i` on; return (keys, END is the first of `ends`, count)."""
     n = numkeys(a[i])
     behind = i + 1 + n
     if behind >= len(a):
         raise CommandError(SYNTAX)
-    where = a[behind].upper()
-    if where not in (b"LEFT", b"RIGHT", b"MIN", b"MAX"):
+    end = a[behind].upper()
+    if end not in ends:
         raise CommandError(SYNTAX)
     count = 1
     if len(a) > behind + 1:
         if len(a) != behind + 3 or a[behind + 1].upper() != b"COUNT":
             raise CommandError(SYNTAX)
         count = parse_range(a[behind + 2], 1, INT64_MAX, "ERR count should be greater than 0")
-    return a[i + 1 : behind], where, count
+    return a[i + 1 : behind], end == ends[0], count
 
 
 def lmpop(c: Session, a: list[bytes]) -> bytes:
     """LMPOP numkeys key [key …] LEFT|RIGHT [COUNT count]."""
-    keys, where, count = mpop_arguments(a, 1)
-    reply = pop_first(c.db, keys, is_left(where), count)
+    keys, head, count = mpop_arguments(a, 1, ENDS)
+    reply = pop_first(c.db, keys, head, count)
     return null_array(c.resp) if reply is None else reply
 
 

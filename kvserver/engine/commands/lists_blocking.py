@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvserver.engine.commands.args import timeout_ms
-from kvserver.engine.commands.lists import is_left, move, mpop_arguments, pop_first
+from kvserver.engine.commands.lists import ENDS, is_left, move, mpop_arguments, pop_first
 from kvserver.engine.commands.typed import as_list, removed
 from kvserver.engine.commands.waiting import candidates, wait_for
 from kvserver.engine.keyspace import EV_LIST
@@ -38,9 +38,9 @@ def _pop(c: Session, a: list[bytes], head: bool) -> bytes | None:
 
 def blmpop(c: Session, a: list[bytes]) -> bytes | None:
     """BLMPOP timeout numkeys key [key …] LEFT|RIGHT [COUNT count]."""
+    keys, head, count = mpop_arguments(a, 2, ENDS)
     timeout = timeout_ms(a[1], c.db.state.now_ms)
-    keys, where, count = mpop_arguments(a, 2)
-    reply = pop_first(c.db, candidates(c, keys, ListValue), is_left(where), count)
+    reply = pop_first(c.db, candidates(c, keys, ListValue), head, count)
     return wait_for(c, "list", keys, timeout) if reply is None else reply
 
 

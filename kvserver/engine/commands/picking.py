@@ -10,7 +10,7 @@ from kvserver.engine.glob import matcher
 from kvserver.engine.session import Session
 from kvserver.engine.table import Table
 from kvserver.errors import OUT_OF_RANGE, SYNTAX, CommandError
-from kvserver.numbers import INT64_MAX, parse_int
+from kvserver.numbers import INT64_MAX, INT64_MIN, parse_int
 from kvserver.resp import array_header, bulk
 
 MOST = 1 << 24
@@ -38,11 +38,21 @@ def pick(table: Table, count: int, rng: Random) -> list[tuple[bytes, Any]]:
     return list(found.items())
 
 
+def signed_count(raw: bytes) -> int:
+    """Read a count whose sign has a meaning.
+
+    Raises:
+        CommandError: no integer, or one that has no opposite.
+    """
+    count = parse_int(raw)
+    if count == INT64_MIN:
+        raise CommandError(f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}")
+    return count
+
+
 def pick_arguments(a: list[bytes], extra: bytes) -> tuple[int, bool]:
     """Read "count [WITHVALUES|WITHSCORES]" behind the key; return (count, whether the extra word is there)."""
-    count = parse_int(a[2])
-    if count == -(2**63):
-        raise CommandError(f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}")
+    count = signed_count(a[2])
     if len(a) > 4 or (len(a) == 4 and a[3].upper() != extra):
         raise CommandError(SYNTAX)
     if len(a) == 4 and abs(count) > INT64_MAX // 2:

@@ -7,13 +7,12 @@ from typing import Any
 import cython
 
 from kvserver.engine.commands.args import positive_count
-from kvserver.engine.commands.picking import pick, scan_value
+from kvserver.engine.commands.picking import pick, scan_value, signed_count
 from kvserver.engine.commands.typed import WRONG, as_set, emptied, removed
 from kvserver.engine.keyspace import EV_GENERIC, EV_SET, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import SetValue
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.numbers import INT64_MAX, parse_range
 from kvserver.resp import EMPTY_ARRAY, ONE, ZERO, array_header, bulks, null, set_header
 
 if cython.compiled:
@@ -160,8 +159,7 @@ def srandmember(c: Session, a: list[bytes]) -> bytes:
         return null(c.resp) if member is None else bulk(member)
     if len(a) > 3:
         raise CommandError(SYNTAX)
-    text = f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}"
-    count = parse_range(a[2], -INT64_MAX, INT64_MAX, text)
+    count = signed_count(a[2])
     value = as_set(c.db.lookup(a[1]))
     if value is None:
         return EMPTY_ARRAY

@@ -89,6 +89,7 @@ def _elements(value: Any) -> list[bytes]:
     if type(value) is SetValue:
         return list(value)
     if type(value) is ZSetValue:
+        value.big = True  # Redis converts it in order to sort it
         return [member for _, member in value.slice(0, len(value))]
     raise CommandError(WRONGTYPE)
 

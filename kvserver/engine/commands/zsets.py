@@ -7,7 +7,7 @@ import cython
 from kvserver.engine.commands.args import positive_count
 from kvserver.engine.commands.lists import mpop_arguments
 from kvserver.engine.commands.picking import pairs_reply, pick, pick_arguments, scan_value
-from kvserver.engine.commands.typed import WRONG, as_zset, removed
+from kvserver.engine.commands.typed import WRONG, as_zset, emptied, removed
 from kvserver.engine.keyspace import EV_ZSET, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import ZSetValue
@@ -78,7 +78,7 @@ def _add_with_options(c: Session, a: list[bytes]) -> bytes:
 
 
 def _add_pairs(c: Session, key: bytes, pairs: list[bytes], flags: int) -> bytes:
-    given = [parse_float(raw) for raw in pairs[::2]]
+    given = [parse_float(raw) + 0.0 for raw in pairs[::2]]  # no negative zero
     db = c.db
     value = as_zset(db.lookup_write(key))
     fresh = value is None
@@ -202,10 +202,20 @@ def _pop(c: Session, a: list[bytes], lowest: bool) -> bytes:
         return WRONG
     if count == 0:
         return EMPTY_ARRAY
-    found = take(c.db, a[1], value, lowest, count)
     if n == 2:
-        return b"*2\r\n%b%b" % (bulk(found[0][1]), double(found[0][0], c.resp))
+        score, member = take_one(c.db, a[1], value, lowest)
+        return b"*2\r\n%b%b" % (bulk(member), double(score, c.resp))
+    found = take(c.db, a[1], value, lowest, count)
     return scores_reply(found, c.resp)
+
+
+def take_one(db: Db, key: bytes, value: ZSetValue, lowest: bool) -> tuple[float, bytes]:
+    """Remove the (score, member) at one end and report the change."""
+    pair = value.pop_edge(lowest)
+    db.changed(key, EV_ZSET, b"zpopmin" if lowest else b"zpopmax")
+    if value.used == 0:
+        emptied(db, key)
+    return pair
 
 
 def take(db: Db, key: bytes, value: ZSetValue, lowest: bool, count: int) -> list[tuple[float, bytes]]:
@@ -227,18 +237,14 @@ def scores_reply(pairs: list[tuple[float, bytes]], proto: int) -> bytes:
     return pairs_reply([(member, double(score, proto)) for score, member in pairs], proto)
 
 
+ENDS = (b"MIN", b"MAX")
+
+
 def zmpop(c: Session, a: list[bytes]) -> bytes:
     """ZMPOP numkeys key [key …] MIN|MAX [COUNT count]."""
-    keys, where, count = mpop_arguments(a, 1)
-    reply = pop_first(c, keys, is_min(where), count)
+    keys, lowest, count = mpop_arguments(a, 1, ENDS)
+    reply = pop_first(c, keys, lowest, count)
     return null_array(c.resp) if reply is None else reply
-
-
-def is_min(where: bytes) -> bool:
-    """Whether the word is MIN, and not MAX."""
-    if where not in (b"MIN", b"MAX"):
-        raise CommandError(SYNTAX)
-    return where == b"MIN"
 
 
 def pop_first(c: Session, keys: list[bytes], lowest: bool, count: int) -> bytes | None:

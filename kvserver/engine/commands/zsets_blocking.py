@@ -6,7 +6,7 @@ from kvserver.engine.commands.args import timeout_ms
 from kvserver.engine.commands.lists import mpop_arguments
 from kvserver.engine.commands.typed import as_zset
 from kvserver.engine.commands.waiting import candidates, wait_for
-from kvserver.engine.commands.zsets import is_min, pop_first, take
+from kvserver.engine.commands.zsets import ENDS, pop_first, take_one
 from kvserver.engine.session import Session
 from kvserver.engine.values import ZSetValue
 from kvserver.resp import array_header, bulk, double
@@ -29,7 +29,7 @@ def _pop(c: Session, a: list[bytes], lowest: bool) -> bytes | None:
     for key in candidates(c, keys, ZSetValue):
         value = as_zset(db.lookup_write(key))
         if value is not None:
-            score, member = take(db, key, value, lowest, 1)[0]
+            score, member = take_one(db, key, value, lowest)
             db.state.instead(db.index, [b"ZPOPMIN" if lowest else b"ZPOPMAX", key])
             return array_header(3) + bulk(key) + bulk(member) + double(score, c.resp)
     return wait_for(c, "zset", keys, timeout)
@@ -37,9 +37,9 @@ def _pop(c: Session, a: list[bytes], lowest: bool) -> bytes | None:
 
 def bzmpop(c: Session, a: list[bytes]) -> bytes | None:
     """BZMPOP timeout numkeys key [key …] MIN|MAX [COUNT count]."""
+    keys, lowest, count = mpop_arguments(a, 2, ENDS)
     timeout = timeout_ms(a[1], c.db.state.now_ms)
-    keys, where, count = mpop_arguments(a, 2)
-    reply = pop_first(c, candidates(c, keys, ZSetValue), is_min(where), count)
+    reply = pop_first(c, candidates(c, keys, ZSetValue), lowest, count)
     return wait_for(c, "zset", keys, timeout) if reply is None else reply
 
 

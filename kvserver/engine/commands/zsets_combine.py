@@ -88,14 +88,6 @@ def _read_options(request: Request, rest: list[bytes], options: tuple[bytes, ...
         i += 1
 
 
-def _score(value: SetValue | ZSetValue, member: bytes, weight: float) -> float | None:
-    """Return a member's weighted score, or None when it isn't there."""
-    score = value.get(member)
-    if score is None:
-        return None
-    return _weigh(1.0 if score is True else score, weight)
-
-
 def _weigh(score: float, weight: float) -> float:
     product = score * weight
     return product if product == product else 0.0  # 0 * inf counts as 0
@@ -123,10 +115,11 @@ def _inter(request: Request) -> dict[bytes, float]:
     for member, raw in first.items():
         total = _weigh(1.0 if raw is True else raw, first_weight)
         for value, weight in sources[1:]:
-            score = None if value is None else _score(value, member, weight)
+            score = None if value is None else value.get(member)
             if score is None:
                 break
-            total = request.aggregate(total, score)
+            # Unlike the first product, one that is no number reaches the sum, which becomes 0 then.
+            total = request.aggregate(total, (1.0 if score is True else score) * weight)
         else:
             found[member] = total
     return found
@@ -168,7 +161,7 @@ def _storer(name: str, operation: Operation, options: tuple[bytes, ...]) -> Hand
         request = _read(c.db, a, 2, name, options)
         result = ZSetValue()
         for member, score in operation(request).items():
-            result.put(member, score)
+            result.put(member, score + 0.0)  # no negative zero
         return store(c, a[1], result, name.encode())
 
     return handler

@@ -13,7 +13,7 @@ from kvserver.engine.commands.typed import as_zset, clamp, removed
 from kvserver.engine.commands.zsets import scores_reply
 from kvserver.engine.keyspace import EV_GENERIC, EV_ZSET
 from kvserver.engine.session import Session
-from kvserver.engine.values import TOP, ZSetValue
+from kvserver.engine.values import BOTTOM, TOP, ZSetValue
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.numbers import parse_float, parse_int
 from kvserver.resp import EMPTY_ARRAY, ZERO, bulks, integer
@@ -44,16 +44,16 @@ def by_score(low: bytes, high: bytes) -> Bounds:
     upper = _score_bound(high, True)
 
     def places(value: ZSetValue) -> tuple[int, int]:
-        return value.bisect(lower), value.bisect(upper)
+        return value.bisect(*lower), value.bisect(*upper)
 
     return places
 
 
-def _score_bound(raw: bytes, upper: bool) -> tuple[Any, ...]:
+def _score_bound(raw: bytes, upper: bool) -> tuple[float, Any]:
     exclusive = raw[:1] == b"("
-    number = raw[1:] if exclusive else raw
+    number = (raw[1:] if exclusive else raw).lstrip()
     score = parse_float(number, _NOT_FLOAT) if number else 0.0
-    return (score, TOP) if exclusive != upper else (score,)
+    return score, TOP if exclusive != upper else BOTTOM
 
 
 def by_lex(low: bytes, high: bytes) -> Bounds:
@@ -63,7 +63,7 @@ def by_lex(low: bytes, high: bytes) -> Bounds:
 
     def places(value: ZSetValue) -> tuple[int, int]:
         score = value.slice(0, 1)[0][0]
-        ends = [bound if type(bound) is int else value.bisect((score, bound)) for bound in (lower, upper)]
+        ends = [bound if type(bound) is int else value.bisect(score, bound) for bound in (lower, upper)]
         size = len(value)
         return min(ends[0], size), min(ends[1], size)
 

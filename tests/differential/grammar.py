@@ -1,0 +1,261 @@
+"""Command lines as Hypothesis draws them, from a table of their syntax.
+
+A line of `SYNTAX` is a command and its arguments: a lower-case word names a kind of argument (`KINDS`), an
+upper-case one stands for itself, `A|B` is either, brackets enclose what may be left out, `+` repeats one to
+three times. Now and then a line is spoiled, so that the order of the argument checks is compared too.
+"""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+SYNTAX = """
+SET nkey num|word [NX|XX] [GET] [EX|PX seconds|KEEPTTL]
+GET nkey
+GETDEL nkey
+GETSET nkey num
+GETEX nkey [EX|PX seconds|PERSIST]
+SETNX nkey num
+SETEX nkey seconds num
+APPEND nkey word
+STRLEN nkey
+GETRANGE nkey index index
+SETRANGE nkey small word
+INCR nkey
+DECRBY nkey int
+INCRBY nkey int
+INCRBYFLOAT nkey decimal
+MGET anykey+
+MSET nkey num
+MSETNX nkey num anykey num
+LCS nkey nkey [LEN|IDX]
+DEL anykey+
+UNLINK anykey
+EXISTS anykey+
+TYPE anykey
+TOUCH anykey
+RENAME anykey anykey
+RENAMENX anykey anykey
+COPY anykey anykey [REPLACE]
+EXPIRE anykey seconds [NX|XX|GT|LT]
+PEXPIREAT anykey future
+PERSIST anykey
+TTL anykey
+OBJECT ENCODING anykey
+LPUSH lkey el+
+RPUSH lkey el+
+LPUSHX lkey el
+RPUSHX lkey el
+LPOP lkey [small]
+RPOP lkey [small]
+LLEN lkey
+LINDEX lkey index
+LSET lkey index el
+LRANGE lkey index index
+LREM lkey index el
+LTRIM lkey index index
+LINSERT lkey BEFORE|AFTER el el
+LPOS lkey el [RANK index] [COUNT small] [MAXLEN small]
+LMOVE lkey lkey LEFT|RIGHT LEFT|RIGHT
+RPOPLPUSH lkey lkey
+LMPOP lkeys LEFT|RIGHT [COUNT small]
+BLPOP lkey lkey TIMEOUT
+BRPOP lkey TIMEOUT
+BLMOVE lkey lkey LEFT|RIGHT LEFT|RIGHT TIMEOUT
+BRPOPLPUSH lkey lkey TIMEOUT
+BLMPOP TIMEOUT lkeys LEFT|RIGHT [COUNT small]
+HSET hkey field value field value
+HSET hkey field value
+HMSET hkey field value
+HSETNX hkey field value
+HGET hkey field
+HMGET hkey field+
+HGETALL hkey
+HKEYS hkey
+HVALS hkey
+HLEN hkey
+HEXISTS hkey field
+HDEL hkey field+
+HINCRBY hkey field int
+HINCRBYFLOAT hkey field decimal
+HSTRLEN hkey field
+HRANDFIELD hkey ZERO [WITHVALUES]
+HRANDFIELD hkey MANY [WITHVALUES]
+HSCAN hkey ZERO [MATCH pattern] COUNT MANY
+SADD skey member+
+SREM skey member+
+SMEMBERS skey
+SISMEMBER skey member
+SMISMEMBER skey member+
+SCARD skey
+SPOP skey MANY
+SPOP skey ZERO
+SRANDMEMBER skey MANY
+SRANDMEMBER skey ZERO
+SMOVE skey skey member
+SINTER skey+
+SINTERSTORE anykey skey+
+SINTERCARD skeys [LIMIT small]
+SUNION skey+
+SUNIONSTORE anykey skey+
+SDIFF skey+
+SDIFFSTORE anykey skey+
+SSCAN skey ZERO [MATCH pattern] COUNT MANY
+ZADD zkey [NX|XX] [GT|LT] [CH] [INCR] score member
+ZADD zkey [NX|XX] [GT|LT] [CH] score member score member
+ZADD zkey score member
+ZADD ykey ZERO member
+ZREM ykey member
+ZINCRBY zkey score member
+ZREM zkey member+
+ZREMRANGEBYRANK zkey index index
+ZREMRANGEBYSCORE zkey bound bound
+ZREMRANGEBYLEX ykey lex lex
+ZRANGE zkey index index [REV] [WITHSCORES]
+ZRANGE zkey bound bound BYSCORE [REV] [LIMIT index index] [WITHSCORES]
+ZRANGE ykey lex lex BYLEX [REV] [LIMIT index index]
+ZRANGE zkey index index [BYSCORE|BYLEX] [REV] [LIMIT index index] [WITHSCORES]
+ZRANGESTORE anykey zkey index index [REV]
+ZRANGESTORE anykey zkey bound bound BYSCORE [REV] [LIMIT index index]
+ZREVRANGE zkey index index [WITHSCORES]
+ZRANGEBYSCORE zkey bound bound [WITHSCORES] [LIMIT index index]
+ZREVRANGEBYSCORE zkey bound bound [WITHSCORES] [LIMIT index index]
+ZRANGEBYLEX ykey lex lex [LIMIT index index]
+ZREVRANGEBYLEX ykey lex lex [LIMIT index index]
+ZCOUNT zkey bound bound
+ZLEXCOUNT ykey lex lex
+ZCARD zkey
+ZSCORE zkey member
+ZMSCORE zkey member+
+ZRANK zkey member
+ZREVRANK zkey member
+ZPOPMIN zkey [small]
+ZPOPMAX zkey [small]
+ZMPOP zkeys MIN|MAX [COUNT small]
+BZPOPMIN zkey zkey TIMEOUT
+BZPOPMAX zkey TIMEOUT
+BZMPOP TIMEOUT zkeys MIN|MAX [COUNT small]
+ZUNION zkeys [WITHSCORES]
+ZUNION two zkey zkey WEIGHTS score score [AGGREGATE SUM|MIN|MAX] [WITHSCORES]
+ZUNIONSTORE anykey zkeys [AGGREGATE SUM|MIN|MAX]
+ZINTER two zkey zkey [WEIGHTS score score] [AGGREGATE SUM|MIN|MAX] [WITHSCORES]
+ZINTERSTORE anykey zkeys [AGGREGATE SUM|MIN|MAX]
+ZINTERCARD zkeys [LIMIT small]
+ZDIFF zkeys [WITHSCORES]
+ZDIFFSTORE anykey zkeys
+ZRANDMEMBER zkey ZERO [WITHSCORES]
+ZRANDMEMBER zkey MANY [WITHSCORES]
+ZSCAN zkey ZERO [MATCH pattern] COUNT MANY
+SORT anykey ALPHA [LIMIT index index] [ASC|DESC] [GET #] [GET word] [STORE anykey]
+SORT lkey [BY word] [ASC|DESC] [LIMIT index index] [STORE anykey]
+SORT zkey BY word [ASC|DESC] [LIMIT index index]
+SORT_RO skey ALPHA
+MULTI
+EXEC
+DISCARD
+"""
+
+
+def _kind(words: str) -> list[bytes]:
+    return words.encode().split()
+
+
+KEYS = _kind("n1 n2 l1 l2 s1 s2 h1 h2 z1 z2")
+
+
+def _keys(own: str) -> list[bytes]:
+    """Keys of one type most of the time, others now and then."""
+    return _kind(f"{own}1 {own}1 {own}1 {own}1 {own}1 {own}2 {own}2 {own}2") + KEYS[::2]
+
+
+KINDS: dict[str, list[bytes]] = {
+    "anykey": KEYS,
+    "nkey": _keys("n"),
+    "lkey": _keys("l"),
+    "hkey": _keys("h"),
+    "skey": _keys("s"),
+    "zkey": _keys("z"),
+    "ykey": [b"y1"],  # all its scores are 0, as ranges by name want it
+    "num": _kind("0 1 -7 12 9223372036854775807 3.5 010 1e3"),
+    "word": [*_kind("a abc hello w_* h1->* h*->f nosort"), b""],
+    "int": _kind("1 -1 5 9223372036854775807 -9223372036854775808 x 1.0"),
+    "decimal": _kind("0.1 -0.25 3 1e2 10.5 abc inf"),
+    "seconds": _kind("100 5000 0 -1 x 10000000000000000000"),
+    "future": _kind("4102444800000 1 x"),
+    "index": _kind("0 1 2 -1 -2 -3 5 100 -100 x"),
+    "small": _kind("0 1 1 2 3 10 -1 x"),
+    "two": [b"2"],
+    "ZERO": [b"0"],
+    "MANY": [b"1000"],
+    "TIMEOUT": [b"0.001", b"0.001", b"0.001", b"-1", b"x"],
+    "el": _kind("a b c a b 1 2 10"),
+    "field": _kind("f g f g h 1"),
+    "value": [*_kind("1 5 abc 3.25 x"), b"v" * 70],
+    "member": [*_kind("a b c d 1 2 3 -4 10"), b"m" * 70, b""],
+    "score": _kind("0 1 1 2 -1 2.5 0.1 inf -inf 1e20 -0 x nan"),
+    "bound": _kind("-inf +inf 0 1 2 (1 (2 (inf -1 3.5 x ("),
+    "lex": _kind("- + [a (a [b (b [c (c [ x"),
+    "pattern": _kind("* a* [a-c] ? f"),
+}
+RANDOM = frozenset(_kind("SPOP SRANDMEMBER HRANDFIELD ZRANDMEMBER"))
+"""Commands that choose; here they are always asked for all or nothing, so that there is nothing to choose."""
+JUNK = [*_kind("x 0 -1 WITHSCORES COUNT LIMIT NX GET 1_0 +1 l1"), b" 1", b""]
+
+
+@st.composite
+def command(draw: st.DrawFn) -> list[bytes]:
+    """One command line."""
+    words = draw(st.sampled_from(_LINES)).split()
+    line = _expand(draw, words)
+    spoil = draw(st.integers(0, 24))
+    if spoil == 2:
+        line.append(draw(st.sampled_from(JUNK)))
+    elif line[0] in RANDOM:
+        return line
+    elif spoil == 1 and len(line) > 1:
+        line.pop()
+    elif spoil == 3 and len(line) > 1:
+        line[draw(st.integers(1, len(line) - 1))] = draw(st.sampled_from(JUNK))
+    return line
+
+
+def _expand(draw: st.DrawFn, words: list[str]) -> list[bytes]:
+    """Turn words of a syntax line into arguments."""
+    line: list[bytes] = []
+    while words:
+        word, *words = words
+        if word.startswith("["):
+            group = [word[1:]]
+            while not group[-1].endswith("]"):
+                word, *words = words
+                group.append(word)
+            group[-1] = group[-1][:-1]
+            if draw(st.booleans()):
+                line += _expand(draw, group)
+        elif word.endswith("+"):
+            line += draw(st.lists(st.sampled_from(KINDS[word[:-1]]), min_size=1, max_size=3))
+        elif word.endswith("keys"):
+            keys = draw(st.lists(st.sampled_from(KINDS[word[:-1]]), min_size=1, max_size=3))
+            line += [b"%d" % len(keys), *keys]
+        else:
+            choice = draw(st.sampled_from(word.split("|")))
+            line.append(draw(st.sampled_from(KINDS[choice])) if choice in KINDS else choice.encode())
+    return line
+
+
+_LINES = SYNTAX.strip().splitlines()
+
+PRELUDE: list[list[bytes]] = [
+    line.encode().split()
+    for line in (
+        "RPUSH l1 a b c a 1 2 10",
+        "SADD s1 a b c 1 2",
+        "SADD s2 1 2 3",
+        "HSET h1 f 1 g 2.5 h abc",
+        "ZADD z1 1 a 1 b 2 c 3 d",
+        "ZADD z2 0 a 0 b 0 c 0 d",
+        "ZADD y1 0 a 0 aa 0 b 0 c",
+        "SET n1 12",
+    )
+]
+"""What each sequence begins with, so that it soon meets values of every type."""
