@@ -17,11 +17,13 @@ from support.prometheus import Prometheus, start_prometheus
 from support.servers import Server, start_kvsentinel, start_kvserver
 from support.waiting import wait_until
 
-from grafana.build import BOARDS, FOLDER, board_json
+from grafana.build import BOARDS, board_json
 from grafana.panel import Panel
 
-DEPLOY = Path(__file__).parents[2] / "ops" / "deploy"
-PROVISIONING = FOLDER.parent / "provisioning"
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "ops" / "deploy"
+FOLDER = ROOT / "grafana" / "dashboards"
+PROVISIONING = ROOT / "grafana" / "provisioning"
 PANELS = [panel for board in BOARDS for section in board.sections for panel in section.panels]
 SCRAPE_CONFIG = """
 global: {{scrape_interval: 1s}}

@@ -1,0 +1,81 @@
+"""`kvops bench`: each benchmark runs to its end on small numbers and writes what it measured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.peers import require_peer
+from support.processes import python_env
+
+BENCH_S = 170.0
+
+
+def bench(folder: Path, *args: str, code: int = 0) -> str:
+    """Run `kvops bench` in a process of its own, since it changes its priority; what it printed."""
+    for program in ("redis-server", "redis-benchmark"):
+        require_peer(program)
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.cli", "bench", *args],
+        cwd=folder, env=python_env(), capture_output=True, text=True, timeout=BENCH_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def written(path: Path) -> dict[str, Any]:
+    """What --json wrote."""
+    data: dict[str, Any] = json.loads(path.read_text())
+    assert data["about"]["cores"] > 0
+    return data
+
+
+def test_throughput(tmp_path: Path) -> None:
+    """The same client runs against both servers, and the table has their ratio and the geometric mean."""
+    path = tmp_path / "bench.json"
+    output = bench(tmp_path, "--quick", "--tests", "get", "--pipelines", "16", "--rounds", "1", "--replicas", "1",
+                   "--markdown", "--json", str(path))  # fmt: skip
+    assert "| GET |" in output
+    assert "geometric mean of 1" in output
+    (test,) = written(path)["tests"]
+    assert test["ratio"] > 0
+    assert len(test["ours_per_s"]) == len(test["redis_per_s"]) == 1
+
+
+def test_memory(tmp_path: Path) -> None:
+    """Bytes per key are measured for strings, and for each type small and big."""
+    path = tmp_path / "memory.json"
+    bench(tmp_path, "memory", "--keys", "2000", "--json", str(path))
+    rows = written(path)["memory"]
+    assert [row["data"] for row in rows][:3] == ["strings, 16-byte keys and values", "list of 10", "list of 2,000"]
+    assert len(rows) == 11
+
+
+def test_sync(tmp_path: Path) -> None:
+    """A fresh replica of each kind is synchronized while a client writes to the primary."""
+    path = tmp_path / "sync.json"
+    bench(tmp_path, "sync", "--keys", "1000", "--rounds", "1", "--json", str(path))
+    rows = written(path)["sync"]
+    assert [row["server"] for row in rows] == ["understudy", "redis"]
+    assert all(row["seconds"][0] > 0 and row["set_p99_ms"] > 0 for row in rows)
+
+
+@pytest.mark.timeout(180)
+def test_stalls(tmp_path: Path) -> None:
+    """Each case that was chosen has answers of both servers."""
+    path = tmp_path / "stalls.json"
+    bench(tmp_path, "stalls", "--keys", "2000", "--cases", "BGSAVE,FLUSHALL,expires,UNLINK", "--json", str(path))
+    rows = written(path)["stalls"]
+    assert len(rows) == 2 * 5
+    assert all(row["answers"] > 0 for row in rows)
+
+
+def test_unknown_tests_are_named(tmp_path: Path) -> None:
+    """A test that redis-benchmark doesn't have is refused with the names of those that there are."""
+    output = bench(tmp_path, "--tests", "frobnicate", code=2)
+    assert "frobnicate" in output
+    assert "lrange_100" in output
