@@ -11,7 +11,7 @@ frozen, and then the iterator still is good: freezing makes later writes copy th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kvserver.numbers import format_double
@@ -115,14 +115,17 @@ _TABLE_ENTRIES = {op.TYPE_SET: _set_entry, op.TYPE_HASH: _hash_entry}
 
 def _table_pieces(parts: list[dict[bytes, Any]], size: int, entry: Any, compress: bool) -> Iterator[bytes]:
     yield length(size)
-    for part in parts:
+    parts.reverse()
+    while parts:
+        part = parts.pop()  # a part that only this list still holds is freed as soon as it is written
         yield from _batched(entry(name, content, compress) for name, content in part.items())
 
 
 def _zset_pieces(chunks: list[list[tuple[float, bytes]]], size: int, compress: bool) -> Iterator[bytes]:
     """From the highest score to the lowest: in that order a loader need not search for each member's place."""
     yield length(size)
-    for chunk in reversed(chunks):
+    while chunks:
+        chunk = chunks.pop()
         yield from _batched(_bounded(member, compress) + double(score) for score, member in reversed(chunk))
 
 
@@ -149,13 +152,20 @@ def _list_pieces(chunks: list[list[bytes]], compress: bool) -> Iterator[bytes]:
             nodes += 1
         yield b""
     yield length(nodes)
-    for node in _nodes(chunks):
+    chunks.reverse()
+    for node in _nodes(_taken(chunks)):
         if node:
             blob = listpack.wrap(node)
             yield b"%c%b" % (op.NODE_PACKED, _bounded(blob, compress))
 
 
-def _nodes(chunks: list[list[bytes]]) -> Iterator[list[bytes]]:
+def _taken(chunks: list[list[bytes]]) -> Iterator[list[bytes]]:
+    """The chunks from the last to the first, let go one by one."""
+    while chunks:
+        yield chunks.pop()
+
+
+def _nodes(chunks: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
     """The encoded elements of each node: it takes elements while it has room, as Redis's do."""
     node: list[bytes] = []
     size = _EMPTY_LISTPACK
