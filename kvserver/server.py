@@ -34,9 +34,9 @@ from kvserver.engine.session import (
 from kvserver.resp import Parser, ProtocolError, error
 
 if cython.compiled:
-    from cython.cimports.cpython.time import perf_counter, time
+    from cython.cimports.cpython.time import perf_counter_ns, time
 else:
-    from time import perf_counter, time
+    from time import perf_counter_ns, time
 
 if TYPE_CHECKING:
     from kvserver.config import BufferLimit
@@ -183,7 +183,7 @@ class Connection:
         out: list[bytes] = []
         gathered = 0
         c.out = out
-        engine.last_s = perf_counter()
+        engine.last_ns = perf_counter_ns()
         try:
             while True:
                 args = parser.next()

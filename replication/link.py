@@ -10,7 +10,7 @@ from outside: on a new primary, on promotion, or when nothing has been heard for
 from __future__ import annotations
 
 import asyncio
-from time import monotonic, perf_counter, time
+from time import monotonic, perf_counter, perf_counter_ns, time
 from typing import Any, Protocol
 
 from kvserver.config import Config
@@ -266,7 +266,7 @@ class Link:
                 if data:
                     c.bytes_in += len(data)
                     now_ms = c.last_ms = int(time() * 1000)
-                    applier.apply(data, now_ms, perf_counter())
+                    applier.apply(data, now_ms, perf_counter_ns())
                     self.stream_db = c.db.index
                 if self._ack_wanted:
                     self._acknowledge()

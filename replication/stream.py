@@ -35,8 +35,8 @@ class Applier:
         self._held = b""  # bytes fed and not yet in the own log
         self._kept_from = 0  # the number of the first of them
 
-    def apply(self, data: bytes, now_ms: int, now_s: float) -> None:
-        """Apply the commands that `data` completes; `now_s` is the executor's clock.
+    def apply(self, data: bytes, now_ms: int, now_ns: int) -> None:
+        """Apply the commands that `data` completes; `now_ns` is the executor's clock.
 
         Raises:
             ProtocolError: the primary sent something that is no stream.
@@ -45,7 +45,7 @@ class Applier:
         state = engine.state
         state.now_ms = now_ms
         state.expire_mode = EXPIRE_IGNORE
-        engine.last_s = now_s
+        engine.last_ns = now_ns
         self._fed += len(data)
         self._held = self._held + data if self._held else data
         self._parser.feed(data)

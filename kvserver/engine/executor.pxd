@@ -26,7 +26,7 @@ cdef class Engine:
     cdef public long long commands
     cdef public dict errors
     cdef public long unexpected_errors
-    cdef public double last_s
+    cdef public long long last_ns
     cdef public double slow_s
     cdef public object on_slow, on_crash
     cdef public list on_key_changed, on_close
@@ -35,7 +35,7 @@ cdef class Engine:
     cpdef bytes gate(self, Session c, Row row, list args)
     @cython.locals(row=Row, n=Py_ssize_t, arity=Py_ssize_t, reply=bytes)
     cpdef bytes execute(self, Session c, list args)
-    @cython.locals(st=State, dirty="long long", previous=Session, reply=bytes, now=double, spent=double)
+    @cython.locals(st=State, dirty="long long", previous=Session, reply=bytes, now=cython.longlong, spent=double)
     cpdef bytes call(self, Session c, Row row, list args)
     cpdef count_slow(self, Session c, Row row, list args, double spent)
     @cython.locals(st=State)

@@ -30,9 +30,9 @@ from kvserver.resp import error
 from kvserver.spec import LATENCY_BUCKETS, WRITE, Row
 
 if cython.compiled:
-    from cython.cimports.cpython.time import perf_counter
+    from cython.cimports.cpython.time import perf_counter_ns
 else:
-    from time import perf_counter
+    from time import perf_counter_ns
 
 Gate = Callable[["Engine", Session, Row, list[bytes]], "bytes | None"]
 BUCKET_S = 4e-6
@@ -69,7 +69,7 @@ class Engine:
         self.commands = 0
         self.errors: dict[str, int] = {}
         self.unexpected_errors = 0
-        self.last_s = 0.0  # perf_counter at the end of the last command
+        self.last_ns = 0  # perf_counter_ns at the end of the last command
         self.slow_s = 1e9  # calls that last longer are shown to on_slow
         self.on_slow: Callable[[Session, Row, list[bytes], float], None] = _not_slow
         self.on_crash: Callable[[str, str], None] = _no_crash
@@ -169,9 +169,9 @@ class Engine:
             reply = error(failure.text)
         except Exception:
             reply = self.crashed(row)
-        now = perf_counter()
-        spent = now - self.last_s
-        self.last_s = now
+        now = perf_counter_ns()
+        spent = (now - self.last_ns) * 1e-9
+        self.last_ns = now
         row.calls += 1
         row.seconds += spent
         self.commands += 1

@@ -190,24 +190,33 @@ def decrby(c: Session, a: list[bytes]) -> bytes:
 def _add(c: Session, key: bytes, step: int) -> bytes:
     db: Db = c.db
     value = db.lookup_write(key)
-    if value is None:
-        total = step
-    else:
+    number = 0
+    if value is not None:
         if type(value) is not bytes:
             if type(value) is not bytearray:
                 return WRONG
             value = bytes(value)
         number = small_int(value)
-        if number == NOT_SMALL:
-            number = parse_int(value, NOT_INT)
-        total = number + step
-        if not INT64_MIN <= total <= INT64_MAX:
-            raise CommandError("ERR increment or decrement would overflow")
+        if number == NOT_SMALL or step > STEP_MAX or step < -STEP_MAX:
+            return _add_large(db, key, value, step)
+    reply = integer(number + step)
+    db.put(key, reply[1 : len(reply) - 2], True)
+    db.changed(key, EV_STRING, b"incrby")
+    return reply
+
+
+def _add_large(db: Db, key: bytes, value: bytes, step: int) -> bytes:
+    """Add where the sum may not fit 64 bits."""
+    total = parse_int(value, NOT_INT) + step
+    if not INT64_MIN <= total <= INT64_MAX:
+        raise CommandError("ERR increment or decrement would overflow")
     db.put(key, b"%d" % total, True)
     db.changed(key, EV_STRING, b"incrby")
     return integer(total)
 
 
+STEP_MAX = 10**18
+"""A step up to this size, added to a number of at most 18 digits, can't overflow 64 bits."""
 NOT_SMALL = -(2**62)
 
 

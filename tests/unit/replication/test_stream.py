@@ -47,7 +47,7 @@ def test_verbatim(step: int) -> None:
     """However it arrives, the stream is applied and logged exactly once, and failures are told."""
     engine, applier, out, failed = _replica()
     for start in range(0, len(STREAM), step):
-        applier.apply(STREAM[start : start + step], 1000, 0.0)
+        applier.apply(STREAM[start : start + step], 1000, 0)
         engine.log.flush()
         logged = sum(map(len, out))
         assert not AT_EXEC[0] < logged < AT_EXEC[1], "a transaction was logged in parts"
@@ -62,7 +62,7 @@ def test_verbatim(step: int) -> None:
 def test_expired_keys_stay_until_the_primary_deletes_them() -> None:
     """The stream sees a key whose time has passed; readers don't."""
     engine, applier, _, _ = _replica()
-    applier.apply(STREAM, 1000, 0.0)
+    applier.apply(STREAM, 1000, 0)
     assert engine.dbs[3].keys.get(b"b") == b"2"
     assert engine.dbs[3].lookup(b"b") is None
 
@@ -71,5 +71,5 @@ def test_no_stream_at_all() -> None:
     """What breaks the protocol is an error, and what came before it was applied."""
     engine, applier, _, _ = _replica()
     with pytest.raises(ProtocolError):
-        applier.apply(encode_request([b"SET", b"k", b"v"]) + b"*1\r\n!", 1000, 0.0)
+        applier.apply(encode_request([b"SET", b"k", b"v"]) + b"*1\r\n!", 1000, 0)
     assert engine.dbs[0].keys.get(b"k") == b"v"
