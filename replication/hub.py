@@ -182,8 +182,11 @@ class Hub:
         self.history = self.history.adopted(full.replid)
         self.feeder.open_backlog()
         self._known = True
+        restore_functions = engine.extensions.get("restore_functions")
+        if restore_functions is not None:
+            restore_functions(incoming.functions)
         for listener in engine.extensions.get("on_replaced", ()):
-            listener(incoming.functions)
+            listener()
 
     def refused(self, reason: str) -> None:
         """The primary refused us: the link tries again, but doesn't wrest the role back."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -13,6 +15,8 @@ from support import Server, start_kvserver, start_redis, wait_until
 
 Start = Callable[..., Server]
 FAST = {"repl_diskless_sync_delay": 0, "repl_ping_replica_period": 1, "repl_timeout": 10}
+LIFE_MS = 15_000
+"""Comparing two servers takes less than this."""
 KINDS = {"redis": start_redis, "ours": start_kvserver}
 
 
@@ -94,16 +98,17 @@ def _command(rng: random.Random) -> tuple[Any, ...]:
     return rng.choice(choices)
 
 
-def contents(server: Server) -> dict[tuple[int, bytes], tuple[Any, ...]]:
-    """Every key of every database: type, value, time of expiry. Expired keys are left out."""
+def contents(server: Server, lives_until_ms: int) -> dict[tuple[int, bytes], tuple[Any, ...]]:
+    """Every key of every database: type, value, time of expiry; without those that expire too soon."""
     found: dict[tuple[int, bytes], tuple[Any, ...]] = {}
     for db in range(6):
         client = server.client(db=db)
         for key in client.scan_iter(count=1000):
             kind = client.type(key)
             value = _value(client, kind, key)
-            if kind != b"none":
-                found[db, key] = (kind, value, client.pexpiretime(key))
+            expires_ms = client.pexpiretime(key)
+            if kind != b"none" and (expires_ms == -1 or expires_ms > lives_until_ms):
+                found[db, key] = (kind, value, expires_ms)
         client.close()
     return found
 
@@ -151,9 +156,10 @@ def wait_caught_up(primary: Server, *replicas: Server) -> None:
 
 def assert_same_data(primary: Server, *replicas: Server) -> None:
     wait_caught_up(primary, *replicas)
-    expected = contents(primary)
+    lives_until_ms = int(time.time() * 1000) + LIFE_MS
+    expected = contents(primary, lives_until_ms)
     for replica in replicas:
-        assert contents(replica) == expected
+        assert contents(replica, lives_until_ms) == expected
 
 
 def resyncs(server: Server) -> tuple[int, int]:
@@ -178,6 +184,43 @@ def test_full_then_stream(stack: ExitStack, above: str, below: str, diskless: bo
     write_some(client, 3)
     assert_same_data(primary, replica)
     assert resyncs(primary)[0] == 1
+
+
+@pytest.mark.parametrize(("above", "below"), PAIRS)
+def test_writes_during_the_snapshot(stack: ExitStack, above: str, below: str) -> None:
+    """A snapshot of tens of thousands of keys is of one instant although all are being overwritten."""
+    primary = start(stack, above)
+    client = primary.client()
+    client.mset({f"key:{n}": "old" for n in range(20_000)})
+    client.sadd("members", *range(5_000))
+    replica = start(stack, below)
+    done = threading.Event()
+
+    def overwrite() -> None:
+        writer = primary.client()
+        rng = random.Random(9)
+        while not done.is_set():
+            pipe = writer.pipeline(transaction=False)
+            for n in rng.sample(range(20_000), 200):
+                pipe.append(f"key:{n}", "+")
+                pipe.spop("members")
+                pipe.delete(f"key:{n * 7 % 20_000}")
+                pipe.incr("count")
+            pipe.execute()
+
+    thread = threading.Thread(target=overwrite)
+    thread.start()
+    try:
+        follow(replica, primary)
+        wait_until(lambda: is_up(replica), what="link up")
+    finally:
+        done.set()
+        thread.join()
+    wait_caught_up(primary, replica)
+    keys = [f"key:{n}" for n in range(20_000)] + ["count"]
+    assert replica.client().mget(keys) == client.mget(keys)
+    assert replica.client().smembers("members") == client.smembers("members")
+    assert resyncs(primary) == (1, 0)
 
 
 @pytest.mark.parametrize(("above", "below"), PAIRS)
