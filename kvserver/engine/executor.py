@@ -21,7 +21,7 @@ from typing import Any
 
 import cython
 
-from kvserver.engine import blocking, pubsub, watching
+from kvserver.engine import blocking, naming, pubsub, watching
 from kvserver.engine.keyspace import Db, State
 from kvserver.engine.log import EXEC, CommandLog
 from kvserver.engine.session import ATT_INTERNAL, Blocked, Session
@@ -139,9 +139,9 @@ class Engine:
         """Serve one request; None when the reply comes later or never."""
         row: Row = self.rows.get(args[0])  # type: ignore[assignment]
         if row is None or row.subs is not None:
-            found = self.resolve(args)
+            found = naming.resolve(self.rows, args)
             if found is None:
-                return self.refuse(c, self.unknown(args))
+                return self.refuse(c, naming.unknown(self.rows, args))
             row = found
         n = len(args)
         arity = row.arity
@@ -236,29 +236,6 @@ class Engine:
         self.state.logging = active
 
     # -- what goes wrong --------------------------------------------------------------------------------------
-
-    def resolve(self, args: list[bytes]) -> Row | None:
-        """Find the row of a command in any spelling, or of a subcommand."""
-        row = self.rows.get(args[0])
-        if row is None:
-            row = self.rows.get(args[0].upper())
-        if row is not None and row.subs is not None and len(args) > 1:
-            return row.subs.get(args[1].upper())
-        return row
-
-    def unknown(self, args: list[bytes]) -> bytes:
-        """The reply to a name that is no command."""
-        row = self.rows.get(args[0].upper())
-        if row is not None and len(args) > 1:
-            name = row.name.upper()
-            sub = args[1][:128].decode("latin-1")
-            return error(f"ERR unknown subcommand '{sub}'. Try {name} HELP.".encode("latin-1"))
-        shown = b""
-        for arg in args[1:]:
-            if len(shown) >= 128:
-                break
-            shown += b"'%b' " % arg[: 128 - len(shown)]
-        return error(b"ERR unknown command '%b', with args beginning with: %b" % (args[0][:128], shown))
 
     def refuse(self, c: Session, reply: bytes) -> bytes:
         """Count an error that kept a request from running."""

@@ -135,30 +135,35 @@ class ListValue:
             out += self.chunks[i][: want - len(out)]
         return out
 
-    def trim(self, start: int, stop: int) -> None:
-        """Keep only the elements start to stop - 1, 0 <= start < stop <= size."""
-        self._drop_head(start)
-        self._drop_tail(self.size - (stop - start))
+    def trim(self, start: int, stop: int) -> list[list[bytes]]:
+        """Keep only the elements start to stop - 1, 0 <= start < stop <= size; return the chunks that went whole."""
+        whole = self._drop_head(start)
+        return whole + self._drop_tail(self.size - (stop - start))
 
-    def _drop_head(self, n: int) -> None:
+    def _drop_head(self, n: int) -> list[list[bytes]]:
         gone = 0
         while n and len(self.chunks[gone]) <= n and gone + 1 < len(self.chunks):
             n -= len(self.chunks[gone])
             self.size -= len(self.chunks[gone])
             gone += 1
+        whole = self.chunks[:gone]
         del self.chunks[:gone]
         if n:
             del self.own(0)[:n]
             self.size -= n
+        return whole
 
-    def _drop_tail(self, n: int) -> None:
+    def _drop_tail(self, n: int) -> list[list[bytes]]:
+        whole: list[list[bytes]] = []
         while n and len(self.chunks[-1]) <= n and len(self.chunks) > 1:
             n -= len(self.chunks[-1])
-            self.size -= len(self.chunks.pop())
+            self.size -= len(self.chunks[-1])
+            whole.append(self.chunks.pop())
         if n:
             chunk = self.own(len(self.chunks) - 1)
             del chunk[len(chunk) - n :]
             self.size -= n
+        return whole
 
     def clear(self) -> None:
         """Drop all elements."""

@@ -117,6 +117,18 @@ class ZSetValue(Table):
         twin.order = self.order.clone()
         return twin
 
+    @staticmethod
+    def of(pairs: list[tuple[float, bytes]]) -> ZSetValue:
+        """Make a sorted set of (score, member) that are in ascending order and all different."""
+        value = ZSetValue()
+        longest = 0
+        for score, member in pairs:
+            value.set(member, score)
+            longest = max(longest, len(member))
+        value.order.fill(pairs)
+        value.big = len(pairs) > LIMITS.zset_entries or longest > LIMITS.zset_value
+        return value
+
     def put(self, member: bytes, score: float) -> bool:
         """Give a member a score; True when the member is new."""
         old = self.get(member)

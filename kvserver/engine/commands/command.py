@@ -24,6 +24,7 @@ from kvserver.engine.catalog import (
 )
 from kvserver.engine.glob import matcher
 from kvserver.engine.keyspec import Key, has_keys, keys_of
+from kvserver.engine.naming import resolve
 from kvserver.engine.session import Session
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.resp import (
@@ -147,7 +148,7 @@ def _filter(kind: bytes, value: bytes) -> Callable[[Row], object]:
 
 
 def _keys(c: Session, args: list[bytes]) -> list[Key]:
-    row: Row | None = c.engine.resolve(args)
+    row: Row | None = resolve(c.engine.rows, args)
     if row is None:
         raise CommandError("ERR Invalid command specified")
     facts: CommandFacts = row.facts

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cython
 
 from kvserver.engine.commands.args import numkeys, positive_count
-from kvserver.engine.commands.typed import WRONG, as_list, clamp, emptied, removed
-from kvserver.engine.keyspace import EV_LIST, Db
-from kvserver.engine.list_value import ListValue
+from kvserver.engine.commands.typed import WRONG, as_list, clamp, emptied, removed, removed_all
+from kvserver.engine.keyspace import BIG, EV_LIST, Db
+from kvserver.engine.list_value import CHUNK, ListValue
 from kvserver.engine.session import Session
 from kvserver.errors import INDEX_RANGE, NO_KEY, SYNTAX, CommandError, wrong_arity
 from kvserver.numbers import INT64_MAX, parse_int, parse_range
@@ -190,9 +190,12 @@ def ltrim(c: Session, a: list[bytes]) -> bytes:
     size = len(value)
     start, stop = clamp(start, end, size)
     if start >= stop:
-        value.clear()
-    else:
-        value.trim(start, stop)
+        removed_all(c.db, a[1], value, EV_LIST, b"ltrim")
+        return OK
+    rest = ListValue()
+    rest.chunks = value.trim(start, stop)
+    if len(rest.chunks) > BIG // CHUNK:
+        c.db.state.trash.append(rest)
     removed(c.db, a[1], value, EV_LIST, b"ltrim", size - len(value))
     return OK
 

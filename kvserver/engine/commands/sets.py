@@ -8,8 +8,8 @@ import cython
 
 from kvserver.engine.commands.args import positive_count
 from kvserver.engine.commands.picking import pick, scan_value, signed_count
-from kvserver.engine.commands.typed import WRONG, as_set, emptied, removed
-from kvserver.engine.keyspace import EV_GENERIC, EV_SET, Db
+from kvserver.engine.commands.typed import WRONG, as_set, emptied, removed, removed_all
+from kvserver.engine.keyspace import EV_SET, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import SetValue
 from kvserver.errors import SYNTAX, CommandError
@@ -96,10 +96,7 @@ def _spop_many(c: Session, a: list[bytes]) -> bytes:
         return set_header(0, c.resp)
     if count >= len(value):
         reply = members_reply(value, c.resp)
-        size = len(value)
-        db.changed(key, EV_SET, b"spop")
-        db.state.dirty += size - 1
-        emptied(db, key)
+        removed_all(db, key, value, EV_SET, b"spop")
         db.state.instead(db.index, [b"DEL", key])
         return reply
     gone: list[bytes] = []
@@ -189,17 +186,6 @@ def smove(c: Session, a: list[bytes]) -> bytes:
 def sscan(c: Session, a: list[bytes]) -> bytes:
     """SSCAN key cursor [MATCH pattern] [COUNT n]."""
     return scan_value(c, a, as_set, None)
-
-
-def store(db: Db, target: bytes, value: SetValue, event: bytes) -> bytes:
-    """Put a result in place of whatever the key held; an empty one removes the key.  Reply its size."""
-    if len(value):
-        db.put(target, value)
-        db.changed(target, EV_SET, event)
-        return integer(len(value))
-    if db.remove(target):
-        db.changed(target, EV_GENERIC, b"del")
-    return ZERO
 
 
 HANDLERS = {

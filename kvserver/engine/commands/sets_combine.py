@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kvserver.engine.commands.args import numkeys
-from kvserver.engine.commands.sets import members_reply, store
-from kvserver.engine.commands.typed import as_set
-from kvserver.engine.keyspace import Db
+from kvserver.engine.commands.sets import members_reply
+from kvserver.engine.commands.typed import as_set, stored
+from kvserver.engine.keyspace import EV_SET, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import SetValue
 from kvserver.errors import SYNTAX, CommandError
@@ -71,17 +71,17 @@ def sdiff(c: Session, a: list[bytes]) -> bytes:
 
 def sinterstore(c: Session, a: list[bytes]) -> bytes:
     """SINTERSTORE destination key [key …]."""
-    return store(c.db, a[1], _inter(_read(c.db, a[2:])), b"sinterstore")
+    return integer(stored(c.db, a[1], _inter(_read(c.db, a[2:])), EV_SET, b"sinterstore"))
 
 
 def sunionstore(c: Session, a: list[bytes]) -> bytes:
     """SUNIONSTORE destination key [key …]."""
-    return store(c.db, a[1], _union(_read(c.db, a[2:])), b"sunionstore")
+    return integer(stored(c.db, a[1], _union(_read(c.db, a[2:])), EV_SET, b"sunionstore"))
 
 
 def sdiffstore(c: Session, a: list[bytes]) -> bytes:
     """SDIFFSTORE destination key [key …]."""
-    return store(c.db, a[1], _diff(_read(c.db, a[2:])), b"sdiffstore")
+    return integer(stored(c.db, a[1], _diff(_read(c.db, a[2:])), EV_SET, b"sdiffstore"))
 
 
 def sintercard(c: Session, a: list[bytes]) -> bytes:

@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 from kvserver.engine.commands.args import string_arg
-from kvserver.engine.keyspace import EV_GENERIC, EV_LIST, Db
+from kvserver.engine.commands.typed import stored
+from kvserver.engine.keyspace import EV_LIST, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import HashValue, ListValue, SetValue, ZSetValue
 from kvserver.errors import SYNTAX, WRONGTYPE, CommandError
 from kvserver.numbers import parse_float, parse_int
-from kvserver.resp import ZERO, array_header, bulk, integer, null
+from kvserver.resp import array_header, bulk, integer, null
 
 _NOT_NUMBERS = "ERR One or more scores can't be converted into double"
 
@@ -160,17 +161,12 @@ def _reply(c: Session, result: list[bytes | None]) -> bytes:
 
 
 def _store(db: Db, target: bytes, result: list[bytes | None]) -> bytes:
-    if not result:
-        if db.remove(target):
-            db.changed(target, EV_GENERIC, b"del")
-        return ZERO
     value = ListValue()
     for element in result:
         value.push_tail(element or b"")
-    db.put(target, value)
-    db.changed(target, EV_LIST, b"sortstore")
-    db.state.dirty += len(result) - 1
-    return integer(len(result))
+    stored(db, target, value, EV_LIST, b"sortstore")
+    db.state.dirty += max(len(value) - 1, 0)
+    return integer(len(value))
 
 
 HANDLERS = {"SORT": sort, "SORT_RO": sort_ro}

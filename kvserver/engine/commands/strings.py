@@ -222,9 +222,9 @@ NOT_SMALL = -(2**62)
 
 def small_int(raw: bytes) -> int:
     """Parse a canonical integer of at most 18 digits, fast; NOT_SMALL for anything else."""
-    n: cython.Py_ssize_t = len(raw)
-    i: cython.Py_ssize_t = 0
-    v: cython.longlong = 0
+    n = len(raw)
+    i = 0
+    v = 0
     negative = False
     if n == 0 or n > 18:
         return NOT_SMALL
@@ -234,7 +234,7 @@ def small_int(raw: bytes) -> int:
     if i == n or (raw[i] == 48 and n > 1):
         return NOT_SMALL
     while i < n:
-        d: cython.int = raw[i] - 48
+        d = raw[i] - 48
         if d < 0 or d > 9:
             return NOT_SMALL
         v = v * 10 + d
@@ -335,7 +335,6 @@ def mget(c: Session, a: list[bytes]) -> bytes:
     """MGET key [key …]."""
     out = [b"*%d\r\n" % (len(a) - 1)]
     db: Db = c.db
-    i: cython.Py_ssize_t
     for i in range(1, len(a)):
         value = db.lookup(a[i])
         if type(value) is bytes:
@@ -366,7 +365,6 @@ def msetnx(c: Session, a: list[bytes]) -> bytes:
 
 
 def _set_pairs(db: Db, a: list[bytes]) -> None:
-    i: cython.Py_ssize_t
     for i in range(1, len(a), 2):
         db.put(a[i], a[i + 1])
         db.changed(a[i], EV_STRING, b"set")

@@ -57,6 +57,24 @@ def removed(db: Db, key: bytes, value: Any, event_class: int, event: bytes, n: i
         emptied(db, key)
 
 
+def removed_all(db: Db, key: bytes, value: Any, event_class: int, event: bytes) -> None:
+    """Report that all elements have left an aggregate; it goes as it is, to be freed in slices if it is big."""
+    db.changed(key, event_class, event)
+    db.state.dirty += len(value) - 1
+    emptied(db, key)
+
+
+def stored(db: Db, target: bytes, value: Any, event_class: int, event: bytes) -> int:
+    """Put a result in place of whatever the key held; an empty one removes the key.  Return its size."""
+    gone = db.remove(target)  # and not just replaced: what is big is freed in slices
+    if len(value):
+        db.put(target, value)
+        db.changed(target, event_class, event)
+    elif gone:
+        db.changed(target, EV_GENERIC, b"del")
+    return len(value)
+
+
 def clamp(start: int, end: int, size: int) -> tuple[int, int]:
     """Turn Redis's inclusive range of places, negative from the end, into (start, stop); empty: start >= stop."""
     if start < 0:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kvserver.engine.commands.typed import stored
 from kvserver.engine.commands.zsets import scores_reply
-from kvserver.engine.commands.zsets_range import store
-from kvserver.engine.keyspace import Db
+from kvserver.engine.keyspace import EV_ZSET, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import SetValue, ZSetValue
 from kvserver.errors import SYNTAX, WRONGTYPE, CommandError
@@ -159,10 +159,9 @@ def _storer(name: str, operation: Operation, options: tuple[bytes, ...]) -> Hand
 
     def handler(c: Session, a: list[bytes]) -> bytes:
         request = _read(c.db, a, 2, name, options)
-        result = ZSetValue()
-        for member, score in operation(request).items():
-            result.put(member, score + 0.0)  # no negative zero
-        return store(c, a[1], result, name.encode())
+        # Adding 0 leaves no negative zero.
+        pairs = sorted([(score + 0.0, member) for member, score in operation(request).items()])
+        return integer(stored(c.db, a[1], ZSetValue.of(pairs), EV_ZSET, name.encode()))
 
     return handler
 

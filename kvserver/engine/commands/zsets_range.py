@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kvserver.engine.commands.typed import as_zset, clamp, removed
+from kvserver.engine.commands.typed import as_zset, clamp, removed, removed_all, stored
 from kvserver.engine.commands.zsets import scores_reply
-from kvserver.engine.keyspace import EV_GENERIC, EV_ZSET
+from kvserver.engine.keyspace import EV_ZSET
 from kvserver.engine.session import Session
 from kvserver.engine.values import BOTTOM, TOP, ZSetValue
 from kvserver.errors import SYNTAX, CommandError
@@ -185,23 +185,10 @@ def zrangestore(c: Session, a: list[bytes]) -> bytes:
     options = _options(a, 5, Options(), (b"LIMIT", b"REV", b"BYLEX", b"BYSCORE"))
     places = _bounds(options, a[3], a[4])
     value = as_zset(c.db.lookup(a[2]))
-    result = ZSetValue()
-    if value is not None:
-        for score, member in _select(value, options, places):
-            result.put(member, score)
-    return store(c, a[1], result, b"zrangestore")
-
-
-def store(c: Session, target: bytes, value: ZSetValue, event: bytes) -> bytes:
-    """Put a result in place of whatever the key held; an empty one removes the key.  Reply its size."""
-    db = c.db
-    if len(value):
-        db.put(target, value)
-        db.changed(target, EV_ZSET, event)
-        return integer(len(value))
-    if db.remove(target):
-        db.changed(target, EV_GENERIC, b"del")
-    return ZERO
+    pairs = [] if value is None else _select(value, options, places)
+    if options.reverse:
+        pairs.reverse()
+    return integer(stored(c.db, a[1], ZSetValue.of(pairs), EV_ZSET, b"zrangestore"))
 
 
 def zcount(c: Session, a: list[bytes]) -> bytes:
@@ -245,12 +232,8 @@ def _remove(c: Session, key: bytes, places: Bounds, event: bytes) -> bytes:
     if start >= stop:
         return ZERO
     if stop - start == len(value):
-        removed_all = stop - start
-        c.db.changed(key, EV_ZSET, event)
-        c.db.state.dirty += removed_all - 1
-        c.db.remove(key)
-        c.db.notify(key, EV_GENERIC, b"del")
-        return integer(removed_all)
+        removed_all(c.db, key, value, EV_ZSET, event)
+        return integer(stop - start)
     value.cut(start, stop)
     removed(c.db, key, value, EV_ZSET, event, stop - start)
     return integer(stop - start)

@@ -1,0 +1,122 @@
+"""What a request leaves in the command log, and which events it raises."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from kvserver.engine.commands import all_handlers
+from kvserver.engine.executor import Engine
+from kvserver.engine.keyspace import OBSERVE_NOTIFY, Db
+from kvserver.engine.registry import build_rows
+from kvserver.engine.session import NoPort, Session
+from kvserver.resp import Parser
+
+SETUP = (
+    "RPUSH l a b c",
+    "SADD s only",
+    "SADD two x y",
+    "ZADD z 1 a 2 b",
+    "HSET h f 1.5",
+    "RPUSH one x",
+    "ZADD zone 1 x",
+)
+
+
+class Recorder:
+    """An engine, one client of it, and all that is logged and told."""
+
+    def __init__(self) -> None:
+        self.engine = Engine(2, build_rows(all_handlers()))
+        self.engine.state.rng = random.Random(1)
+        self.client: Session = self.engine.open_session(NoPort())
+        for line in SETUP:
+            self.do(line)
+        self.log: list[bytes] = []
+        self.events: list[str] = []
+        self.engine.log.attach(self.log.append)
+        self.engine.log.selected = 0
+        self.engine.state.notify_flags = 0x7FFF
+        self.engine.state.on_event = self.on_event
+        self.engine.dbs[0].observers |= OBSERVE_NOTIFY
+
+    def on_event(self, db: Db, key: bytes, event_class: int, event: bytes) -> None:
+        if event not in (b"new", b"keymiss"):
+            self.events.append(f"{event.decode()} {key.decode()}")
+
+    def do(self, line: str) -> bytes | None:
+        return self.engine.execute(self.client, line.encode().split())
+
+    def effects(self) -> list[str]:
+        self.engine.log.flush()
+        parser = Parser()
+        parser.feed(b"".join(self.log))
+        found = []
+        while (request := parser.next()) is not None:
+            found.append(b" ".join(request).decode())
+        return found
+
+
+EFFECTS = [
+    ("SPOP s", ["SREM s only"], ["spop s", "del s"]),
+    ("SPOP two 5", ["DEL two"], ["spop two", "del two"]),
+    ("SPOP two 0", [], []),
+    ("BLPOP none l 0", ["LPOP l"], ["lpop l"]),
+    ("BRPOP one 0", ["RPOP one"], ["rpop one", "del one"]),
+    ("BLMOVE l one LEFT RIGHT 0", ["LMOVE l one LEFT RIGHT"], ["rpush one", "lpop l"]),
+    ("BRPOPLPUSH one l 0", ["RPOPLPUSH one l"], ["lpush l", "rpop one", "del one"]),
+    ("LMPOP 2 none l RIGHT COUNT 2", ["RPOP l 2"], ["rpop l"]),
+    ("BLMPOP 0 1 l LEFT", ["LPOP l 1"], ["lpop l"]),
+    ("BZPOPMIN none z 0", ["ZPOPMIN z"], ["zpopmin z"]),
+    ("BZPOPMAX zone 0", ["ZPOPMAX zone"], ["zpopmax zone", "del zone"]),
+    ("ZMPOP 1 z MAX COUNT 9", ["ZPOPMAX z 9"], ["zpopmax z", "del z"]),
+    ("HINCRBYFLOAT h f 1", ["HSET h f 2.5"], ["hincrbyfloat h"]),
+    ("HDEL h f", ["HDEL h f"], ["hdel h", "del h"]),
+    ("LTRIM l 0 -1", [], ["ltrim l"]),
+    ("LTRIM l 1 1", ["LTRIM l 1 1"], ["ltrim l"]),
+    ("LREM l 0 nothing", [], []),
+    ("ZADD z 1 a", [], []),
+    ("ZADD z XX 1 none", [], []),
+    ("ZINCRBY z 1 a", ["ZINCRBY z 1 a"], ["zincr z"]),
+    ("ZREMRANGEBYRANK z 0 -1", ["ZREMRANGEBYRANK z 0 -1"], ["zremrangebyrank z", "del z"]),
+    ("ZUNIONSTORE to 2 z zone", ["ZUNIONSTORE to 2 z zone"], ["zunionstore to"]),
+    ("ZINTERSTORE z 2 z none", ["ZINTERSTORE z 2 z none"], ["del z"]),
+    ("ZINTERSTORE none 2 z none", [], []),
+    ("SMOVE s two only", ["SMOVE s two only"], ["srem s", "del s", "sadd two"]),
+    ("SDIFFSTORE to two none", ["SDIFFSTORE to two none"], ["sdiffstore to"]),
+    ("SORT l ALPHA STORE to", ["SORT l ALPHA STORE to"], ["sortstore to"]),
+    ("SADD s only", [], []),
+    ("LPUSHX none x", [], []),
+]
+
+
+@pytest.mark.parametrize(("line", "effects", "events"), EFFECTS, ids=[row[0] for row in EFFECTS])
+def test_effects_and_events(line: str, effects: list[str], events: list[str]) -> None:
+    """What is logged is deterministic and as small as the change; the events are Redis's, in its order."""
+    recorder = Recorder()
+    recorder.do(line)
+    assert recorder.effects() == effects
+    assert recorder.events == events
+
+
+def test_a_served_client_is_logged_behind_the_write() -> None:
+    """The log says first what was pushed, then what a waiting client took of it."""
+    recorder = Recorder()
+    waiting = recorder.engine.open_session(NoPort())
+    assert recorder.engine.execute(waiting, b"BLPOP queue 0".split()) is None
+    recorder.do("RPUSH queue a b")
+    assert waiting.blocked is None
+    assert recorder.effects() == ["RPUSH queue a b", "LPOP queue"]
+
+
+def test_many_popped_are_logged_in_batches() -> None:
+    """SPOP of thousands of members becomes several SREMs that together name each of them."""
+    recorder = Recorder()
+    recorder.do("SADD big " + " ".join(map(str, range(3000))))
+    recorder.log.clear()
+    recorder.do("SPOP big 2500")
+    effects = [line.split() for line in recorder.effects() if line.startswith("SREM")]
+    assert [len(words) - 2 for words in effects] == [1024, 1024, 452]
+    left = {member.decode() for member in recorder.engine.dbs[0].keys.get(b"big")}
+    assert {member for words in effects for member in words[2:]} == set(map(str, range(3000))) - left
