@@ -139,7 +139,7 @@ class Node:
         """
         loop = asyncio.get_running_loop()
         log = self.engine.log
-        log.on_pending = lambda: loop.call_soon(log.flush) and None
+        log.on_pending = lambda: _soon(loop, log.flush)
         self.housekeeper.start()
         await self._listen()
         for hook in self.starts:
@@ -206,3 +206,8 @@ class Node:
         self.housekeeper.stop()
         if self.config.unixsocket:
             Path(self.config.unixsocket).unlink(missing_ok=True)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
+    """Do `work` at the end of this turn of the loop."""
+    loop.call_soon(work)

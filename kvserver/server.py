@@ -78,8 +78,8 @@ class Server:
         # When replies may not leave before something is durable, they go through here instead.
         self.hold: Callable[[Connection, bytes], None] | None = None
 
-    def protocol(self) -> Connection:
-        """Create the protocol of a new connection (asyncio's protocol factory)."""
+    def protocol(self) -> Any:
+        """Create the `Connection` of a new client (asyncio's protocol factory, which wants another type)."""
         return Connection(self)
 
 
@@ -109,7 +109,7 @@ class Connection:
         server = self.server
         server.accepted += 1
         peer = transport.get_extra_info("peername")
-        refusal = self._refusal(peer)
+        refusal = _refusal(server, peer)
         if refusal:
             server.rejected += 1
             self.closing = True
@@ -294,18 +294,6 @@ class Connection:
 
     # -- limits -----------------------------------------------------------------------------------------------
 
-    def _refusal(self, peer: Any) -> str:
-        limits = self.server.limits
-        if len(self.server.connections) >= limits.maxclients:
-            return "ERR max number of clients reached"
-        if limits.protected_mode and isinstance(peer, tuple) and not _is_local(peer[0]):
-            return (
-                "DENIED Redis is running in protected mode because protected mode is enabled and no password is "
-                "set for the default user. In this mode connections are only accepted from the loopback "
-                "interface. To connect from elsewhere set a password, bind explicitly, or disable protected-mode."
-            )
-        return ""
-
     def _bound_input(self, c: Session) -> None:
         held = self.parser.buffered()
         if held > self.server.limits.query_buffer:
@@ -341,6 +329,19 @@ class Connection:
                 self.transport.resume_reading()
             else:
                 self.transport.pause_reading()
+
+
+def _refusal(server: Server, peer: Any) -> str:
+    """Why a new client isn't let in, "" = it is."""
+    if len(server.connections) >= server.limits.maxclients:
+        return "ERR max number of clients reached"
+    if server.limits.protected_mode and isinstance(peer, tuple) and not _is_local(peer[0]):
+        return (
+            "DENIED Redis is running in protected mode because protected mode is enabled and no password is "
+            "set for the default user. In this mode connections are only accepted from the loopback "
+            "interface. To connect from elsewhere set a password, bind explicitly, or disable protected-mode."
+        )
+    return ""
 
 
 def _output_class(c: Session) -> str:

@@ -7,21 +7,10 @@ Text is `str` decoded as UTF-8 with surrogateescape, so that any byte survives t
 
 from __future__ import annotations
 
-import re
+from kvserver.quoting import split_args
 
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
 _UNESCAPES = {92: b"\\\\", 34: b'\\"', 10: b"\\n", 13: b"\\r", 9: b"\\t", 8: b"\\b", 7: b"\\a"}
 _QUOTED = [_UNESCAPES.get(byte, bytes((byte,)) if 32 <= byte < 127 else b"\\x%02x" % byte) for byte in range(256)]
-
-_TOKEN = re.compile(
-    r"""[ \t\r\n\v\f]*(?:
-        "(?P<double>(?:[^"\\]|\\.)*)"(?=[ \t\r\n\v\f]|\Z)
-      | '(?P<single>(?:[^'\\]|\\'|\\(?!'))*)'(?=[ \t\r\n\v\f]|\Z)
-      | (?P<plain>[^ \t\r\n"']+)
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 
 
 def decode(raw: bytes) -> str:
@@ -36,36 +25,8 @@ def encode(text: str) -> bytes:
 
 def split_arguments(line: str) -> list[str] | None:
     """The arguments of one line, or None when its quotes are unbalanced."""
-    arguments: list[str] = []
-    position = 0
-    glued = False
-    while line[position:].strip(" \t\r\n\v\f"):
-        match = _TOKEN.match(line, position)
-        if match is None:
-            return None
-        text = _text_of(match)
-        if glued:
-            arguments[-1] += text
-        else:
-            arguments.append(text)
-        glued = match["plain"] is not None and match.end() < len(line) and line[match.end()] in "\"'"
-        position = match.end()
-    return arguments
-
-
-def _text_of(match: re.Match[str]) -> str:
-    if match["double"] is not None:
-        raw = encode(match["double"])
-        return decode(re.sub(rb"\\(?:x([0-9a-fA-F]{2})|(.))", _unescape, raw, flags=re.DOTALL))
-    if match["single"] is not None:
-        return match["single"].replace("\\'", "'")
-    return match["plain"]
-
-
-def _unescape(match: re.Match[bytes]) -> bytes:
-    if match[1] is not None:
-        return bytes((int(match[1], 16),))
-    return encode(_ESCAPES.get(decode(match[2]), decode(match[2])))
+    arguments = split_args(encode(line))
+    return None if arguments is None else [decode(argument) for argument in arguments]
 
 
 def quote(text: str) -> str:
