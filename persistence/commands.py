@@ -103,8 +103,10 @@ def restore(c: Session, a: list[bytes]) -> bytes:
     if not verified(a[3]):
         raise CommandError("ERR DUMP payload version or checksum are wrong")
     try:
-        _, value, _ = restore_payload(a[3], EngineBuilders())
+        _, value, field_ttls = restore_payload(a[3], EngineBuilders())
     except RdbError:
+        raise CommandError("ERR Bad data format")
+    if field_ttls:
         raise CommandError("ERR Bad data format")
     state = db.state
     if ttl and not absolute:

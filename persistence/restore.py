@@ -55,6 +55,8 @@ class Restorer:
             raise RdbError(
                 f"Data file was created by a server configured to handle more than {len(self.dbs)} databases"
             )
+        if found.field_ttls:
+            raise RdbError("Hash fields that expire cannot be loaded: this server has no such fields")
         db = self.dbs[found.db]
         if not db.keys.set(found.key, found.value) and not self.replace:
             raise RdbError(f"RDB has duplicated key '{found.key.decode('latin-1')}' in DB {found.db}")

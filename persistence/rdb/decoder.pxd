@@ -1,5 +1,6 @@
 import cython
 from persistence.rdb.reader cimport Reader
+from persistence.rdb.parts cimport Part
 from persistence.crc64 cimport Checksum
 
 cdef class Decoder:
@@ -13,7 +14,7 @@ cdef class Decoder:
     cdef list _pieces
     cdef Py_ssize_t _have, _need
     cdef Checksum _checksum
-    cdef object _part
+    cdef Part _part
     cdef int _kind
     cdef bytes _key
     cdef long _db
@@ -21,11 +22,11 @@ cdef class Decoder:
     cdef int _freq
     @cython.locals(r=Reader, done=Py_ssize_t)
     cpdef list feed(self, bytes data)
-    @cython.locals(first=int)
+    @cython.locals(first=int, part=Part)
     cdef _run(self, Reader r, list events)
     cdef _header(self, Reader r, list events)
     cdef _value(self, Reader r, int number, list events)
-    cdef _finish_part(self, object part, list events)
+    cdef _finish_part(self, Part part, list events)
     cdef _emit(self, list events, int kind, bytes key, object value, object ttls)
     cdef _opcode(self, Reader r, int code, list events)
     cdef _rare_opcode(self, Reader r, int code)

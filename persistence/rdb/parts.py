@@ -79,7 +79,7 @@ class ZsetPart(Part):
 
     def step(self, r: Reader) -> None:
         member = r.string()
-        _put_score(r, self.value, member, r.double())
+        _put_score(r, self.value, member, r.binary_double())
         self.left -= 1
 
 

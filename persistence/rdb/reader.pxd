@@ -12,4 +12,5 @@ cdef class Reader:
     cpdef bytes string(self)
     cpdef Py_ssize_t size(self, int first) except -1
     cpdef bytes encoded_string(self, int encoding)
+    cpdef double binary_double(self) except? -1
     cpdef long long milliseconds(self) except? -1

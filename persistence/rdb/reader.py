@@ -20,7 +20,7 @@ from persistence.rdb.opcodes import ENC_INT8, ENC_INT16, ENC_INT32, ENC_LZF
 MAX_STRING = 1 << 32
 """No string of Redis is longer, nor any listpack."""
 
-_DOUBLE = Struct("<d")
+_unpack_double = Struct("<d").unpack_from
 _NAN, _INFINITY, _MINUS_INFINITY = 253, 254, 255
 
 
@@ -118,9 +118,13 @@ class Reader:
         except lzf.LzfError as e:
             raise self.error(str(e))
 
-    def double(self) -> float:
+    def binary_double(self) -> float:
         """Eight bytes, little-endian."""
-        return float(_DOUBLE.unpack(self.take(8))[0])
+        start = self.pos
+        if start + 8 > self.end:
+            raise Short(start + 8)
+        self.pos = start + 8
+        return _unpack_double(self.buf, start)[0]  # type: ignore[no-any-return]
 
     def text_double(self) -> float:
         """A double of the first sorted set format: a length byte and text, or a special byte."""

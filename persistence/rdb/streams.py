@@ -61,7 +61,8 @@ class StreamPart(Part):
             self.left = 0
 
     def finish(self, builders: Builders) -> object:
-        return builders.stream(self.value)
+        stream: object = builders.stream(self.value)
+        return stream
 
     def _node(self, r: Reader) -> None:
         name = r.string()

@@ -10,6 +10,8 @@ from kvserver.engine.table import LOAD
 from kvserver.engine.values import LIMITS, HashValue, ListValue, SetValue, ZSetValue
 from kvserver.numbers import is_int
 from persistence.rdb.builders import Builders
+from persistence.rdb.errors import RdbError
+from persistence.rdb.model import StreamData
 
 
 class ZSetFiller:
@@ -86,6 +88,9 @@ class EngineBuilders(Builders):
 
     def finished(self, value: Any) -> Any:
         return value.finish() if type(value) is ZSetFiller else value
+
+    def stream(self, data: StreamData) -> Any:
+        raise RdbError("A stream cannot be loaded: this server has no streams")
 
     def small_set(self, members: dict[bytes, None]) -> SetValue:
         value = SetValue()

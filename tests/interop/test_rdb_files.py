@@ -17,7 +17,7 @@ from kvserver.engine.values import ListValue
 from persistence.crc64 import crc64
 from persistence.rdb import encoder, opcodes, writer
 from persistence.rdb.decoder import Decoder
-from persistence.rdb.model import STREAM, Event, Function, Key
+from persistence.rdb.model import STREAM, Event, Function, Key, StreamData
 from persistence.rdb.payload import dump_payload, restore_payload, verified
 from persistence.rdb.values import EngineBuilders
 from persistence.restore import Restorer
@@ -63,9 +63,16 @@ def fill_stream(client: Any) -> None:
     client.xack("stream", "g1", "1001-1")
 
 
+class PlainStreams(EngineBuilders):
+    """The engine's values, and streams in plain form."""
+
+    def stream(self, data: StreamData) -> StreamData:
+        return data
+
+
 def load(path: Path) -> tuple[Engine, list[Event], Restorer]:
     """A file decoded into an engine; streams stay among the events only."""
-    decoder = Decoder(EngineBuilders())
+    decoder = Decoder(PlainStreams())
     events = decoder.feed(path.read_bytes())
     decoder.finish()
     engine = Engine(16, {})
