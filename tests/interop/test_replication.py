@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from support import Server, start_kvserver, start_redis, wait_until
+from support import Server, require_peer, start_kvserver, start_redis, wait_until
 
 Start = Callable[..., Server]
 FAST = {"repl_diskless_sync_delay": 0, "repl_ping_replica_period": 1, "repl_timeout": 10}
@@ -349,3 +351,27 @@ def test_passwords_and_wait(stack: ExitStack, above: str, below: str) -> None:
     client.set("key", "value")
     assert wait_until(lambda: client.wait(1, 1000), what="an acknowledgement") == 1
     assert replica.command("GET", "key") == b"value"
+
+
+def test_info_and_role_look_alike(stack: ExitStack) -> None:
+    """INFO replication has Redis's fields in Redis's order, on a primary and on a replica, as has ROLE."""
+    shown: list[tuple[list[str], list[str], int, int]] = []
+    for kind in KINDS:
+        primary, replica = start(stack, kind), start(stack, kind, min_replicas_to_write=0)
+        follow(replica, primary)
+        wait_until(lambda node=primary: is_online(node), what="the replica on line")
+        names = [list(node.info("replication")) for node in (primary, replica)]
+        shown.append((*names, len(primary.command("ROLE")), len(replica.command("ROLE"))))
+    assert shown[0] == shown[1]
+
+
+def test_a_copy_by_redis_cli(stack: ExitStack, tmp_path: Path) -> None:
+    """redis-cli --rdb takes a copy of our data that a Redis server starts from."""
+    node = start(stack, "ours")
+    write_some(node.client(), 5)
+    copy = tmp_path / "dump.rdb"
+    command = [require_peer("redis-cli"), "-h", node.host, "-p", str(node.port), "--rdb", str(copy)]
+    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    other = stack.enter_context(start_redis(folder=tmp_path))
+    lives_until_ms = int(time.time() * 1000) + LIFE_MS
+    assert contents(other, lives_until_ms) == contents(node, lives_until_ms)
