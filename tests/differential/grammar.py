@@ -10,11 +10,15 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 SYNTAX = """
-SET nkey num|word [NX|XX] [GET] [EX|PX seconds|KEEPTTL]
+SET nkey num|word [NX|XX] [GET] [EX seconds]
+SET nkey num [PX far]
+SET nkey num [KEEPTTL] [GET]
 GET nkey
 GETDEL nkey
 GETSET nkey num
-GETEX nkey [EX|PX seconds|PERSIST]
+GETEX nkey [EX seconds]
+GETEX nkey PXAT far
+GETEX nkey [PERSIST]
 SETNX nkey num
 SETEX nkey seconds num
 APPEND nkey word
@@ -181,6 +185,7 @@ KINDS: dict[str, list[bytes]] = {
     "int": _kind("1 -1 5 9223372036854775807 -9223372036854775808 x 1.0"),
     "decimal": _kind("0.1 -0.25 3 1e2 10.5 abc inf"),
     "seconds": _kind("100 5000 0 -1 x 10000000000000000000"),
+    "far": _kind("4102444800000 4102444800000 0 x"),
     "future": _kind("4102444800000 1 x"),
     "index": _kind("0 1 2 -1 -2 -3 5 100 -100 x"),
     "small": _kind("0 1 1 2 3 10 -1 x"),
@@ -192,7 +197,7 @@ KINDS: dict[str, list[bytes]] = {
     "field": _kind("f g f g h 1"),
     "value": [*_kind("1 5 abc 3.25 x"), b"v" * 70],
     "member": [*_kind("a b c d 1 2 3 -4 10"), b"m" * 70, b""],
-    "score": _kind("0 1 1 2 -1 2.5 0.1 inf -inf 1e20 -0 x nan"),
+    "score": _kind("0 1 1 2 -1 2.5 0.1 inf -inf 1e20 x nan"),
     "bound": _kind("-inf +inf 0 1 2 (1 (2 (inf -1 3.5 x ("),
     "lex": _kind("- + [a (a [b (b [c (c [ x"),
     "pattern": _kind("* a* [a-c] ? f"),

@@ -46,11 +46,13 @@ def comparable(line: list[bytes], reply: Any) -> Any:
     if isinstance(reply, Exception):
         return type(reply).__name__, str(reply)
     if name in (b"TTL", b"PTTL") and isinstance(reply, int):
-        return reply // 50
+        return reply if reply <= 0 else (reply + 25) // 1000
+    if name in (b"SORT", b"SORT_RO") and isinstance(reply, list) and unsorted(line):
+        return len(reply)
     if name == b"EXEC" and isinstance(reply, list):
         return [type(item).__name__ if isinstance(item, list) else comparable([b"-"], item) for item in reply]
     if name == b"OBJECT" and reply == b"int":
-        return b"embstr"
+        return b"embstr"  # see `state`
     if name in UNORDERED:
         return unordered(reply, paired=name in PAIRED and (b"WITH" in line[-1].upper() or b"RAND" not in name))
     if isinstance(reply, dict):
@@ -58,6 +60,12 @@ def comparable(line: list[bytes], reply: Any) -> Any:
     if isinstance(reply, list):
         return [comparable([b"-"], item) for item in reply]
     return reply if not isinstance(reply, float) else repr(reply)
+
+
+def unsorted(line: list[bytes]) -> bool:
+    """Whether a SORT asks not to sort: of a set it may then return anything."""
+    words = [word.upper() for word in line]
+    return b"BY" in words[:-1] and b"*" not in line[words.index(b"BY") + 1]
 
 
 def unordered(reply: Any, paired: bool) -> Any:

@@ -139,6 +139,7 @@ def _rename(db: Db, source: bytes, target: bytes) -> None:
     if when >= 0:
         db.expire_at(target, when)
     db.changed(source, EV_GENERIC, b"rename_from")
+    db.state.dirty -= 1  # the two are one change
     db.changed(target, EV_GENERIC, b"rename_to")
 
 
@@ -167,6 +168,7 @@ def move(c: Session, a: list[bytes]) -> bytes:
     if when >= 0:
         target.expire_at(a[1], when)
     source.changed(a[1], EV_GENERIC, b"move_from")
+    source.state.dirty -= 1  # the two are one change
     target.changed(a[1], EV_GENERIC, b"move_to")
     return ONE
 
