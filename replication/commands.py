@@ -13,7 +13,7 @@ from replication import handover
 from replication.feed import Feed
 from replication.history import same_id
 from replication.hub import Hub, hub_of
-from replication.primary import Attached, Phase, Waiter
+from replication.primary import Attached, Phase, Waiter, acked_count
 from replication.psync import FullResync, Request, decide
 
 MAX_ADDRESS = 256
@@ -250,7 +250,7 @@ def wait(c: Session, a: list[bytes]) -> bytes | None:
         )
     needed = parse_int(a[1])
     timeout_ms = _timeout(a[2])
-    count = hub.acked(c.write_offset)
+    count = acked_count(hub.feeder.records(), c.write_offset)
     if count >= needed or c.no_block:
         return integer(count)
     offset = c.write_offset
@@ -262,7 +262,7 @@ def wait(c: Session, a: list[bytes]) -> bytes | None:
 
 def _waited(hub: Hub, c: Session, offset: int) -> bytes:
     hub.waiters.forget(c.id)
-    return integer(hub.acked(offset))
+    return integer(acked_count(hub.feeder.records(), offset))
 
 
 def _timeout(text: bytes) -> int:

@@ -27,7 +27,7 @@ from replication.failover import Failover
 from replication.feeder import Feeder
 from replication.history import History, restarted_as_primary, restarted_as_replica
 from replication.link import Link
-from replication.primary import Phase, Released, Waiters, acked_count
+from replication.primary import Released, Waiters
 from replication.replica import Full, Settings
 
 KEY = "replication"
@@ -239,15 +239,6 @@ class Hub:
             c = self.engine.sessions.get(entry.client_id)
             if c is not None and c.blocked is not None:
                 blocking.unblock(self.engine, c, b":%d\r\n" % entry.count)
-
-    def acked(self, offset: int) -> int:
-        """How many replicas have acknowledged byte `offset`."""
-        return acked_count(self.feeder.records(), offset)
-
-    def behind(self, offset: int) -> int:
-        """How many on-line replicas have not acknowledged byte `offset`."""
-        records = self.feeder.records()
-        return sum(1 for r in records if r.phase is Phase.ONLINE and r.ack_offset < offset)
 
     def ask_for_acks(self) -> None:
         """Have the replicas acknowledge at once."""

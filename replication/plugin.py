@@ -12,6 +12,7 @@ from kvserver.admin.pause import MODE_WRITE
 from replication import commands, guards
 from replication.hub import KEY, Hub
 from replication.info import LinkView, View, replication_fields
+from replication.primary import behind_count
 
 if TYPE_CHECKING:
     from kvserver.node import Node
@@ -47,7 +48,7 @@ def attach(node: Node) -> None:
     async def wait_for_replicas() -> str:
         """Before the node stops: give the replicas the time to take what was written last."""
         timeout_s = config.shutdown_timeout
-        behind = hub.behind(engine.log.offset)
+        behind = behind_count(hub.feeder.records(), engine.log.offset)
         if engine.extensions.get("shutdown_now") or not timeout_s or not behind:
             return ""
         hub.log.info("waiting for replicas before the shutdown", replicas=behind, timeout_s=timeout_s)
@@ -58,7 +59,7 @@ def attach(node: Node) -> None:
         hub.ask_for_acks()
         deadline_s = monotonic() + timeout_s
         try:
-            while hub.behind(offset) and monotonic() < deadline_s:  # noqa: ASYNC110 - acknowledgements are polled
+            while behind_count(hub.feeder.records(), offset) and monotonic() < deadline_s:  # noqa: ASYNC110 - acknowledgements are polled
                 await asyncio.sleep(TICK_S / 10)
         except asyncio.CancelledError:
             if admin is not None:

@@ -63,6 +63,11 @@ def acked_count(replicas: Iterable[Attached], offset: int) -> int:
     return sum(1 for r in replicas if r.phase is Phase.ONLINE and r.ack_offset >= offset)
 
 
+def behind_count(replicas: Iterable[Attached], offset: int) -> int:
+    """How many on-line replicas have not acknowledged byte `offset`."""
+    return sum(1 for r in replicas if r.phase is Phase.ONLINE and r.ack_offset < offset)
+
+
 def silent(replicas: Iterable[Attached], timeout_s: int, now_s: float) -> list[Attached]:
     """The on-line replicas that have not been heard of for longer than repl-timeout."""
     return [r for r in replicas if r.phase is Phase.ONLINE and now_s - r.acked_at_s > timeout_s]
