@@ -34,16 +34,21 @@ class Sheet:
 
 
 def throughput_sheet(comparisons: Sequence[Comparison], title: str) -> Sheet:
-    """Ratio to Redis of each test (smallest and largest round behind it), and the geometric means."""
+    """Ratio to Redis of each test (smallest and largest round behind it), and the geometric means.
+
+    The last row compares processor time per request, which other work on the machine doesn't change.
+    """
     depths = sorted({c.pipeline for c in comparisons})
     cells = {(c.test, c.pipeline): _cell(c) for c in comparisons}
     tests = list(dict.fromkeys(c.test for c in comparisons))
     rows = [(test, *(cells.get((test, depth), "") for depth in depths)) for test in tests]
-    means = summary(comparisons)
-    if means:
-        count = sum(test in SUMMARY_TESTS for test in tests)
-        mean_cells = (f"{means[depth]:.2f}" if depth in means else "" for depth in depths)
-        rows.append((f"geometric mean of {count}", *mean_cells))
+    count = sum(test in SUMMARY_TESTS for test in tests)
+    for name, means in (
+        (f"geometric mean of {count}", summary(comparisons)),
+        ("the same by processor time", summary(comparisons, lambda c: c.cpu_ratio)),
+    ):
+        if any(means.values()):
+            rows.append((name, *(f"{means[depth]:.2f}" if depth in means else "" for depth in depths)))
     return Sheet(title, ("test", *(f"pipeline {depth}" for depth in depths)), tuple(rows))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, exp, log
 from statistics import median
@@ -24,6 +24,8 @@ class Measured:
     test: str
     requests_per_s: float
     p99_ms: float
+    cpu_us: float = 0.0
+    """Processor time of the server per request; 0 = not known."""
 
 
 def parse_csv(text: str) -> list[Measured]:
@@ -64,6 +66,17 @@ class Comparison:
         return median(self.ratios) if self.ratios else 0.0
 
     @property
+    def cpu_ratio(self) -> float:
+        """Their processor time per request to ours, the median of the rounds; 0 when it isn't known.
+
+        What the throughput ratio would be if the server never had to wait for a core or for its client: the better
+        measure on a machine that has other work, or whose client is slower than the server.
+        """
+        pairs = zip(self.ours, self.theirs, strict=False)
+        ratios = [b.cpu_us / a.cpu_us for a, b in pairs if a.cpu_us and b.cpu_us]
+        return median(ratios) if ratios else 0.0
+
+    @property
     def spread(self) -> tuple[float, float]:
         """The smallest and the largest ratio of a round."""
         return (min(self.ratios), max(self.ratios)) if self.ratios else (0.0, 0.0)
@@ -84,11 +97,13 @@ def geometric_mean(values: Iterable[float]) -> float:
     return exp(sum(map(log, numbers)) / len(numbers))
 
 
-def summary(comparisons: Sequence[Comparison]) -> dict[int, float]:
+def summary(
+    comparisons: Sequence[Comparison], value: Callable[[Comparison], float] = lambda c: c.ratio
+) -> dict[int, float]:
     """The geometric mean of the summary tests' ratios at each pipeline depth, of those that were measured."""
     means: dict[int, float] = {}
     for depth in sorted({c.pipeline for c in comparisons}):
-        chosen = [c.ratio for c in comparisons if c.pipeline == depth and c.test in SUMMARY_TESTS]
+        chosen = [value(c) for c in comparisons if c.pipeline == depth and c.test in SUMMARY_TESTS]
         if chosen:
             means[depth] = geometric_mean(chosen)
     return means
@@ -107,12 +122,16 @@ def as_data(comparisons: Sequence[Comparison], about: Mapping[str, object]) -> d
     return {
         "about": dict(about),
         "geometric_means": {str(depth): round(mean, 4) for depth, mean in summary(comparisons).items()},
+        "geometric_means_of_cpu": {
+            str(depth): round(mean, 4) for depth, mean in summary(comparisons, lambda c: c.cpu_ratio).items()
+        },
         "tests": [
             {
                 "test": c.test,
                 "pipeline": c.pipeline,
                 "ratio": round(c.ratio, 4),
                 "spread": [round(r, 4) for r in c.spread],
+                "cpu_ratio": round(c.cpu_ratio, 4),
                 "ours_per_s": [m.requests_per_s for m in c.ours],
                 "redis_per_s": [m.requests_per_s for m in c.theirs],
                 "ours_p99_ms": [m.p99_ms for m in c.ours],

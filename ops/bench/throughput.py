@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ops.bench.machine import Cores, pinned
+from ops.bench.machine import Cores, cpu_s, pinned
 from ops.bench.results import Comparison, Measured, OutputError, parse_csv
 from ops.bench.servers import HOST, OURS, REDIS, BenchError, BenchServer, need, server
 
@@ -72,7 +72,10 @@ def run(plan: Plan, cores: Cores, progress: Callable[[str], None]) -> list[Compa
 def _round(plan: Plan, comparison: Comparison, test: str, pair: Sequence[BenchServer], number: int, core: int) -> None:
     """Run one test on both servers; who is first changes from round to round."""
     for each in pair if number % 2 == 0 else pair[::-1]:
+        before_s = cpu_s(each.process.pid)
         measured = _benchmark(plan, test, comparison.pipeline, each.port, core)
+        cpu_us = (cpu_s(each.process.pid) - before_s) * 1e6 / plan.requests(test, comparison.pipeline)
+        measured = replace(measured, cpu_us=cpu_us)
         (comparison.ours if each.kind == OURS else comparison.theirs).append(measured)
 
 

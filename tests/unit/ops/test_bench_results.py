@@ -51,6 +51,13 @@ def test_ratio_is_the_median_of_rounds() -> None:
     assert (c.ratio, c.spread, c.rates) == (0.9, (0.3, 1.0), (90, 100))
 
 
+def test_processor_time_compares_the_servers_alone() -> None:
+    """The ratio by processor time is theirs per request to ours, whatever the rates were, and 0 when not measured."""
+    c = Comparison("SET", 1, [Measured("SET", 10, 1.0, 4.0)], [Measured("SET", 100, 1.0, 3.0)])
+    assert c.cpu_ratio == 0.75
+    assert compared("SET", 1, [1], [1]).cpu_ratio == 0.0
+
+
 def test_geometric_means_by_pipeline() -> None:
     """Each pipeline depth has its own geometric mean, over the summary's tests alone."""
     means = summary(
