@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
+from kvserver import resp, version
 from kvserver.metrics.rows import COUNTER, GAUGE, HISTOGRAM, Metric, Sample, counter, gauge
 from kvserver.metrics.view import NodeView, as_number, as_text
 
@@ -22,6 +24,12 @@ def _flag(section: str, name: str, good: str) -> Callable[[NodeView], float | No
 
 def _by_command(attribute: str) -> Callable[[NodeView], Iterable[Sample]]:
     return lambda view: [((row.name,), getattr(row, attribute)) for row in view.rows()]
+
+
+@cache
+def _build() -> list[Sample]:
+    compiled = (resp.__file__ or "").endswith((".so", ".pyd"))
+    return [((version(), "compiled" if compiled else "pure"), 1)]
 
 
 def _roles(view: NodeView) -> list[Sample]:
@@ -70,6 +78,8 @@ def _stalls(view: NodeView) -> list[Sample]:
 
 
 NODE: tuple[Metric, ...] = (
+    Metric("build_info", GAUGE, "Always 1: the version, and whether the hot modules are compiled.",
+           lambda v: _build(), ("version", "build")),
     gauge("start_time_seconds", "When the process started, as Unix time.", lambda v: v.process.started_s),
     gauge("resident_memory_bytes", "Memory of the process that is in RAM.", lambda v: v.process.resident_bytes),
     counter("cpu_seconds_total", "Processor time used, user and system.", lambda v: v.process.cpu_s),

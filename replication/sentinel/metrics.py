@@ -12,7 +12,8 @@ from replication.sentinel.election import usable_sentinels
 from replication.sentinel.world import Instance, Kind, Primary, World
 
 _SHARED = frozenset((
-    "start_time_seconds", "resident_memory_bytes", "cpu_seconds_total", "commands_total", "command_seconds_total",
+    "build_info", "start_time_seconds", "resident_memory_bytes", "cpu_seconds_total",
+    "commands_total", "command_seconds_total",
     "commands_rejected_total", "commands_failed_total", "errors_total", "internal_errors_total",
     "connected_clients", "max_clients", "connections_total", "connections_rejected_total", "clients_killed_total",
     "network_receive_bytes_total", "network_transmit_bytes_total", "pubsub_channels", "pubsub_patterns",
