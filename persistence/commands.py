@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kvserver.engine import blocking
 from kvserver.engine.commands import databases
@@ -12,7 +12,7 @@ from kvserver.engine.keyspace import EV_GENERIC
 from kvserver.engine.session import Session
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.numbers import parse_int, parse_range
-from kvserver.resp import OK, bulk, integer, null, simple
+from kvserver.resp import OK, bulk, error, integer, null, simple
 from persistence.loader import feed
 from persistence.rdb.decoder import Decoder
 from persistence.rdb.errors import RdbError
@@ -47,7 +47,7 @@ def save(c: Session, a: list[bytes]) -> bytes | None:
     def done(task: asyncio.Task[str]) -> None:
         if c.blocked is wait:
             failure = "interrupted" if task.cancelled() else task.result()
-            blocking.unblock(c.engine, c, b"-ERR %b\r\n" % failure.encode() if failure else OK)
+            blocking.unblock(c.engine, c, error(f"ERR {failure}") if failure else OK)
 
     saver.begin().add_done_callback(done)
     return None
@@ -100,14 +100,7 @@ def restore(c: Session, a: list[bytes]) -> bytes:
     ttl = parse_int(a[2])
     if ttl < 0:
         raise CommandError("ERR Invalid TTL value, must be >= 0")
-    if not verified(a[3]):
-        raise CommandError("ERR DUMP payload version or checksum are wrong")
-    try:
-        _, value, field_ttls = restore_payload(a[3], EngineBuilders())
-    except RdbError:
-        raise CommandError("ERR Bad data format")
-    if field_ttls:
-        raise CommandError("ERR Bad data format")
+    value = _restored(c, a[3])
     state = db.state
     if ttl and not absolute:
         ttl = min(ttl + state.now_ms, _MAX_TTL)
@@ -125,6 +118,21 @@ def restore(c: Session, a: list[bytes]) -> bytes:
             state.instead(db.index, [a[0], key, b"%d" % ttl, *a[3:], b"ABSTTL"])
     db.changed(key, EV_GENERIC, b"restore")
     return OK
+
+
+def _restored(c: Session, payload: bytes) -> Any:
+    """The value of a payload; what is wrong with one is said in the log."""
+    saver = snapshotter_of(c)
+    if not verified(payload, not saver.skip_checksums):
+        raise CommandError("ERR DUMP payload version or checksum are wrong")
+    try:
+        _, value, field_ttls = restore_payload(payload, EngineBuilders())
+        if field_ttls:
+            raise RdbError("Hash fields that expire cannot be restored: this server has no such fields")
+    except RdbError as failure:
+        saver.log.warning("RESTORE: integrity check failed", error=str(failure))
+        raise CommandError("ERR Bad data format")
+    return value
 
 
 def _restore_options(a: list[bytes]) -> tuple[bool, bool]:
@@ -168,13 +176,21 @@ def debug_reload(c: Session, a: list[bytes]) -> bytes:
     if b"NOFLUSH" not in options:
         for db in engine.dbs:
             databases.empty(engine, db)
-    decoder = Decoder(EngineBuilders())
+    decoder = Decoder(EngineBuilders(), not saver.skip_checksums)
     restorer = Restorer(engine.dbs, engine.state.now_ms, replace=b"MERGE" in options)
     try:
         feed(decoder, restorer, data)
         decoder.finish()
-    except RdbError as error:
-        raise CommandError(f"ERR Error trying to load the RDB dump: {error}")
+    except RdbError as failure:
+        raise CommandError(f"ERR Error trying to load the RDB dump: {failure}")
+    return OK
+
+
+def debug_skip_checksums(c: Session, a: list[bytes]) -> bytes:
+    """DEBUG SET-SKIP-CHECKSUM-VALIDATION 0|1: whether payloads and reloaded files may have wrong checksums."""
+    if len(a) != 3:
+        raise CommandError(SYNTAX)
+    snapshotter_of(c).skip_checksums = a[2] != b"0"
     return OK
 
 
@@ -185,5 +201,5 @@ HANDLERS = {
     "RESTORE": restore,
     "SAVE": save,
 }
-DEBUG = {b"RELOAD": debug_reload}
+DEBUG = {b"RELOAD": debug_reload, b"SET-SKIP-CHECKSUM-VALIDATION": debug_skip_checksums}
 """Subcommands of DEBUG."""

@@ -10,13 +10,17 @@ from persistence.snapshotter import Snapshotter
 
 
 def persistence_fields(saver: Snapshotter, loader: Loader) -> Iterator[tuple[str, object]]:
-    """Names and values in Redis's order. Nothing forks here, so nothing is copied on write."""
+    """Names and values in Redis's order.
+
+    Nothing forks here: copied on write are the old strings which a snapshot keeps.
+    """
     yield "loading", int(loader.loading)
     yield "async_loading", 0
-    yield "current_cow_peak", 0
-    yield "current_cow_size", 0
-    yield "current_cow_size_age", 0
     snapshot = saver.current
+    kept = snapshot.kept_bytes if snapshot is not None else 0
+    yield "current_cow_peak", kept
+    yield "current_cow_size", kept
+    yield "current_cow_size_age", 0
     done, total = (snapshot.keys, snapshot.total) if snapshot is not None else (0, 0)
     yield "current_fork_perc", f"{100 * done / total if total else 0:.2f}"
     yield "current_save_keys_processed", done
@@ -28,7 +32,7 @@ def persistence_fields(saver: Snapshotter, loader: Loader) -> Iterator[tuple[str
     yield "rdb_last_bgsave_time_sec", saver.last_seconds
     yield "rdb_current_bgsave_time_sec", int(time() - saver.began_s) if saver.in_progress else -1
     yield "rdb_saves", saver.saves
-    yield "rdb_last_cow_size", 0
+    yield "rdb_last_cow_size", saver.kept_bytes
     yield "rdb_last_load_keys_expired", loader.keys_expired
     yield "rdb_last_load_keys_loaded", loader.keys_loaded
     yield "aof_enabled", 0

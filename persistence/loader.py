@@ -28,15 +28,16 @@ class Loader:
         self.log = log
         self.loading = False
         self.began_s = 0.0
+        self.delay_us = 0
         self.total_bytes = 0
         self.loaded_bytes = 0
         self.keys_loaded = 0
         self.keys_expired = 0
 
     async def load_file(
-        self, path: Path, keep_expired: bool, verify_checksum: bool = True
+        self, path: Path, keep_expired: bool, verify_checksum: bool = True, delay_us: int = 0
     ) -> Restorer | None:
-        """Load `path` into the engine's databases; None when there is no such file.
+        """Load `path` into the engine's databases, waiting `delay_us` at each key; None when there is no such file.
 
         Raises:
             OSError: it can't be read.
@@ -47,6 +48,7 @@ class Loader:
         except FileNotFoundError:
             return None
         with file:
+            self.delay_us = delay_us
             self._begin(await asyncio.to_thread(file_size, file))
             try:
                 return await self._load(file, keep_expired, verify_checksum)
@@ -78,18 +80,27 @@ class Loader:
         self.keys_loaded = restorer.keys
         self.keys_expired = restorer.expired
         if decoder.empty_keys:
-            self.log.warning("empty keys were left out", keys=decoder.empty_keys)
+            for name in decoder.empty_names:
+                self.log.warning(f"skipping empty key: {name.decode('utf-8', 'backslashreplace')}")
+            self.log.warning(f"empty keys skipped: {decoder.empty_keys}")
         return restorer
 
     async def _feed(self, decoder: Decoder, restorer: Restorer, block: bytes) -> None:
         end = perf_counter() + SLICE_S
         for i in range(0, len(block), FEED_BYTES):
             feed(decoder, restorer, block[i : i + FEED_BYTES])
-            if perf_counter() > end:
+            if perf_counter() > end or self.delay_us > 0:
                 self.loaded_bytes = decoder.offset
-                await asyncio.sleep(0)
+                await asyncio.sleep(self._pause_s(restorer))
                 end = perf_counter() + SLICE_S
         self.loaded_bytes = decoder.offset
+
+
+    def _pause_s(self, restorer: Restorer) -> float:
+        """Nothing but a turn of the loop, unless key-load-delay asks for time at each key."""
+        if self.delay_us <= 0:
+            return 0.0
+        return max(0.0, self.began_s + restorer.keys * self.delay_us / 1e6 - time())
 
 
 def feed(decoder: Decoder, restorer: Restorer, data: bytes) -> None:

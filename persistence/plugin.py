@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kvserver import logs
 from kvserver.engine import gates
 from kvserver.engine.executor import PASS, Engine
-from kvserver.engine.keyspace import EXPIRE_DELETE
+from kvserver.engine.keyspace import EXPIRE_DELETE, Db
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.resp import error
 from kvserver.spec import WRITE, Row
@@ -52,6 +52,7 @@ class Persistence:
         if admin is not None:
             admin.info.setdefault("persistence", []).append(lambda: persistence_fields(self.saver, self.loader))
             admin.debug.update(commands.DEBUG)
+        engine.extensions.setdefault("on_flush", []).append(self.on_flush)
         node.starts.append(self.load)
         node.every(TICK_S, self.tick)
         node.shutdown_hooks.append(self.save_at_shutdown)
@@ -67,9 +68,11 @@ class Persistence:
         config = self.node.config
         began_s = time()
         try:
-            found = await self.loader.load_file(path, config.replicaof is not None, config.rdbchecksum)
+            found = await self.loader.load_file(
+                path, config.replicaof is not None, config.rdbchecksum, config.key_load_delay
+            )
         except RdbError as failure:
-            raise OSError(f"{path} cannot be loaded: {failure}. The file was left as it is.")
+            raise OSError(f"Fatal error loading the DB: {path} cannot be loaded: {failure}. It was left as it is.")
         if found is None:
             return
         self.engine.extensions["rdb_aux"] = found.aux
@@ -93,6 +96,13 @@ class Persistence:
         wanted = WRITE if broken and self.node.config.save else 0
         if self.engine.deny_masks.get("disk", 0) != wanted:
             self.engine.forbid("disk", wanted)
+
+    def on_flush(self, db: Db) -> None:
+        """A database was emptied; only FLUSHALL, and once, concerns the saver."""
+        current = self.engine.current
+        command = current.row.name if current is not None and current.row is not None else ""
+        if command == "flushall" and db is self.engine.dbs[-1]:
+            self.saver.flushed()
 
     def disk_gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
         """A primary that can't save refuses writes; a replica follows its primary whatever happens."""

@@ -11,13 +11,13 @@ cdef class Walk:
     cdef public dict todo
     cdef public set noted
     cdef public object early
-    cpdef keep(self, bytes key)
+    cpdef Py_ssize_t keep(self, bytes key) except -1
     cpdef long long expiry(self, bytes key) except? -2
     @cython.locals(number=Py_ssize_t, part=dict)
     cpdef bint list_part(self) except -1
 
 cdef class Snapshot:
-    cdef public long long offset, keys, total
+    cdef public long long offset, keys, total, kept_bytes
     cdef public bint finished
     cdef object _state, _clock, _pieces, _live
     cdef list _flush_listeners, _held, _dbs, _coming, _head

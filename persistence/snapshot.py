@@ -81,22 +81,25 @@ class Walk:
         self.noted: set[bytes] = set()
         self.early: deque[tuple[bytes, Any, int]] = deque()
 
-    def keep(self, key: bytes) -> None:
-        """Keep the state of a key about to change, if it is still to come."""
+    def keep(self, key: bytes) -> int:
+        """Keep the state of a key about to change, if it is still to come; the bytes which that costs."""
         if reverse_bits(hash(key)) < self.position:
             value = self.todo.pop(key, None)
         elif key in self.noted:
-            return
+            return 0
         else:
             self.noted.add(key)
             value = self.keys.get(key)
         if value is None:
-            return
+            return 0
+        expiry = self.expiry(key)
         if type(value) is bytearray:
             value = bytes(value)
         elif type(value) is not bytes:
-            value = frozen(value)
-        self.early.append((key, value, self.expiry(key)))
+            self.early.append((key, frozen(value), expiry))
+            return len(key)
+        self.early.append((key, value, expiry))
+        return len(key) + len(value)
 
     def expiry(self, key: bytes) -> int:
         """When the key expires, or -1."""
@@ -141,6 +144,7 @@ class Snapshot:
         self.offset = engine.log.offset
         self.keys = 0  # written so far
         self.total = sum(len(db.keys) for db in dbs)
+        self.kept_bytes = 0  # of old strings that were kept because their keys were written to
         self.finished = False
         self._state = engine.state
         self._flush_listeners: list[Any] = engine.extensions.setdefault("on_flush", [])
@@ -178,7 +182,7 @@ class Snapshot:
         """The hook of the databases."""
         walk = self._walks.get(db.keys)
         if walk is not None:
-            walk.keep(key)
+            self.kept_bytes += walk.keep(key)
 
     def on_flush(self, db: Db) -> None:
         """A database was emptied: its tables must not be freed while they are being walked."""

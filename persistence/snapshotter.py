@@ -38,6 +38,8 @@ class Snapshotter:
         self.saves = 0
         self.began_s = 0.0
         self.scheduled = False
+        self.skip_checksums = False  # DEBUG SET-SKIP-CHECKSUM-VALIDATION
+        self.kept_bytes = 0
         self.current: Snapshot | None = None
         self._task: asyncio.Task[str] | None = None
 
@@ -106,6 +108,13 @@ class Snapshotter:
         rewriting = self.engine.extensions.get("aof_rewriting")
         return bool(rewriting is not None and rewriting())
 
+    def flushed(self) -> None:
+        """FLUSHALL: what a save in progress would write is no longer wanted; save points want the empty set saved."""
+        if self._task is not None:
+            self._task.cancel()
+        if self.config.save:
+            self.scheduled = True
+
     async def stop(self) -> None:
         """Give up a save in progress."""
         task = self._task
@@ -148,6 +157,7 @@ class Snapshotter:
             snapshot.close()
             self.current = None
             self._task = None
+            self.kept_bytes = snapshot.kept_bytes
             self.last_seconds = int(time() - self.began_s)
             if failure != "interrupted":
                 self.last_ok = not failure

@@ -126,7 +126,10 @@ def _zipmap_length(blob: bytes, pos: int, end: int) -> tuple[int, int]:
         return blob[pos], pos + 1
     if pos + 5 > end or blob[pos] != _BIG_PREVLEN:
         raise RdbError("Zipmap entry's length is cut short", pos)
-    return int.from_bytes(blob[pos + 1 : pos + 5], "little"), pos + 5
+    length = int.from_bytes(blob[pos + 1 : pos + 5], "little")
+    if length < _BIG_PREVLEN:
+        raise RdbError("Zipmap entry's length is longer than it needs to be", pos)
+    return length, pos + 5
 
 
 def decode_intset(blob: bytes) -> list[bytes]:

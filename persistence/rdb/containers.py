@@ -33,6 +33,13 @@ from persistence.rdb.reader import Reader
 from persistence.rdb.streams import StreamPart
 
 _MODULE_NAME = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_INTSET = "Intset"
+_SET_LISTPACK = "Set listpack"
+_ZIPMAP = "Zipmap"
+_HASH_ZIPLIST = "Hash ziplist"
+_HASH_LISTPACK = "Hash listpack"
+_ZSET_ZIPLIST = "Zset ziplist"
+_ZSET_LISTPACK = "Zset listpack"
 
 
 def _string(r: Reader, b: Builders, raw: bytes) -> Any:
@@ -41,59 +48,59 @@ def _string(r: Reader, b: Builders, raw: bytes) -> Any:
 
 def _list_ziplist(r: Reader, b: Builders, blob: bytes) -> Any:
     value = b.list()
-    for element in placed(r, decode_ziplist, blob):
+    for element in placed(r, decode_ziplist, blob, "List ziplist"):
         value.push_tail(element)
     return value if len(value) else None
 
 
-def _members(r: Reader, b: Builders, members: list[bytes]) -> Any:
+def _members(r: Reader, b: Builders, members: list[bytes], what: str) -> Any:
     unique: dict[bytes, None] = dict.fromkeys(members)
     if len(unique) != len(members):
-        raise r.error("Duplicate set member")
+        raise r.error(f"{what} integrity check failed: duplicate member")
     return b.small_set(unique) if unique else None
 
 
 def _set_intset(r: Reader, b: Builders, blob: bytes) -> Any:
-    return _members(r, b, placed(r, decode_intset, blob))
+    return _members(r, b, placed(r, decode_intset, blob, _INTSET), _INTSET)
 
 
 def _set_listpack(r: Reader, b: Builders, blob: bytes) -> Any:
-    return _members(r, b, placed(r, listpack.decode, blob))
+    return _members(r, b, placed(r, listpack.decode, blob, _SET_LISTPACK), _SET_LISTPACK)
 
 
-def _fields(r: Reader, b: Builders, flat: list[bytes]) -> Any:
+def _fields(r: Reader, b: Builders, flat: list[bytes], what: str) -> Any:
     fields = dict(zip(flat[::2], flat[1::2], strict=False))
     if len(fields) * 2 != len(flat):
-        raise r.error("Duplicate hash field or field without a value")
+        raise r.error(f"{what} integrity check failed: duplicate field, or field without a value")
     return b.small_hash(fields) if fields else None
 
 
 def _hash_zipmap(r: Reader, b: Builders, blob: bytes) -> Any:
-    return _fields(r, b, placed(r, decode_zipmap, blob))
+    return _fields(r, b, placed(r, decode_zipmap, blob, _ZIPMAP), _ZIPMAP)
 
 
 def _hash_ziplist(r: Reader, b: Builders, blob: bytes) -> Any:
-    return _fields(r, b, placed(r, decode_ziplist, blob))
+    return _fields(r, b, placed(r, decode_ziplist, blob, _HASH_ZIPLIST), _HASH_ZIPLIST)
 
 
 def _hash_listpack(r: Reader, b: Builders, blob: bytes) -> Any:
-    return _fields(r, b, placed(r, listpack.decode, blob))
+    return _fields(r, b, placed(r, listpack.decode, blob, _HASH_LISTPACK), _HASH_LISTPACK)
 
 
-def _scores(r: Reader, b: Builders, flat: list[bytes]) -> Any:
+def _scores(r: Reader, b: Builders, flat: list[bytes], what: str) -> Any:
     score = r.score
     scores = {member: score(text) for member, text in zip(flat[::2], flat[1::2], strict=False)}
     if len(scores) * 2 != len(flat):
-        raise r.error("Duplicate sorted set member or member without a score")
+        raise r.error(f"{what} integrity check failed: duplicate member, or member without a score")
     return b.small_zset(scores) if scores else None
 
 
 def _zset_ziplist(r: Reader, b: Builders, blob: bytes) -> Any:
-    return _scores(r, b, placed(r, decode_ziplist, blob))
+    return _scores(r, b, placed(r, decode_ziplist, blob, _ZSET_ZIPLIST), _ZSET_ZIPLIST)
 
 
 def _zset_listpack(r: Reader, b: Builders, blob: bytes) -> Any:
-    return _scores(r, b, placed(r, listpack.decode, blob))
+    return _scores(r, b, placed(r, listpack.decode, blob, _ZSET_LISTPACK), _ZSET_LISTPACK)
 
 
 BLOBS: dict[int, tuple[int, Callable[[Reader, Builders, bytes], Any]]] = {
@@ -117,7 +124,7 @@ def _expiring_hash(r: Reader, b: Builders) -> Part:
 def _packed_expiring_hash(r: Reader, b: Builders) -> Part:
     """A listpack of field, value and expiry in turn: short by nature, so it is read whole."""
     least = r.milliseconds()
-    flat = placed(r, listpack.decode, r.string())
+    flat = placed(r, listpack.decode, r.string(), _HASH_LISTPACK)
     part = ExpiringHashPart(0, b.hash(), least)
     if len(flat) % 3:
         raise r.error("Hash field without a value or expiry")

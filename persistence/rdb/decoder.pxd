@@ -9,7 +9,7 @@ cdef class Decoder:
     cdef public int version
     cdef public bint ended
     cdef public long long empty_keys
-    cdef public list salvaged
+    cdef public list salvaged, empty_names
     cdef Reader _reader
     cdef list _pieces
     cdef Py_ssize_t _have, _need

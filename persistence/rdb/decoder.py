@@ -28,6 +28,7 @@ from persistence.rdb.reader import Reader
 
 _MAGIC = b"REDIS"
 _FIRST_OPCODE = op.OP_SLOT_INFO
+_NAMES = 10
 _MAX_NUMBER = 2**31 - 1
 
 
@@ -43,6 +44,7 @@ class Decoder:
         self.version = 0
         self.ended = False
         self.empty_keys = 0
+        self.empty_names: list[bytes] = []  # the first ten of them
         self.salvaged: list[Event] = []  # what was decoded of the piece in which an error was found
         self._reader = Reader()
         self._pieces: list[bytes] = []
@@ -164,6 +166,8 @@ class Decoder:
     ) -> None:
         if value is None:
             self.empty_keys += 1
+            if len(self.empty_names) < _NAMES:
+                self.empty_names.append(key)
         else:
             found = Key(self._db, key, kind, value, self._expire_ms, self._idle_s, self._freq)
             if ttls is not None:
@@ -222,7 +226,7 @@ class Decoder:
             computed = self._checksum.value()
             if computed != announced:
                 raise RdbError(
-                    f"Wrong RDB checksum expected: ({announced:x}) but got ({computed:x})", r.base + covered
+                    f"RDB CRC error: checksum {announced:x} expected, {computed:x} found", r.base + covered
                 )
         self.ended = True
         events.append(End(announced))

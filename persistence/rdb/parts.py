@@ -104,7 +104,7 @@ class QuicklistPart(Part):
 
     def step(self, r: Reader) -> None:
         blob = r.string()
-        _extend(r, self.value, placed(r, decode_ziplist, blob))
+        _extend(r, self.value, placed(r, decode_ziplist, blob, "Quicklist ziplist"))
         self.left -= 1
 
 
@@ -117,7 +117,7 @@ class Quicklist2Part(Part):
         if container == NODE_PLAIN:
             self.value.push_tail(blob)
         elif container == NODE_PACKED:
-            _extend(r, self.value, placed(r, listpack.decode, blob))
+            _extend(r, self.value, placed(r, listpack.decode, blob, "Quicklist listpack"))
         else:
             raise r.error(f"Unknown quicklist container {container}")
         self.left -= 1
@@ -169,9 +169,10 @@ class ModulePart(Part):
             raise r.error(f"Unknown module opcode {code}")
 
 
-def placed(r: Reader, decode: Any, blob: bytes) -> Any:
-    """Decode a blob that has just been read; an error in it is placed where the blob ends."""
+def placed(r: Reader, decode: Any, blob: bytes, what: str) -> Any:
+    """Decode a blob that has just been read; an error in it says `what` it is, and is placed where the blob ends."""
     try:
         return decode(blob)
     except RdbError as e:
-        raise RdbError(f"{e.reason}, {e.offset} bytes into a value that ends", r.base + r.pos)
+        place = f"{e.offset} bytes into a value that ends"
+        raise RdbError(f"{what} integrity check failed: {e.reason}, {place}", r.base + r.pos)

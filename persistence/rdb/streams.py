@@ -40,6 +40,7 @@ class StreamPart(Part):
         self.pending = 0  # entries still to come in the group's list
         self.consumers = 0  # -1: the number comes next
         self.owned = 0  # ids still to come of the current consumer
+        self.taken: set[StreamId] = set()  # pending entries of the current group that have a consumer
 
     def step(self, r: Reader) -> None:
         if self.nodes:
@@ -69,7 +70,7 @@ class StreamPart(Part):
         if len(name) != 16:
             raise r.error("Stream node's name is not an id")
         blob = r.string()
-        entries = decode_node(r, _raw_id(name), placed(r, listpack.decode, blob))
+        entries = decode_node(r, _raw_id(name), placed(r, listpack.decode, blob, "Stream listpack"))
         known = self.value.entries
         if known and entries and entries[0][0] <= known[-1][0]:
             raise r.error("Stream's nodes are not in order")
@@ -102,6 +103,7 @@ class StreamPart(Part):
         # "Unknown" is -1, written as an unsigned number.
         self.value.groups.append(Group(name, last, read - 2 * _INT64 if read >= _INT64 else read))
         self.pending = pending
+        self.taken = set()
         self.consumers = -1
         self.groups -= 1
 
@@ -122,7 +124,7 @@ class StreamPart(Part):
         owned = r.length()
         consumers = self.value.groups[-1].consumers
         if any(c.name == name for c in consumers):
-            raise r.error("Duplicate consumer")
+            raise r.error("Duplicate stream consumer detected")
         consumers.append(Consumer(name, seen, active))
         self.owned = owned
         self.consumers -= 1
@@ -131,7 +133,10 @@ class StreamPart(Part):
         entry = _raw_id(r.take(16))
         group = self.value.groups[-1]
         if entry not in group.pending:
-            raise r.error("Consumer owns an entry which the group does not await")
+            raise r.error("Consumer entry not found in group global PEL")
+        if entry in self.taken:
+            raise r.error("Stream consumer PEL entry already has a consumer assigned")
+        self.taken.add(entry)
         group.consumers[-1].pending.append(entry)
         self.owned -= 1
 
@@ -139,7 +144,7 @@ class StreamPart(Part):
         for group in self.value.groups:
             owned = sum(len(c.pending) for c in group.consumers)
             if owned != len(group.pending):
-                raise r.error("Pending entry with no consumer, or with several")
+                raise r.error("NACK entry without consumer")
 
 
 def _read_id(r: Reader) -> StreamId:
@@ -157,9 +162,9 @@ def decode_node(r: Reader, master: StreamId, flat: list[bytes]) -> list[tuple[St
     try:
         return _entries(cursor, master)
     except (IndexError, ValueError):
-        raise r.error(f"Stream node is corrupt at its element {cursor.pos}")
+        raise r.error(f"Stream listpack integrity check failed at its element {cursor.pos}")
     except RdbError as e:
-        raise r.error(e.reason)
+        raise r.error(f"Stream listpack integrity check failed: {e.reason}")
 
 
 class _Cursor:

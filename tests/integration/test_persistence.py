@@ -172,6 +172,24 @@ def test_only_one_save_at_a_time(tmp_path: Path) -> None:
         assert len(saved(tmp_path / "dump.rdb")) == 2000
 
 
+def test_flushall_gives_up_a_save_in_progress(tmp_path: Path) -> None:
+    """What FLUSHALL has removed is not saved afterwards; with save points the empty data set is."""
+    with start_kvserver(folder=tmp_path, rdb_key_save_delay=2000) as node:
+        client = node.client()
+        client.mset({f"k{i}": i for i in range(2000)})
+        client.bgsave()
+        client.flushall()
+        wait_until(lambda: bgsave_is_over(node), timeout=3)
+        fields = node.info("persistence")
+        assert fields["rdb_changes_since_last_save"] > 2000 - 1
+        assert fields["rdb_last_bgsave_status"] == "ok"
+        assert not list(tmp_path.glob("*dump.rdb"))
+        client.config_set("save", "3600 1")
+        client.flushall()
+        wait_until(lambda: (tmp_path / "dump.rdb").exists())
+        assert saved(tmp_path / "dump.rdb") == {}
+
+
 def test_a_primary_that_cannot_save_refuses_writes(tmp_path: Path) -> None:
     """After a failed save, writes are answered by MISCONF and reads are served, until a save succeeds."""
     with start_kvserver(folder=tmp_path, save="3600 1") as node:
