@@ -47,7 +47,6 @@ class Screen:
         self.console = console
         self.live: Live | None = None
         self.plain = options.plain or not console.is_terminal
-        self.notes: list[str] = []
         self.title = f"understudy · data in {options.folder}"
         self._last: ClusterStatus | None = None
         self._events_shown = 0
@@ -64,7 +63,7 @@ class Screen:
         """Show a status; `heard` is how many events there have been so far."""
         if not self.plain:
             if self.live is not None:
-                self.live.update(render(status, self.notes, self.title), refresh=True)
+                self.live.update(render(status, self.title, self.console.width), refresh=True)
             return
         fresh = min(heard - self._events_shown, len(status.events))
         for event in status.events[len(status.events) - fresh :]:

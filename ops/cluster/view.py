@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -10,54 +15,82 @@ from rich.text import Text
 from ops.cluster.layout import HOST, Layout
 from ops.cluster.status import ClusterStatus, NodeStatus, SentinelStatus
 
+S = TypeVar("S", NodeStatus, SentinelStatus)
 EVENTS_SHOWN = 8
 ROLE_STYLE = {"primary": "bold green", "replica": "cyan"}
 EVENT_STYLE = {"+switch-master": "bold green", "+odown": "bold red", "+sdown": "red", "-sdown": "green"}
 
 
-def render(status: ClusterStatus, notes: list[str], title: str) -> RenderableType:
-    """Draw the whole screen: nodes, sentinels, the last events, and what else is to be said."""
-    parts: list[RenderableType] = [
-        _nodes(status, title),
-        _sentinels(status),
-        Panel(_events(status.events), title="events", title_align="left"),
-    ]
+def render(status: ClusterStatus, title: str, width: int) -> RenderableType:
+    """Draw the whole screen: nodes, sentinels, the last events, and what is missing; `width` in characters."""
     wrong = status.complaints()
-    parts.append(Text("; ".join(wrong) if wrong else "all is well", style="yellow" if wrong else "green"))
-    parts += [Text(note) for note in notes]
-    return Group(*parts)
+    return Group(
+        _table(status, status.nodes, _NODE, title, width),
+        _table(status, status.sentinels, _SENTINEL, "", width),
+        Panel(_events(status.events), title="events", title_align="left"),
+        Text("; ".join(wrong) if wrong else "all is well", style="yellow" if wrong else "green"),
+    )
 
 
-def _nodes(status: ClusterStatus, title: str) -> Table:
-    table = Table(title=title, title_justify="left", expand=True)
-    for heading in ("node", "address", "role", "follows"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("offset", "lag", "keys", "ops/s", "clients", "memory", "pid"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for node in status.nodes:
-        table.add_row(*_node_row(status, node))
+@dataclass(frozen=True)
+class _Column(Generic[S]):
+    """One column: `cell` makes its text and style, on screens at least `width` characters wide."""
+
+    heading: str
+    cell: Callable[[ClusterStatus, S], tuple[str, str]]
+    right: bool = False
+    width: int = 0
+
+
+def _table(
+    status: ClusterStatus, members: Sequence[S], columns: Sequence[_Column[S]], title: str, width: int
+) -> Table:
+    """A row for each member; of one that doesn't answer only its name is known, and where it should be."""
+    shown = [column for column in columns if column.width <= width]
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in shown:
+        table.add_column(column.heading, justify="right" if column.right else "left", no_wrap=True)
+    for member in members:
+        cells = [Text(*column.cell(status, member)) for column in (shown if member.up else shown[:2])]
+        table.add_row(*cells, *([] if member.up else [Text("down", style="bold red")]))
     return table
 
 
-def _node_row(status: ClusterStatus, node: NodeStatus) -> list[RenderableType]:
-    name, address = node.member.name, node.member.address
-    if not node.up:
-        return [name, address, Text("down", style="bold red"), *[""] * 8]
+def _follows(status: ClusterStatus, node: NodeStatus) -> tuple[str, str]:
+    if node.role == "primary":
+        return "", ""
+    return _short(status, node.follows) + ("" if node.link_up else " (link down)"), "" if node.link_up else "yellow"
+
+
+def _lag(status: ClusterStatus, node: NodeStatus) -> tuple[str, str]:
     lag = status.lag_bytes(node)
-    link = "" if node.role == "primary" else ("" if node.link_up else " (link down)")
-    return [
-        name,
-        address,
-        Text(node.role, style=ROLE_STYLE.get(node.role, "")),
-        Text(_short(status, node.follows) + link, style="" if not link else "yellow"),
-        f"{node.offset:,}",
-        "" if lag is None else f"{lag:,} B",
-        f"{node.keys:,}",
-        f"{node.ops_per_s:,}",
-        str(node.clients),
-        f"{node.memory / 1e6:.0f} MB",
-        str(node.pid),
-    ]
+    return "" if lag is None else f"{lag:,} B", ""
+
+
+_NODE: tuple[_Column[NodeStatus], ...] = (
+    _Column("node", lambda _, n: (n.member.name, "")),
+    _Column("port", lambda _, n: (str(n.member.port), ""), right=True),
+    _Column("role", lambda _, n: (n.role, ROLE_STYLE.get(n.role, ""))),
+    _Column("follows", _follows),
+    _Column("offset", lambda _, n: (f"{n.offset:,}", ""), right=True),
+    _Column("lag", _lag, right=True),
+    _Column("keys", lambda _, n: (f"{n.keys:,}", ""), right=True),
+    _Column("ops/s", lambda _, n: (f"{n.ops_per_s:,}", ""), right=True),
+    _Column("clients", lambda _, n: (str(n.clients), ""), right=True, width=90),
+    _Column("memory", lambda _, n: (f"{n.memory / 1e6:.0f} MB", ""), right=True, width=90),
+    _Column("pid", lambda _, n: (str(n.pid), ""), right=True, width=100),
+)
+_SENTINEL: tuple[_Column[SentinelStatus], ...] = (
+    _Column("sentinel", lambda _, s: (s.member.name, "")),
+    _Column("port", lambda _, s: (str(s.member.port), ""), right=True),
+    _Column("watches", lambda status, s: (_short(status, s.primary), "")),
+    _Column("flags", lambda _, s: (s.flags, "red" if "down" in s.flags else "")),
+    _Column("replicas", lambda _, s: (str(s.replicas), ""), right=True),
+    _Column("others", lambda _, s: (str(s.sentinels), ""), right=True),
+    _Column("quorum", lambda _, s: (str(s.quorum), ""), right=True),
+    _Column("epoch", lambda _, s: (str(s.epoch), ""), right=True),
+    _Column("pid", lambda _, s: (str(s.pid), ""), right=True, width=100),
+)
 
 
 def _short(status: ClusterStatus, address: str) -> str:
@@ -65,26 +98,8 @@ def _short(status: ClusterStatus, address: str) -> str:
     return next((n.member.name for n in status.nodes if n.member.address == address), address)
 
 
-def _sentinels(status: ClusterStatus) -> Table:
-    table = Table(expand=True)
-    for heading in ("sentinel", "address", "watches", "flags", "replicas", "others", "quorum", "epoch"):
-        table.add_column(heading, no_wrap=True)
-    for sentinel in status.sentinels:
-        table.add_row(*_sentinel_row(status, sentinel))
-    return table
-
-
-def _sentinel_row(status: ClusterStatus, sentinel: SentinelStatus) -> list[RenderableType]:
-    name, address = sentinel.member.name, sentinel.member.address
-    if not sentinel.up:
-        return [name, address, Text("down", style="bold red"), *[""] * 5]
-    counts = (sentinel.replicas, sentinel.sentinels, sentinel.quorum, sentinel.epoch)
-    flags = Text(sentinel.flags, style="red" if "down" in sentinel.flags else "")
-    return [name, address, _short(status, sentinel.primary), flags, *map(str, counts)]
-
-
 def _events(events: tuple[str, ...]) -> Text:
-    text = Text()
+    text = Text(no_wrap=True, overflow="ellipsis")
     for line in events[-EVENTS_SHOWN:]:
         channel = line.split(" ")[2]
         text.append(line + "\n", style=EVENT_STYLE.get(channel, ""))

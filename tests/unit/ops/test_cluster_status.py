@@ -44,11 +44,11 @@ def healthy() -> ClusterStatus:
     )
 
 
-def drawn(status: ClusterStatus) -> str:
+def drawn(status: ClusterStatus, width: int = 140) -> str:
     """The view as text."""
-    console = Console(width=140)
+    console = Console(width=width)
     with console.capture() as captured:
-        console.print(render(status, [], "title"))
+        console.print(render(status, "title", width))
     return captured.get()
 
 
@@ -68,6 +68,15 @@ def test_all_is_well() -> None:
     assert status.complaints() == []
     assert status.lag_bytes(status.nodes[1]) == 10
     assert "all is well" in drawn(status)
+
+
+def test_a_narrow_screen_shows_the_essential_whole() -> None:
+    """On 80 characters nothing is cut off; what is less important is left out."""
+    text = drawn(healthy(), 80)
+    assert "…" not in text
+    assert "127.0.0.1" not in text
+    assert all(word in text for word in ("node-3", "primary", "replica", "offset", "lag", "sentinel-3", "quorum"))
+    assert "memory" in drawn(healthy(), 120)
 
 
 def test_sentinels_decide_who_leads() -> None:
