@@ -92,6 +92,8 @@ def key_changed(engine: Engine, db: Db, key: bytes, event_class: int, event: byt
 def serve_ready(engine: Engine) -> None:
     """Serve the keys that became ready, until none is left."""
     engine.serving_ready = True
+    # A key may have expired since the request began that wrote it.
+    engine.state.now_ms = engine.state.wall_us() // 1000
     try:
         while engine.ready:
             ready = engine.ready

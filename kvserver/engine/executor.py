@@ -147,7 +147,7 @@ class Engine:
         arity = row.arity
         if (n != arity) if arity > 0 else (n < -arity):
             row.rejected += 1
-            return self.refuse(c, error(wrong_arity(row.name).text))
+            return self.refuse_arity(c, row)
         if (row.flags & self.deny) or c.attention:
             reply = self.gate(c, row, args)
             if reply is None or len(reply) > 0:
@@ -243,6 +243,14 @@ class Engine:
         if c.queue is not None:
             c.queue_broken = True
         return reply
+
+    def refuse_arity(self, c: Session, row: Row) -> bytes:
+        """Refuse a wrong number of arguments; that of EXEC ends the transaction."""
+        text = wrong_arity(row.name).text
+        if row.name == "exec":
+            watching.discard_queue(c)
+            text = f"EXECABORT Transaction discarded because of: {str(text).removeprefix('ERR ')}"
+        return self.refuse(c, error(text))
 
     def count_error(self, reply: bytes) -> None:
         """Count an error reply by its code."""

@@ -15,6 +15,7 @@ MAX_CELLS = 2**27
 
 def lcs(c: Session, a: list[bytes]) -> bytes:
     """LCS key1 key2 [LEN] [IDX] [MINMATCHLEN n] [WITHMATCHLEN]."""
+    x, y = (_string(c, key) for key in a[1:3])
     want_len = want_idx = with_len = False
     min_len = 0
     i = 3
@@ -34,7 +35,6 @@ def lcs(c: Session, a: list[bytes]) -> bytes:
         i += 1
     if want_len and want_idx:
         raise CommandError("ERR If you want both the length and indexes, please just use IDX.")
-    x, y = (_string(c, key) for key in a[1:3])
     if (len(x) + 1) * (len(y) + 1) > MAX_CELLS:
         raise CommandError("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
     table = _lengths(x, y)

@@ -333,9 +333,11 @@ def mpop_arguments(a: list[bytes], i: int, ends: tuple[bytes, bytes]) -> tuple[l
         raise CommandError(SYNTAX)
     count = 1
     if len(a) > behind + 1:
-        if len(a) != behind + 3 or a[behind + 1].upper() != b"COUNT":
+        if len(a) < behind + 3 or a[behind + 1].upper() != b"COUNT":
             raise CommandError(SYNTAX)
         count = parse_range(a[behind + 2], 1, INT64_MAX, "ERR count should be greater than 0")
+        if len(a) > behind + 3:
+            raise CommandError(SYNTAX)
     return a[i + 1 : behind], end == ends[0], count
 
 
@@ -352,7 +354,7 @@ def pop_first(db: Db, keys: list[bytes], head: bool, count: int) -> bytes | None
         value = as_list(db.lookup_write(key))
         if value is not None:
             found = take(db, key, value, head, count)
-            db.state.instead(db.index, [b"LPOP" if head else b"RPOP", key, b"%d" % count])
+            db.state.instead(db.index, [b"LPOP" if head else b"RPOP", key, b"%d" % len(found)])
             return array_header(2) + bulk(key) + bulks(found)
     return None
 

@@ -95,13 +95,13 @@ def _elements(value: Any) -> list[bytes]:
     raise CommandError(WRONGTYPE)
 
 
-def _ordered(c: Session, options: Options, elements: list[bytes], is_set: bool, is_zset: bool) -> list[bytes]:
+def _ordered(c: Session, options: Options, elements: list[bytes], is_set: bool) -> list[bytes]:
     """Return the elements in the order asked for, the window cut out."""
     by = options.by
     alpha = options.alpha
     if by is not None and b"*" not in by:
         if not is_set or (options.target is None and c.kind != "script"):
-            if is_zset and options.descending:
+            if options.descending and not is_set:
                 elements.reverse()
             return elements[options.window(len(elements))]
         # An unsorted set has no order that a replica would share.
@@ -149,7 +149,7 @@ def sort_ro(c: Session, a: list[bytes]) -> bytes:
 def _sort(c: Session, key: bytes, options: Options) -> list[bytes | None]:
     value = c.db.lookup(key)
     elements = _elements(value)
-    ordered = _ordered(c, options, elements, type(value) is SetValue, type(value) is ZSetValue)
+    ordered = _ordered(c, options, elements, type(value) is SetValue)
     if not options.gets:
         return list(ordered)
     return [fetch(c.db, pattern, element) for element in ordered for pattern in options.gets]

@@ -254,7 +254,7 @@ def pop_first(c: Session, keys: list[bytes], lowest: bool, count: int) -> bytes 
         value = as_zset(db.lookup_write(key))
         if value is not None:
             found = take(db, key, value, lowest, count)
-            db.state.instead(db.index, [b"ZPOPMIN" if lowest else b"ZPOPMAX", key, b"%d" % count])
+            db.state.instead(db.index, [b"ZPOPMIN" if lowest else b"ZPOPMAX", key, b"%d" % len(found)])
             pairs = [b"*2\r\n%b%b" % (bulk(member), double(score, c.resp)) for score, member in found]
             return array_header(2) + bulk(key) + array_header(len(pairs)) + b"".join(pairs)
     return None

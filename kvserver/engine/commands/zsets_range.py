@@ -56,18 +56,43 @@ def _score_bound(raw: bytes, upper: bool) -> tuple[float, Any]:
     return score, TOP if exclusive != upper else BOTTOM
 
 
-def by_lex(low: bytes, high: bytes) -> Bounds:
+def by_lex(low: bytes, high: bytes, reverse: bool = False) -> Bounds:
     """A range of names, among members that all have the same score: -, +, [inclusive, (exclusive."""
     lower = _lex_bound(low, False)
     upper = _lex_bound(high, True)
 
     def places(value: ZSetValue) -> tuple[int, int]:
-        score = value.slice(0, 1)[0][0]
-        ends = [bound if type(bound) is int else value.bisect(score, bound) for bound in (lower, upper)]
         size = len(value)
+        score = value.slice(0, 1)[0][0]
+        if not value.big and value.slice(size - 1, size)[0][0] != score:
+            return _walk([member for _, member in value.order], lower, upper, reverse)
+        ends = [bound if type(bound) is int else value.bisect(score, bound) for bound in (lower, upper)]
         return min(ends[0], size), min(ends[1], size)
 
     return places
+
+
+def _walk(names: list[bytes], lower: int | bytes, upper: int | bytes, reverse: bool) -> tuple[int, int]:
+    """Find a range of names where scores differ, so that the names aren't in order.
+
+    What Redis promises nothing about, but does in its compact encoding: the first name (or last, in reverse)
+    within one bound, and those that follow it within the other.
+    """
+    reaches = [lower <= name if type(lower) is bytes else lower == 0 for name in names]
+    within = [name < upper if type(upper) is bytes else upper != 0 for name in names]
+    if not reaches[-1] or not within[0]:
+        return 0, 0
+    if reverse:
+        stop = max((i + 1 for i, fits in enumerate(within) if fits), default=0)
+        start = stop
+        while start and reaches[start - 1]:
+            start -= 1
+        return start, stop
+    start = reaches.index(True)
+    stop = start
+    while stop < len(names) and within[stop]:
+        stop += 1
+    return start, stop
 
 
 def _lex_bound(raw: bytes, upper: bool) -> int | bytes:
@@ -128,17 +153,17 @@ def _bounds(options: Options, low: bytes, high: bytes) -> Bounds:
         return by_rank(low, high, options.reverse)
     if options.reverse:
         low, high = high, low
-    return by_lex(low, high) if options.by == b"BYLEX" else by_score(low, high)
+    return by_lex(low, high, options.reverse) if options.by == b"BYLEX" else by_score(low, high)
 
 
 def _select(value: ZSetValue, options: Options, places: Bounds) -> list[tuple[float, bytes]]:
     """Return the (score, member) of the range, in its order."""
     start, stop = places(value)
-    offset = options.offset
+    offset = options.offset if options.by else 0
     if start >= stop or offset < 0:
         return []
     count = stop - start - offset
-    if options.limit >= 0:
+    if options.by and options.limit >= 0:
         count = min(count, options.limit)
     if count <= 0:
         return []

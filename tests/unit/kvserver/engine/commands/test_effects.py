@@ -70,7 +70,7 @@ EFFECTS = [
     ("BLMPOP 0 1 l LEFT", ["LPOP l 1"], ["lpop l"]),
     ("BZPOPMIN none z 0", ["ZPOPMIN z"], ["zpopmin z"]),
     ("BZPOPMAX zone 0", ["ZPOPMAX zone"], ["zpopmax zone", "del zone"]),
-    ("ZMPOP 1 z MAX COUNT 9", ["ZPOPMAX z 9"], ["zpopmax z", "del z"]),
+    ("ZMPOP 1 z MAX COUNT 9", ["ZPOPMAX z 2"], ["zpopmax z", "del z"]),
     ("HINCRBYFLOAT h f 1", ["HSET h f 2.5"], ["hincrbyfloat h"]),
     ("HDEL h f", ["HDEL h f"], ["hdel h", "del h"]),
     ("LTRIM l 0 -1", [], ["ltrim l"]),
