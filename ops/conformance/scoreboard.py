@@ -1,5 +1,6 @@
 """Results against the baseline, as JSON for the next run and as Markdown for people. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ Redis 7.0.15's own test suite, from Debian's source package, run unit by unit ag
 comparison, against Debian's redis-server. `make conformance` renews this page. *Not reached* are tests of a
 block that was abandoned; *skipped* are those the suite leaves out by tag, for both servers.
 """
+
+_UNSERVED = re.compile(r"unknown command '([^']+)'")
 
 Results = dict[str, dict[str, Any]]
 
@@ -108,7 +111,13 @@ def _failures(unit: str, entry: Mapping[str, Any], reasons: Mapping[str, Any]) -
     out = [f"### {unit}", ""]
     if "*" in reasons:
         out += [reasons["*"], ""]
+    unserved = [match for failure in entry["failures"] if (match := _UNSERVED.search(failure["detail"]))]
+    if unserved:
+        names = ", ".join(sorted({match.group(1).upper() for match in unserved}))
+        out.append(f"- {len(unserved)} failures for want of commands: {names}")
     for failure in entry["failures"]:
+        if _UNSERVED.search(failure["detail"]):
+            continue
         name = failure["test"] or "(outside of a test)"
         first = (failure["detail"].splitlines() or [""])[0]
         reason = reasons.get(failure["test"]) or f"`{first.replace('`', chr(39))[:160]}`"

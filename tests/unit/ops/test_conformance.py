@@ -61,6 +61,13 @@ def test_reasons_replace_the_detail_of_a_failure() -> None:
     assert "- b: `bang`" in page
 
 
+def test_missing_commands_are_told_in_one_line() -> None:
+    """Tests that fail because a command isn't served are counted together, by command."""
+    failures = [{"test": name, "detail": f"ERR unknown command '{name}'"} for name in ("geoadd", "pfadd")]
+    entry = {"passed": 0, "failed": 2, "ignored": 0, "failures": failures}
+    assert "- 2 failures for want of commands: GEOADD, PFADD" in scoreboard.markdown({"unit/x": entry}, {}, {})
+
+
 def test_source_entries_are_those_of_the_release() -> None:
     """Only the machine's own entries of its release become source entries; other vendors' are left alone."""
     text = "deb [arch=amd64] http://a.example/d stable-updates main\ndeb http://b.example/x other main\n"
