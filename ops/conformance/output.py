@@ -15,7 +15,10 @@ _IN_PROGRESS = re.compile(r"^\S+ => \(IN PROGRESS\) (.*)$")
 _DONE = re.compile(r"^\[\d+/\d+ done\]: ")
 _ELAPSED = re.compile(r" \(\d+ ms\)$")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_CONTEXT = re.compile(r"\s*\(context: .*$")
+_NOISE = ("ERROR:", "###", "Started by", "***", "Reading the", "{")
 DETAIL_LINES = 3
+DETAIL_LETTERS = 160
 NOT_STARTED = "Can't start the Redis server"
 """Followed by the configuration, and then, on a line that begins with ERROR:, by what the server said."""
 
@@ -55,11 +58,23 @@ def read(text: str) -> Report:
         if progress:
             report.stuck_in = progress.group(1)
         elif status:
-            start = i + 1
+            following = lines[i + 1 : i + 1 + DETAIL_LINES]
             if status.group(2).startswith(NOT_STARTED):
-                start = next((j for j in range(i, len(lines)) if lines[j].startswith("ERROR:")), start)
-            _count(report, status.group(1), status.group(2), lines[start : start + DETAIL_LINES])
+                following = _said_by_server(lines[i + 1 :])
+            _count(report, status.group(1), status.group(2), following)
     return report
+
+
+def _said_by_server(lines: list[str]) -> list[str]:
+    start = next((i for i, line in enumerate(lines) if line.startswith("ERROR:")), 0)
+    said = [line for line in lines[start : start + 8] if line and not line.startswith(_NOISE)]
+    return said[:DETAIL_LINES]
+
+
+def _shown(line: str) -> str:
+    """One line of detail for people: without the place in the script, without control characters."""
+    text = _CONTEXT.sub("", line.strip())
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _count(report: Report, status: str, rest: str, following: list[str]) -> None:
@@ -69,16 +84,16 @@ def _count(report: Report, status: str, rest: str, following: list[str]) -> None
     elif status == "ignore":
         report.ignored += 1
     elif status == "exception":
-        report.exception = "\n".join([rest, *following])
+        report.exception = "\n".join(map(_shown, [rest, *following]))
     elif status == "err":
         named = _NAME_IN_FILE.match(rest)
-        detail = [] if named else [rest]
+        detail = [] if named else [_shown(rest)]
         for line in following:
             if line.startswith("["):
                 break
-            detail.append(line.strip())
+            detail.append(_shown(line))
         if len(detail) > 1 and detail[1].endswith(detail[0]):
             del detail[0]  # an exception's text with its first letters cut off, before the whole of it
         name = named.group(1) if named else ""
-        report.failures.append(Failure(name, "\n".join(detail)[:400]))
+        report.failures.append(Failure(name, "\n".join(line[:DETAIL_LETTERS] for line in detail)))
         report.finished.add(name)

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -96,7 +97,8 @@ def _run_once(folder: Path, unit: str, skip: list[str], silence_s: int, limit_s:
             in_time = False
         finally:
             _end_group(process)
-    return output.read_text(errors="replace").replace(f"{folder}/", ""), in_time
+    text = output.read_text(errors="replace")
+    return text.replace(f"{folder}/", "").replace(sys.executable, "python"), in_time
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
@@ -114,7 +116,7 @@ def _stopper(folder: Path, report: Report, in_time: bool) -> Failure | None:
     test = report.stuck_in or _last_started(folder)
     test = "" if test in report.finished else test
     if report.exception:
-        return Failure(test, report.exception[:400])
+        return Failure(test, report.exception)
     return Failure(test, "no progress: the test hung" if in_time else "the unit's time was up")
 
 

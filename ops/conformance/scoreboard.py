@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ops.conformance.output import NOT_STARTED
 from ops.conformance.runner import UnitResult
 
 INTRODUCTION = """\
@@ -119,7 +120,8 @@ def _failures(unit: str, entry: Mapping[str, Any], reasons: Mapping[str, Any]) -
         if _UNSERVED.search(failure["detail"]):
             continue
         name = failure["test"] or "(outside of a test)"
-        first = (failure["detail"].splitlines() or [""])[0]
-        reason = reasons.get(failure["test"]) or f"`{first.replace('`', chr(39))[:160]}`"
+        detail = failure["detail"].splitlines() or [""]
+        told = detail[-1] if detail[0].startswith(NOT_STARTED) else detail[0]
+        reason = reasons.get(failure["test"]) or f"`{told.replace('`', chr(39))}`"
         out.append(f"- {name}: {reason}")
     return [*out, ""]

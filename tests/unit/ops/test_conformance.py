@@ -31,7 +31,7 @@ def test_every_report_is_counted_once() -> None:
     assert (report.passed, report.ignored, report.done) == (2, 1, True)
     assert report.finished == {"first", "second", "third", ""}
     assert report.failures == [
-        Failure("second", "Expected '1' to be equal to '2' (context: type eval)"),
+        Failure("second", "Expected '1' to be equal to '2'"),
         Failure("", "I/O error reading reply\nwhile executing"),
     ]
 
