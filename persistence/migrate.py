@@ -1,0 +1,168 @@
+"""MIGRATE: keys move to another server, each as the payload that RESTORE takes.
+
+While the answers are awaited all other clients' writes wait (as under CLIENT PAUSE WRITE), so that a key which is
+deleted here is the one that arrived there. Every waiting has the request's timeout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kvserver.engine import blocking
+from kvserver.engine.keyspace import EV_GENERIC
+from kvserver.engine.session import Session
+from kvserver.errors import SYNTAX, CommandError
+from kvserver.numbers import parse_int
+from kvserver.resp import OK, encode_request, error, simple
+from persistence.rdb.payload import dump_payload
+
+DEFAULT_TIMEOUT_MS = 1000
+_PAUSE_REASON = "migrate"
+_PAUSE_WRITES = 1
+_FOREVER_MS = 2**62
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be sent where."""
+
+    host: str
+    port: int
+    db: int
+    timeout_s: float
+    copy: bool = False
+    replace: bool = False
+    auth: list[bytes] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+
+    def preamble(self) -> list[bytes]:
+        """The requests that come before the keys."""
+        requests = [encode_request([b"AUTH", *self.auth])] if self.auth else []
+        requests.append(encode_request([b"SELECT", b"%d" % self.db]))
+        return requests
+
+    def restore(self, key: bytes, ttl_ms: int, payload: bytes) -> bytes:
+        """The request that carries a key."""
+        return encode_request([b"RESTORE", key, b"%d" % ttl_ms, payload, *([b"REPLACE"] if self.replace else [])])
+
+
+def parse(a: Sequence[bytes]) -> Plan:
+    """Read MIGRATE's arguments.
+
+    MIGRATE host port key|"" destination-db timeout [COPY] [REPLACE] [AUTH password | AUTH2 user password]
+    [KEYS key ...]
+    """
+    plan = Plan(a[1].decode("utf-8", "surrogateescape"), 0, 0, 0, keys=[a[3]])
+    i = 6
+    while i < len(a):
+        option = a[i].upper()
+        left = len(a) - i - 1
+        if option == b"COPY":
+            plan.copy = True
+        elif option == b"REPLACE":
+            plan.replace = True
+        elif option == b"AUTH" and left >= 1:
+            plan.auth = [a[i + 1]]
+            i += 1
+        elif option == b"AUTH2" and left >= 2:
+            plan.auth = [a[i + 1], a[i + 2]]
+            i += 2
+        elif option == b"KEYS":
+            if a[3]:
+                raise CommandError(
+                    "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
+                )
+            plan.keys = list(a[i + 1 :])
+            break
+        else:
+            raise CommandError(SYNTAX)
+        i += 1
+    timeout_ms = parse_int(a[5])
+    plan.db = parse_int(a[4])
+    plan.port = parse_int(a[2])
+    plan.timeout_s = (timeout_ms if timeout_ms > 0 else DEFAULT_TIMEOUT_MS) / 1000
+    return plan
+
+
+def migrate(c: Session, a: list[bytes]) -> bytes | None:
+    """MIGRATE: see `parse` for its arguments."""
+    plan = parse(a)
+    requests: list[bytes] = []
+    found: list[bytes] = []
+    now_ms = c.db.state.now_ms
+    for key in plan.keys:
+        value = c.db.lookup(key)
+        if value is not None:
+            expires = c.db.ttl_at(key)
+            requests.append(plan.restore(key, max(1, expires - now_ms) if expires >= 0 else 0, dump_payload(value)))
+            found.append(key)
+    if not found:
+        return simple("NOKEY")
+    if c.no_block:
+        raise CommandError("ERR MIGRATE cannot wait inside a transaction or a script")
+    admin: Any = c.engine.extensions.get("admin")
+    if admin is not None:
+        admin.pause.begin(c.engine, _PAUSE_REASON, _PAUSE_WRITES, _FOREVER_MS)
+    c.engine.block(c, "migrate", [], 0, _never)
+    wait = c.blocked
+    task = asyncio.get_running_loop().create_task(_exchange(plan, requests))
+
+    def done(task: asyncio.Task[tuple[list[bool], bytes]]) -> None:
+        arrived, reply = ([], error("ERR MIGRATE was interrupted")) if task.cancelled() else task.result()
+        if not plan.copy:
+            _let_go(c, [key for key, here in zip(found, arrived, strict=False) if here])
+        if admin is not None:
+            admin.pause.end(c.engine, _PAUSE_REASON)
+        if c.blocked is wait:
+            blocking.unblock(c.engine, c, reply)
+
+    task.add_done_callback(done)
+    return None
+
+
+def _never(c: Session) -> bytes:
+    return OK
+
+
+def _let_go(c: Session, keys: list[bytes]) -> None:
+    """Delete what has arrived, and log that."""
+    db, engine = c.db, c.engine
+    for key in keys:
+        if db.remove(key):
+            db.state.also(db.index, [b"DEL", key])
+            db.changed(key, EV_GENERIC, b"del")
+    engine.log_outside()
+
+
+async def _exchange(plan: Plan, requests: list[bytes]) -> tuple[list[bool], bytes]:
+    """Send all; which keys arrived, and the reply."""
+    arrived = [False] * len(requests)
+    try:
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(plan.host, plan.port), plan.timeout_s)
+    except (OSError, TimeoutError):
+        return arrived, error("IOERR error or timeout connecting to the client")
+    try:
+        preamble = plan.preamble()
+        writer.write(b"".join([*preamble, *requests]))
+        refusal = b""
+        for i in range(-len(preamble), len(requests)):
+            line = await asyncio.wait_for(reader.readline(), plan.timeout_s)
+            if not line.endswith(b"\n"):
+                return arrived, error("IOERR error or timeout reading to target instance")
+            if line[:1] == b"-":
+                refusal = refusal or line[1:].strip()
+            elif i >= 0:
+                arrived[i] = True
+        if refusal:
+            return arrived, error(b"ERR Target instance replied with error: " + refusal)
+        return arrived, OK
+    except (OSError, TimeoutError, ValueError):
+        return arrived, error("IOERR error or timeout reading to target instance")
+    finally:
+        writer.close()
+
+
+HANDLERS = {"MIGRATE": migrate}
