@@ -102,6 +102,7 @@ class Parser:
         """
         if self.pieces is not None:
             return None
+        self.need = 0  # what was wanted has come, or is wanted anew below
         buf: bytes = self.buf
         s: cython.p_const_char = buf
         n: cython.Py_ssize_t = len(buf)
@@ -157,7 +158,6 @@ class Parser:
                 self.bulk_len = -1
                 self.left -= 1
             self.pos = p
-            self.need = 0
             return args
 
     def header(self, start: int, most: int, is_bulk: int) -> int:

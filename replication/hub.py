@@ -64,8 +64,6 @@ class Hub:
         """Whether this node follows another."""
         return self.link is not None
 
-    # -- role -------------------------------------------------------------------------------------------------
-
     def restored(self, aux: dict[bytes, bytes]) -> None:
         """The data set was loaded from a snapshot which says where in which history it stands."""
         saved_id = aux.get(b"repl-id", b"")
@@ -146,8 +144,6 @@ class Hub:
         if self.feeder.backlog is not None:
             self.feeder.backlog.resize(self.config.repl_backlog_size)
 
-    # -- the link's owner -------------------------------------------------------------------------------------
-
     def settings(self) -> Settings:
         """What to tell the primary."""
         config = self.config
@@ -197,14 +193,10 @@ class Hub:
         """The link went up or down: reads may be stale."""
         self.refresh_denials()
 
-    # -- what is forbidden ------------------------------------------------------------------------------------
-
     def refresh_denials(self) -> None:
         """Have the gates look at the commands that the present state forbids."""
         link_up = None if self.link is None else self.link.connected
         guards.refresh(self.engine, self.config, link_up, self.feeder.records(), monotonic())
-
-    # -- snapshots --------------------------------------------------------------------------------------------
 
     def position(self) -> tuple[bytes, int, int] | None:
         """Where in which history a snapshot taken now stands: id, offset, the stream's database.
@@ -224,8 +216,6 @@ class Hub:
             self.engine.log.selected = -1
         snapshot: Snapshot = self.engine.extensions["persistence"].open()
         return snapshot, self.history.replid
-
-    # -- acknowledgements and time ----------------------------------------------------------------------------
 
     def acknowledged(self) -> None:
         """Some replica acknowledged: perhaps WAIT is over, perhaps writes are allowed again."""
@@ -275,8 +265,6 @@ class Hub:
             self.feeder.close_backlog()
             self.history = self.history.forgotten(new_id())
             self.log.info("backlog given up", idle_s=ttl_s)
-
-    # -- life -------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Follow the primary that the configuration names."""

@@ -30,7 +30,6 @@ cdef class Engine:
     cdef public double slow_s
     cdef public object on_slow, on_crash
     cdef public list on_key_changed, on_close
-    cdef public dict info_sections
     cdef public dict channels, patterns, shard_channels, extensions
     cpdef bytes gate(self, Session c, Row row, list args)
     @cython.locals(row=Row, n=Py_ssize_t, arity=Py_ssize_t, reply=bytes)

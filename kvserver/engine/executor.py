@@ -78,10 +78,7 @@ class Engine:
         self.patterns: dict[bytes, dict[Session, None]] = {}
         self.shard_channels: dict[bytes, dict[Session, None]] = {}
         self.on_close: list[Callable[[Session], None]] = []
-        self.info_sections: dict[str, Callable[[], list[tuple[str, Any]]]] = {}  # INFO, in this order
         self.extensions: dict[str, Any] = {}  # what other packages hang on the engine, by package
-
-    # -- sessions ---------------------------------------------------------------------------------------------
 
     def open_session(self, port: Any) -> Session:
         """Create the session of a new connection."""
@@ -107,8 +104,6 @@ class Engine:
         session.attention = ATT_INTERNAL
         return session
 
-    # -- state that forbids -----------------------------------------------------------------------------------
-
     def add_gate(self, order: int, name: str, gate: Gate) -> None:
         """Plug a gate in; gates run in ascending order, those of a lower order answer first."""
         self.gates.append((order, name, gate))
@@ -132,8 +127,6 @@ class Engine:
                     c.queue_broken = True
                 return reply
         return PASS
-
-    # -- the way of a request ---------------------------------------------------------------------------------
 
     def execute(self, c: Session, args: list[bytes]) -> bytes | None:
         """Serve one request; None when the reply comes later or never."""
@@ -235,8 +228,6 @@ class Engine:
     def _set_logging(self, active: bool) -> None:
         self.state.logging = active
 
-    # -- what goes wrong --------------------------------------------------------------------------------------
-
     def refuse(self, c: Session, reply: bytes) -> bytes:
         """Count an error that kept a request from running."""
         self.count_error(reply)
@@ -263,8 +254,6 @@ class Engine:
         self.unexpected_errors += 1
         self.on_crash(row.name, traceback.format_exc())
         return error("ERR internal error, see the server's log")
-
-    # -- waiting ----------------------------------------------------------------------------------------------
 
     def block(
         self,
