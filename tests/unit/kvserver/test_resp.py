@@ -49,6 +49,11 @@ def test_byte_by_byte_and_with_a_tail(requests: list[list[bytes]]) -> None:
     assert parse([data + b"*3\r\n$3\r\nSET\r\n$100\r\nabc"]) == requests
 
 
+def test_cut_behind_a_header_and_within_the_next() -> None:
+    """What a large argument needed is forgotten once it has come, so a short rest isn't waited for in vain."""
+    assert parse([b"*2\r\n$100\r\n", b"x" * 100 + b"\r\n$1", b"\r\na\r\n"]) == [[b"x" * 100, b"a"]]
+
+
 @pytest.mark.parametrize(
     ("data", "text"),
     [
