@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -57,6 +58,20 @@ def up(
     wanted = Wanted(replicas, sentinels, quorum, port, sentinel_port, name)
     options = Options(folder, wanted, demo, seconds, restart_after, plain, with_redis)
     sys.exit(asyncio.run(run(options, Console())))
+
+
+@main.command("check-rdb")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def check_rdb(file: Path) -> None:
+    """Say what an RDB file holds, and whether it is whole; the exit code is 1 when it isn't."""
+    from persistence.rdb.check import check_rdb as check
+    from persistence.rdb.check import lines
+
+    with file.open("rb") as source:
+        report = check(iter(lambda: source.read(1 << 20), b""), int(time.time() * 1000))
+    for line in lines(report):
+        click.echo(line)
+    sys.exit(report.error is not None)
 
 
 main.add_command(bench)
