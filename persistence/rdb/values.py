@@ -57,9 +57,7 @@ class ZSetFiller:
         self.descending = False
         self.runs[-1].reverse()
         self.runs.reverse()
-        order = self.value.order
-        order.chunks = self.runs
-        order.size = sum(map(len, self.runs))
+        self.value.order.adopt(self.runs)
         self.runs = []
 
     def finish(self) -> ZSetValue:

@@ -14,6 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import cython
+
+from kvserver.engine.ordering import Chunk
 from kvserver.numbers import format_double
 from persistence.rdb import listpack
 from persistence.rdb import opcodes as op
@@ -21,11 +24,12 @@ from persistence.rdb.compact import encode_intset
 from persistence.rdb.encoder import double, length, string
 from persistence.rdb.stream_writer import stream_pieces
 
-MAX_COMPRESSED = 1 << 17
-"""Longer strings are left uncompressed in pieces: compressing them would take more than a slice of time."""
+MAX_COMPRESSED = 1 << 17 if cython.compiled else 1 << 13
+"""A snapshot leaves longer strings uncompressed: compressing them would take more than a slice of time."""
+WORK_BYTES = 1 << 15 if cython.compiled else 1 << 12
+"""Bytes encoded between two looks at the clock."""
 
 _BATCH = 64
-_BATCH_BYTES = 1 << 15
 _NODE_BYTES = 8192
 """A list node's size, as list-max-listpack-size -2 has it."""
 _NODE_OVERHEAD = 8
@@ -87,46 +91,46 @@ def _score(score: float) -> bytes:
     return listpack.element(format_double(score))
 
 
-def pieces(number: int, value: Any, compress: bool) -> Iterator[bytes]:
-    """An aggregate of a type that isn't packed, in pieces."""
+def pieces(number: int, value: Any, longest: int) -> Iterator[bytes]:
+    """An aggregate of a type that isn't packed, in pieces; strings up to `longest` bytes are compressed, 0 = none."""
     if number == op.TYPE_LIST_QUICKLIST_2:
-        return _list_pieces(list(value.chunks), compress)
+        return _list_pieces(list(value.chunks), longest)
     if number == op.TYPE_ZSET_2:
-        return _zset_pieces(list(value.order.chunks), len(value), compress)
+        return _zset_pieces(list(value.order.chunks), len(value), longest)
     if number in _TABLE_ENTRIES:
-        return _table_pieces(list(value.parts), len(value), _TABLE_ENTRIES[number], compress)
-    return stream_pieces(value, compress)
+        return _table_pieces(list(value.parts), len(value), _TABLE_ENTRIES[number], longest)
+    return stream_pieces(value, longest > 0)
 
 
-def _bounded(raw: bytes, compress: bool) -> bytes:
-    return string(raw, compress and len(raw) <= MAX_COMPRESSED)
+def _bounded(raw: bytes, longest: int) -> bytes:
+    return string(raw, len(raw) <= longest)
 
 
-def _set_entry(member: bytes, _: Any, compress: bool) -> bytes:
-    return _bounded(member, compress)
+def _set_entry(member: bytes, _: Any, longest: int) -> bytes:
+    return _bounded(member, longest)
 
 
-def _hash_entry(field: bytes, content: bytes, compress: bool) -> bytes:
-    return _bounded(field, compress) + _bounded(content, compress)
+def _hash_entry(field: bytes, content: bytes, longest: int) -> bytes:
+    return _bounded(field, longest) + _bounded(content, longest)
 
 
 _TABLE_ENTRIES = {op.TYPE_SET: _set_entry, op.TYPE_HASH: _hash_entry}
 
 
-def _table_pieces(parts: list[dict[bytes, Any]], size: int, entry: Any, compress: bool) -> Iterator[bytes]:
+def _table_pieces(parts: list[dict[bytes, Any]], size: int, entry: Any, longest: int) -> Iterator[bytes]:
     yield length(size)
     parts.reverse()
     while parts:
         part = parts.pop()  # a part that only this list still holds is freed as soon as it is written
-        yield from _batched(entry(name, content, compress) for name, content in part.items())
+        yield from _batched(entry(name, content, longest) for name, content in part.items())
 
 
-def _zset_pieces(chunks: list[list[tuple[float, bytes]]], size: int, compress: bool) -> Iterator[bytes]:
+def _zset_pieces(chunks: list[Chunk], size: int, longest: int) -> Iterator[bytes]:
     """From the highest score to the lowest: in that order a loader need not search for each member's place."""
     yield length(size)
     while chunks:
         chunk = chunks.pop()
-        yield from _batched(_bounded(member, compress) + double(score) for score, member in reversed(chunk))
+        yield from _batched(_bounded(member, longest) + double(score) for score, member in reversed(chunk))
 
 
 def _batched(records: Iterator[bytes]) -> Iterator[bytes]:
@@ -136,7 +140,7 @@ def _batched(records: Iterator[bytes]) -> Iterator[bytes]:
     for record in records:
         out.append(record)
         size += len(record)
-        if len(out) >= _BATCH or size >= _BATCH_BYTES:
+        if len(out) >= _BATCH or size >= WORK_BYTES:
             yield b"".join(out)
             out = []
             size = 0
@@ -144,7 +148,7 @@ def _batched(records: Iterator[bytes]) -> Iterator[bytes]:
         yield b"".join(out)
 
 
-def _list_pieces(chunks: list[list[bytes]], compress: bool) -> Iterator[bytes]:
+def _list_pieces(chunks: list[list[bytes]], longest: int) -> Iterator[bytes]:
     """The number of nodes stands before them, so nodes are counted first."""
     nodes = 0
     for node in _nodes(chunks):
@@ -156,7 +160,7 @@ def _list_pieces(chunks: list[list[bytes]], compress: bool) -> Iterator[bytes]:
     for node in _nodes(_taken(chunks)):
         if node:
             blob = listpack.wrap(node)
-            yield b"%c%b" % (op.NODE_PACKED, _bounded(blob, compress))
+            yield b"%c%b" % (op.NODE_PACKED, _bounded(blob, longest))
 
 
 def _taken(chunks: list[list[bytes]]) -> Iterator[list[bytes]]:
