@@ -332,9 +332,10 @@ def bulks(values: list[bytes]) -> bytes:
             memcpy(d, cython.address(tmp[m]), 24 - m)
             d += 24 - m
             memcpy(d, PyBytes_AS_STRING(item), len(item))
-            d += len(item) + 2
-            d[-2] = 13
-            d[-1] = 10
+            d += len(item)
+            d[0] = 13
+            d[1] = 10
+            d += 2
         return out[: d - start]
     parts: list[bytes] = [b"*%d\r\n" % len(values)]
     value: bytes
