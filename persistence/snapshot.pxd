@@ -32,7 +32,7 @@ cdef class Snapshot:
     @cython.locals(walk=Walk)
     cdef bint _step(self, list out) except -1
     cdef bint _next_walk(self, list out) except -1
-    @cython.locals(todo=dict, expire_ms="long long")
+    @cython.locals(todo=dict, expire_ms="long long", work=Py_ssize_t)
     cdef _encode_batch(self, list out, Walk walk)
     cdef _save(self, list out, bytes key, object value, long long expire_ms)
     cdef _finish(self, list out)

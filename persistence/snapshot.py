@@ -255,6 +255,7 @@ class Snapshot:
     def _encode_batch(self, out: list[bytes], walk: Walk) -> None:
         todo = walk.todo
         compress = self._compress
+        work = writer.WORK_BYTES
         for _ in range(min(_BATCH, len(todo))):
             key, value = todo.popitem()
             if type(value) is bytes and len(value) <= writer.MAX_COMPRESSED:
@@ -263,6 +264,9 @@ class Snapshot:
                     out.append(encoder.key_prefix(expire_ms))
                 out.append(encoder.string_key(key, value, compress))
                 self.keys += 1
+                work -= len(value)
+                if work < 0:
+                    break
             else:
                 self._save(out, key, value, walk.expiry(key))
                 break
@@ -285,7 +289,7 @@ class Snapshot:
         if packed is not None:
             out.append(packed)
         else:
-            self._pieces = writer.pieces(number, value, compress)
+            self._pieces = writer.pieces(number, value, writer.MAX_COMPRESSED if compress else 0)
             self._live = None if isinstance(value, _FROZEN) else value
 
     def _finish(self, out: list[bytes]) -> None:

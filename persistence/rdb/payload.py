@@ -13,7 +13,7 @@ from persistence.rdb.builders import Builders
 from persistence.rdb.containers import read_value
 from persistence.rdb.encoder import string
 from persistence.rdb.errors import RdbError
-from persistence.rdb.reader import Reader
+from persistence.rdb.reader import MAX_STRING, Reader
 from persistence.rdb.writer import pieces, type_number, whole
 
 _FOOTER = 10
@@ -34,7 +34,7 @@ def _body(value: Any, compress: bool) -> bytes:
     number = type_number(value)
     packed = whole(number, value, compress)
     if packed is None:
-        packed = b"".join(pieces(number, value, compress))
+        packed = b"".join(pieces(number, value, MAX_STRING if compress else 0))
     return b"%c%b" % (number, packed)
 
 

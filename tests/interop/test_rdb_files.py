@@ -166,7 +166,7 @@ def rewritten(events: list[Event]) -> bytes:
                 continue
             number = opcodes.TYPE_STREAM_LISTPACKS_2 if event.kind == STREAM else writer.type_number(event.value)
             packed = writer.whole(number, event.value, True)
-            body = b"".join(writer.pieces(number, event.value, True)) if packed is None else packed
+            body = b"".join(writer.pieces(number, event.value, writer.MAX_COMPRESSED)) if packed is None else packed
             out.append(bytes([number]) + encoder.string(event.key) + body)
     data = b"".join(out) + b"\xff"
     return data + crc64(data).to_bytes(8, "little")
