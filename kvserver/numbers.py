@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import decimal
 import math
 import re
+from fractions import Fraction
 
 from kvserver.errors import NOT_FLOAT, NOT_INT, CommandError
 
@@ -74,14 +74,10 @@ def format_double(value: float) -> bytes:
     return b"%.17g" % value
 
 
-_WIDE = decimal.Context(prec=60, Emin=-9999, Emax=9999)
-_PLACES = decimal.Decimal(1).scaleb(-17)
-
-
 def add_decimal(old: bytes, step: bytes) -> bytes:
     """Return old + step as INCRBYFLOAT stores it: fixed notation, at most 17 decimals, no trailing zeros.
 
-    Redis adds 80-bit long doubles, so 0.1 + 0.2 is 0.3 there; decimals of enough digits agree with it.
+    Redis adds 80-bit long doubles, of 64 significant bits: 0.1 + 0.2 is 0.3 there.
 
     Raises:
         CommandError: either isn't a number, or the sum is infinite.
@@ -89,12 +85,24 @@ def add_decimal(old: bytes, step: bytes) -> bytes:
     a, b = parse_float(old), parse_float(step)
     if not math.isfinite(a) or not math.isfinite(b) or not math.isfinite(a + b):
         raise CommandError("ERR increment would produce NaN or Infinity")
-    total = _WIDE.add(_decimal(old), _decimal(step))
-    text = format(_WIDE.quantize(total, _PLACES), "f")
-    text = text.rstrip("0").rstrip(".")
-    return b"0" if text in ("-0", "") else text.encode()
+    total = _to_64_bits(_to_64_bits(_exact(old)) + _to_64_bits(_exact(step)))
+    places = round(abs(total) * 10**17)
+    whole, decimals = divmod(places, 10**17)
+    text = f"{whole}.{decimals:017d}".rstrip("0").rstrip(".")
+    return (f"-{text}" if total < 0 and places else text).encode()
 
 
-def _decimal(raw: bytes) -> decimal.Decimal:
+def _exact(raw: bytes) -> Fraction:
     text = raw.decode()
-    return decimal.Decimal(int(text, 16)) if "x" in text.lower() else decimal.Decimal(text)
+    return Fraction(int(text, 16)) if "x" in text.lower() else Fraction(text)
+
+
+def _to_64_bits(value: Fraction) -> Fraction:
+    """Round to 64 significant bits, ties to even."""
+    if not value:
+        return value
+    exponent = abs(value.numerator).bit_length() - value.denominator.bit_length() - 64
+    unit = Fraction(2) ** exponent
+    if abs(value) / unit >= 1 << 64:
+        unit *= 2
+    return round(value / unit) * unit

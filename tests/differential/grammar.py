@@ -114,20 +114,20 @@ ZINCRBY zkey score member
 ZREM zkey member+
 ZREMRANGEBYRANK zkey index index
 ZREMRANGEBYSCORE zkey bound bound
-ZREMRANGEBYLEX zkey|ykey lex lex
+ZREMRANGEBYLEX ykey lex lex
 ZRANGE zkey index index [REV] [WITHSCORES]
 ZRANGE zkey bound bound BYSCORE [REV] [LIMIT index index] [WITHSCORES]
-ZRANGE zkey|ykey lex lex BYLEX [REV] [LIMIT index index]
+ZRANGE ykey lex lex BYLEX [REV] [LIMIT index index]
 ZRANGE zkey index index [BYSCORE|BYLEX] [REV] [LIMIT index index] [WITHSCORES]
 ZRANGESTORE anykey zkey index index [REV]
 ZRANGESTORE anykey zkey bound bound BYSCORE [REV] [LIMIT index index]
 ZREVRANGE zkey index index [WITHSCORES]
 ZRANGEBYSCORE zkey bound bound [WITHSCORES] [LIMIT index index]
 ZREVRANGEBYSCORE zkey bound bound [WITHSCORES] [LIMIT index index]
-ZRANGEBYLEX zkey|ykey lex lex [LIMIT index index]
-ZREVRANGEBYLEX zkey|ykey lex lex [LIMIT index index]
+ZRANGEBYLEX ykey lex lex [LIMIT index index]
+ZREVRANGEBYLEX ykey lex lex [LIMIT index index]
 ZCOUNT zkey bound bound
-ZLEXCOUNT zkey|ykey lex lex
+ZLEXCOUNT ykey lex lex
 ZCARD zkey
 ZSCORE zkey member
 ZMSCORE zkey member+
