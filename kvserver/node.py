@@ -108,6 +108,9 @@ class Node:
         LIMITS.zset_entries = config.zset_max_listpack_entries
         LIMITS.zset_value = config.zset_max_listpack_value
         LIMITS.list_size = config.list_max_listpack_size
+        LIMITS.hll_sparse = config.hll_sparse_max_bytes
+        LIMITS.stream_bytes = config.stream_node_max_bytes
+        LIMITS.stream_entries = config.stream_node_max_entries
 
     def _apply_hz(self, config: Config) -> None:
         self.housekeeper.hz = max(1, min(config.hz, 500))

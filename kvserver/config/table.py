@@ -380,12 +380,9 @@ _TYPES = in_section(
                ("zset-max-ziplist-entries",)),
         Option("zset-max-listpack-value", Memory(), "64", "Bytes up to which its member is packed.",
                ("zset-max-ziplist-value",)),
-        Option("hll-sparse-max-bytes", Memory(), "3000", "Bytes up to which a HyperLogLog is sparse.",
-               inert="a HyperLogLog has one representation"),
-        Option("stream-node-max-bytes", Memory(), "4096", "Bytes in one node of a stream.",
-               inert="streams are not available"),
-        Option("stream-node-max-entries", _COUNT, "100", "Entries in one node of a stream.",
-               inert="streams are not available"),
+        Option("hll-sparse-max-bytes", Memory(), "3000", "Bytes up to which a HyperLogLog is sparse."),
+        Option("stream-node-max-bytes", Memory(), "4096", "Bytes in one node of a stream; 0 is any number."),
+        Option("stream-node-max-entries", _COUNT, "100", "Entries in one node of a stream; 0 is any number."),
     ),
 )  # fmt: skip
 

@@ -32,6 +32,9 @@ class Limits:
         self.zset_entries = 128
         self.zset_value = 64
         self.list_size = -2
+        self.hll_sparse = 3000
+        self.stream_bytes = 4096
+        self.stream_entries = 100
 
 
 LIMITS = Limits()

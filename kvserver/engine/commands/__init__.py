@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from kvserver.engine.commands import (
+    bitfield,
+    bits,
     command,
     connection,
     databases,
     expiry,
     hashes,
+    hyperloglog,
     keys,
     lists,
     lists_blocking,
@@ -29,11 +32,14 @@ def all_handlers() -> dict[str, Handler]:
     """Return name -> handler for every group of the data node."""
     handlers: dict[str, Handler] = {}
     for group in (
+        bitfield,
+        bits,
         command,
         connection,
         databases,
         expiry,
         hashes,
+        hyperloglog,
         keys,
         lists,
         lists_blocking,

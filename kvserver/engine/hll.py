@@ -1,0 +1,321 @@
+"""HyperLogLog as Redis stores it: a string that begins with HYLL, byte for byte the same.
+
+Theory of operation.  An element's hash chooses one of 16384 registers by its low 14 bits; the rest of the hash
+gives a number, how many bits come up to and including its first set one; the register keeps the greatest number
+seen.  From how many registers hold which number, the count of different elements is estimated (O. Ertl, "New
+cardinality estimation algorithms for HyperLogLog sketches").
+
+The string: "HYLL", the encoding, three zero bytes, the last estimate (8 bytes, little-endian, its highest bit
+set when it is out of date), then the registers.
+
+Dense: 6 bits a register, from the lowest bit of each byte up.  Reversed, that is what base64 makes symbols of,
+so the registers are unpacked and packed by C code: `registers` has one byte each.
+
+Sparse: a sequence of runs,
+
+    00xxxxxx            x + 1 registers that are 0
+    01xxxxxx yyyyyyyy   xy + 1 registers that are 0
+    1vvvvvxx            x + 1 registers that are v + 1
+
+An update splits one run and then joins equal neighbours, the same ones as in Redis.  A string longer than
+hll-sparse-max-bytes, or a number above 32, makes it dense.
+"""
+
+from __future__ import annotations
+
+import binascii
+import math
+
+HEADER = 16
+DENSE = 0
+SPARSE = 1
+BITS = 14
+REGISTERS = 1 << BITS
+LONGEST = 64 - BITS + 1
+"""The greatest number a hash can give."""
+DENSE_SIZE = HEADER + REGISTERS * 6 // 8
+SPARSE_MAX_VALUE = 32
+_VALUE_MAX_RUN = 4
+_ZERO_MAX_RUN = 64
+_ALPHA = 0.721347520444481703680  # 0.5 / ln 2
+_SEED = 0xADC83B19
+_MULTIPLIER = 0xC6A4A7935BD1E995
+_MASK = (1 << 64) - 1
+_SYMBOLS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_FROM_SYMBOL = bytes.maketrans(_SYMBOLS, bytes(range(64)))
+_TO_SYMBOL = bytes.maketrans(bytes(range(64)), _SYMBOLS)
+_SCANNED = 5
+"""Runs looked at for equal neighbours after an update, from the one before it."""
+
+Raw = bytes | bytearray
+
+
+class CorruptedError(Exception):
+    """The runs don't cover the registers exactly."""
+
+
+def murmur64a(data: bytes, seed: int = _SEED) -> int:
+    """MurmurHash2, its 64-bit variant A, little-endian."""
+    size = len(data)
+    h = seed ^ size * _MULTIPLIER & _MASK
+    whole = size & ~7
+    for i in range(0, whole, 8):
+        k = int.from_bytes(data[i : i + 8], "little") * _MULTIPLIER & _MASK
+        k = (k ^ k >> 47) * _MULTIPLIER & _MASK
+        h = (h ^ k) * _MULTIPLIER & _MASK
+    if size & 7:
+        h = (h ^ int.from_bytes(data[whole:], "little")) * _MULTIPLIER & _MASK
+    h = (h ^ h >> 47) * _MULTIPLIER & _MASK
+    return h ^ h >> 47
+
+
+def place_of(element: bytes) -> tuple[int, int]:
+    """Return (register, number) of an element."""
+    h = murmur64a(element)
+    rest = h >> BITS | 1 << (LONGEST - 1)
+    return h & REGISTERS - 1, (rest & -rest).bit_length()
+
+
+def empty() -> bytearray:
+    """The string of a HyperLogLog without elements."""
+    return bytearray(b"HYLL\x01" + bytes(11) + b"\x7f\xff")
+
+
+def is_valid(raw: Raw) -> bool:
+    """Whether a string has the form of a HyperLogLog, as far as its header says."""
+    return (
+        len(raw) >= HEADER
+        and raw[:4] == b"HYLL"
+        and raw[4] <= SPARSE
+        and (raw[4] == SPARSE or len(raw) == DENSE_SIZE)
+    )
+
+
+def cached(raw: Raw) -> int | None:
+    """The estimate made last, or None when it is out of date."""
+    return None if raw[15] & 0x80 else int.from_bytes(raw[8:16], "little")
+
+
+def invalidate(raw: bytearray) -> None:
+    """Mark the estimate as out of date."""
+    raw[15] |= 0x80
+
+
+def run_at(raw: Raw, at: int) -> tuple[int, int, int]:
+    """Return (bytes, registers, number) of the run that begins at byte `at`."""
+    first = raw[at]
+    if first & 0x80:
+        return 1, (first & 3) + 1, (first >> 2 & 31) + 1
+    if not first & 0x40:
+        return 1, first + 1, 0
+    if at + 1 >= len(raw):
+        raise CorruptedError
+    return 2, ((first & 63) << 8 | raw[at + 1]) + 1, 0
+
+
+def runs(raw: Raw) -> list[tuple[int, int]]:
+    """Return (registers, number) of all runs of a sparse string.
+
+    Raises:
+        CorruptedError: they don't add up to all registers.
+    """
+    found: list[tuple[int, int]] = []
+    at, total = HEADER, 0
+    while at < len(raw):
+        size, count, number = run_at(raw, at)
+        at += size
+        total += count
+        if total > REGISTERS:
+            raise CorruptedError
+        found.append((count, number))
+    if total != REGISTERS:
+        raise CorruptedError
+    return found
+
+
+def registers(raw: Raw) -> bytes:
+    """All registers, a byte each.
+
+    Raises:
+        CorruptedError: a sparse string that isn't one.
+    """
+    if raw[4] == SPARSE:
+        return b"".join([bytes((number,)) * count for count, number in runs(raw)])
+    packed = binascii.b2a_base64(raw[:15:-1], newline=False)
+    return packed.translate(_FROM_SYMBOL)[::-1]
+
+
+def dense_of(numbers: bytes, header: Raw) -> bytearray:
+    """The dense string of these registers, with the estimate that another string's header has."""
+    packed = binascii.a2b_base64(numbers[::-1].translate(_TO_SYMBOL))[::-1]
+    return bytearray(b"HYLL%c%b%b" % (DENSE, bytes(header[5:HEADER]), packed))
+
+
+def make_dense(raw: bytearray) -> None:
+    """Turn a sparse string into a dense one, in place.
+
+    Raises:
+        CorruptedError: it isn't a sparse string.
+    """
+    raw[:] = dense_of(registers(raw), raw)
+
+
+def add(raw: bytearray, element: bytes, sparse_max: int) -> bool:
+    """Add an element; True when a register changed.
+
+    Raises:
+        CorruptedError: the string isn't a HyperLogLog.
+    """
+    index, number = place_of(element)
+    return raise_register(raw, index, number, sparse_max)
+
+
+def raise_register(raw: bytearray, index: int, number: int, sparse_max: int) -> bool:
+    """Give a register a number unless it has a greater one already; True when it changed."""
+    if raw[4] == SPARSE:
+        if number <= SPARSE_MAX_VALUE:
+            changed = _raise_sparse(raw, index, number, sparse_max)
+            if changed is not None:
+                return changed
+        make_dense(raw)
+    return _raise_dense(raw, index, number)
+
+
+def _raise_dense(raw: bytearray, index: int, number: int) -> bool:
+    at = HEADER + index * 6 // 8
+    shift = index * 6 & 7
+    window = int.from_bytes(raw[at : at + 2], "little")
+    old = window >> shift & 63
+    if number <= old:
+        return False
+    window += number - old << shift
+    raw[at : at + 2] = window.to_bytes(min(2, len(raw) - at), "little")
+    return True
+
+
+def _raise_sparse(raw: bytearray, index: int, number: int, sparse_max: int) -> bool | None:
+    """Update the run that covers a register; None when the string would become too long."""
+    at, first, previous = HEADER, 0, HEADER
+    end = len(raw)
+    size = count = old = 0
+    while at < end:
+        size, count, old = run_at(raw, at)
+        if index < first + count:
+            break
+        previous = at
+        at += size
+        first += count
+    else:
+        raise CorruptedError
+    if old >= number:
+        return False
+    new = _zeros(index - first) if not old else _value(old, index - first)
+    new += _value(number, 1)
+    behind = first + count - 1 - index
+    new += _zeros(behind) if not old else _value(old, behind)
+    if len(new) > size and end + len(new) - size > sparse_max:
+        return None
+    raw[at : at + size] = new
+    _join(raw, previous)
+    invalidate(raw)
+    return True
+
+
+def _zeros(count: int) -> bytes:
+    """The run of so many registers that are 0; of none, nothing."""
+    if count > _ZERO_MAX_RUN:
+        return bytes((0x40 | count - 1 >> 8, count - 1 & 0xFF))
+    return bytes((count - 1,)) if count else b""
+
+
+def _value(number: int, count: int) -> bytes:
+    """The run of up to 4 registers that hold a number; of none, nothing."""
+    return bytes((0x80 | number - 1 << 2 | count - 1,)) if count else b""
+
+
+def _join(raw: bytearray, at: int) -> None:
+    """Join neighbouring runs of the same number, as far as a run may be long."""
+    for _ in range(_SCANNED):
+        if at >= len(raw):
+            return
+        first = raw[at]
+        if not first & 0x80:
+            at += 2 if first & 0x40 else 1
+            continue
+        if at + 1 < len(raw) and raw[at + 1] & 0x80 and raw[at + 1] >> 2 == first >> 2:
+            count = (first & 3) + (raw[at + 1] & 3) + 2
+            if count <= _VALUE_MAX_RUN:
+                raw[at : at + 2] = bytes((first & 0xFC | count - 1,))
+                continue
+        at += 1
+
+
+def histogram(raw: Raw) -> list[int]:
+    """How many registers hold 0, 1, 2 … 63."""
+    found = [0] * 64
+    if raw[4] == SPARSE:
+        for count, number in runs(raw):
+            found[number] += count
+        return found
+    return histogram_of(registers(raw))
+
+
+def histogram_of(numbers: bytes) -> list[int]:
+    """How many of the registers hold 0, 1, 2 … 63."""
+    return [numbers.count(bytes((i,))) for i in range(64)]
+
+
+def estimate(counts: list[int]) -> int:
+    """Estimate how many different elements were added, from a histogram of the registers."""
+    m = float(REGISTERS)
+    z = m * _tau((m - counts[LONGEST]) / m)
+    for j in range(LONGEST - 1, 0, -1):
+        z = (z + counts[j]) * 0.5
+    z += m * _sigma(counts[0] / m)
+    return math.floor(_ALPHA * m * m / z + 0.5) if z else 0
+
+
+def _sigma(x: float) -> float:
+    if x == 1.0:
+        return math.inf
+    y, z = 1.0, x
+    while True:
+        x *= x
+        before = z
+        z += x * y
+        y += y
+        if before == z:
+            return z
+
+
+def _tau(x: float) -> float:
+    if x in (0.0, 1.0):
+        return 0.0
+    y, z = 1.0, 1 - x
+    while True:
+        x = math.sqrt(x)
+        before = z
+        y *= 0.5
+        z -= (1 - x) ** 2 * y
+        if before == z:
+            return z / 3
+
+
+def merge(into: bytes, raw: Raw) -> bytes:
+    """The greater number of each register.
+
+    Raises:
+        CorruptedError: the string isn't a HyperLogLog.
+    """
+    return bytes(map(max, into, registers(raw)))
+
+
+def describe(raw: Raw) -> bytes:
+    """The runs of a sparse string in words: z and Z are zeros by one byte and two, v a number and how often."""
+    words: list[bytes] = []
+    at = HEADER
+    while at < len(raw):
+        size, count, number = run_at(raw, at)
+        words.append(b"v:%d,%d" % (number, count) if number else b"%c:%d" % (b"zZ"[size - 1], count))
+        at += size
+    return b" ".join(words)
