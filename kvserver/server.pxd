@@ -19,7 +19,7 @@ cdef class Server:
     cdef public object needs_auth
     cdef public dict connections
     cdef public long long accepted, rejected, net_in, net_out, output_limit_kills, query_limit_kills
-    cdef public object on_protocol_error, hold
+    cdef public object on_protocol_error
 
 @cython.final
 cdef class Connection:

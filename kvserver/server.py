@@ -75,8 +75,6 @@ class Server:
         self.output_limit_kills = 0
         self.query_limit_kills = 0
         self.on_protocol_error: Callable[[Session, str], None] = _unheard
-        # When replies may not leave before something is durable, they go through here instead.
-        self.hold: Callable[[Connection, bytes], None] | None = None
 
     def protocol(self) -> Any:
         """Create the `Connection` of a new client (asyncio's protocol factory, which wants another type)."""
@@ -238,10 +236,7 @@ class Connection:
         n = len(data)
         self.server.net_out += n
         c.bytes_out += n
-        if self.server.hold is not None:
-            self.server.hold(self, data)
-        else:
-            self.transport.write(data)
+        self.transport.write(data)
 
     # -- the port of the session ------------------------------------------------------------------------------
 
@@ -252,10 +247,7 @@ class Connection:
         self.server.net_out += len(data)
         if self.session is not None:
             self.session.bytes_out += len(data)
-        if self.server.hold is not None:
-            self.server.hold(self, data)
-        else:
-            self.transport.write(data)
+        self.transport.write(data)
         if self.paused:
             self.check_output()
 
