@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 CHUNK = 512
 """Elements a list chunk holds at most."""
@@ -114,15 +113,6 @@ class ListValue:
             half = len(chunk) // 2
             self.chunks[i : i + 1] = [chunk[:half], chunk[half:]]
 
-    def delete(self, index: int) -> None:
-        """Remove element `index`."""
-        i, place = self.locate(index)
-        chunk = self.own(i)
-        del chunk[place]
-        self.size -= 1
-        if not chunk and len(self.chunks) > 1:
-            del self.chunks[i]
-
     def slice(self, start: int, stop: int) -> list[bytes]:
         """Return the elements start to stop - 1, 0 <= start <= stop <= size."""
         if start >= stop:
@@ -179,6 +169,20 @@ class ListValue:
             before += len(chunk)
         return -1
 
+    def places(self, element: bytes, forward: bool, most: int) -> Iterator[int]:
+        """Iterate over the places of such elements among the first (or last) `most`, from that end on."""
+        passed = 0
+        for chunk in self.chunks if forward else reversed(self.chunks):
+            if passed >= most:
+                return
+            if element in chunk:
+                for i, other in enumerate(chunk if forward else reversed(chunk), passed):
+                    if other == element:
+                        if i >= most:
+                            return
+                        yield i if forward else self.size - 1 - i
+            passed += len(chunk)
+
     def remove(self, element: bytes, limit: int, forward: bool) -> int:
         """Remove the first (or last) `limit` such elements, all for 0; return how many went."""
         gone = 0
@@ -198,19 +202,6 @@ class ListValue:
             self.chunks = kept if forward else kept[::-1]
             self.size -= gone
         return gone
-
-    def iterate(self, start: int, forward: bool) -> Iterator[bytes]:
-        """Iterate from element `start` to the tail, or backwards to the head."""
-        if forward:
-            i, place = self.locate(start)
-            yield from islice(self.chunks[i], place, None)
-            for chunk in islice(self.chunks, i + 1, None):
-                yield from chunk
-        else:
-            i, place = self.locate(start)
-            yield from reversed(self.chunks[i][: place + 1])
-            for j in range(i - 1, -1, -1):
-                yield from reversed(self.chunks[j])
 
     def clone(self) -> ListValue:
         """Return an independent copy; the chunks are shared until either side writes to them."""

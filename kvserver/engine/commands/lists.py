@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import cython
 
 from kvserver.engine.commands.args import numkeys, positive_count
@@ -230,19 +232,10 @@ def lpos(c: Session, a: list[bytes]) -> bytes:
     if value is None:
         return null(c.resp) if count is None else EMPTY_ARRAY
     size = len(value)
-    forward = rank > 0
     skip = abs(rank) - 1
     want = 1 if count is None else count or size
-    found: list[int] = []
-    walk = value.iterate(0 if forward else size - 1, forward)
-    for i, element in zip(range(maxlen or size), walk, strict=False):
-        if element == a[2]:
-            if skip:
-                skip -= 1
-                continue
-            found.append(i if forward else size - 1 - i)
-            if len(found) == want:
-                break
+    places = value.places(a[2], rank > 0, maxlen or size)
+    found = list(islice(places, min(skip, size), min(skip, size) + want))
     if count is None:
         return integer(found[0]) if found else null(c.resp)
     return array_header(len(found)) + b"".join([integer(i) for i in found])

@@ -10,7 +10,7 @@ from kvserver.engine import list_value
 from kvserver.engine.list_value import ListValue
 
 ELEMENTS = st.sampled_from([b"a", b"b", b"c"])
-STEPS = st.lists(st.tuples(st.sampled_from("htHTipdrRcfm"), st.integers(0, 40), ELEMENTS), max_size=60)
+STEPS = st.lists(st.tuples(st.sampled_from("htHTiprRcfm"), st.integers(0, 40), ELEMENTS), max_size=60)
 
 
 @pytest.fixture(autouse=True)
@@ -57,9 +57,6 @@ def step(value: ListValue, model: list[bytes], what: str, n: int, element: bytes
     elif what == "p":
         value.put(n % size, element)
         model[n % size] = element
-    elif what == "d":
-        value.delete(n % size)
-        del model[n % size]
     else:
         start = n % size
         value.trim(start, size - (size - start) // 3)
@@ -78,10 +75,11 @@ def test_does_what_a_list_does(steps: list[tuple[str, int, bytes]], freeze_at: i
         assert len(value) == len(model)
     assert list(value) == model
     assert value.slice(0, len(model)) == model
-    if model:
-        middle = len(model) // 2
-        assert list(value.iterate(middle, True)) == model[middle:]
-        assert list(value.iterate(middle, False)) == model[middle::-1]
+    for most in (3, len(model)):
+        assert list(value.places(b"a", True, most)) == [i for i, x in enumerate(model[:most]) if x == b"a"]
+        low = max(len(model) - most, 0)
+        backwards = [i for i in range(len(model) - 1, low - 1, -1) if model[i] == b"a"]
+        assert list(value.places(b"a", False, most)) == backwards
     for before, frozen, clone in views:
         assert [element for chunk in frozen.chunks for element in chunk] == before
         assert list(clone) == before
