@@ -16,7 +16,7 @@ from kvserver.config import Config
 from kvserver.engine.executor import Engine
 from persistence import points
 from persistence.disk import AtomicFile
-from persistence.rdb.aux import aux_fields
+from persistence.rdb.facts import aux_fields
 from persistence.snapshot import Snapshot
 
 SLICE_S = 0.001
