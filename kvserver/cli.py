@@ -101,10 +101,11 @@ def plugins() -> list[Plugin]:
     """What a data node is made of besides the engine and the server, in the order of attaching."""
     from kvserver.admin import attach as admin
     from kvserver.http import attach as http
+    from kvserver.scripting.plugin import attach as scripting
     from persistence.plugin import attach as persistence
     from replication.plugin import attach as replication
 
-    return [admin, persistence, replication, http]
+    return [admin, scripting, persistence, replication, http]
 
 
 def serve(config: Config, loaded: Loaded, config_file: str = "") -> int:

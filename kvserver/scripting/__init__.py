@@ -1,0 +1,1 @@
+"""Lua scripts and function libraries: EVAL, SCRIPT, FUNCTION, FCALL."""

@@ -1,0 +1,216 @@
+"""What `redis.*` does: commands on behalf of the running script, under the server's rules.
+
+A script's commands run in a session of its own, which is the caller's as far as database and rights go.  The
+gates that guard writes are asked for the first write only: what has begun may finish (Redis's script.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha1
+from random import Random
+from typing import Any
+
+from kvserver.engine import naming
+from kvserver.engine.executor import Engine
+from kvserver.engine.session import ATT_RESTRICTED, NoPort, Session
+from kvserver.scripting.decoding import decode
+from kvserver.scripting.running import GO_ON, REPL_REPLICA, Running
+from kvserver.scripting.runtime import Runtime
+from kvserver.scripting.shebang import ALLOW_OOM, ALLOW_STALE
+from kvserver.spec import NOSCRIPT, NOT_STALE, WRITE, Row
+
+STATUS, ERROR, TABLE, MEMORY = 1, 2, 3, 4
+_READ_ONLY = b"ERR Write commands are not allowed from read-only scripts."
+_UNKNOWN = b"ERR Unknown Redis command called from script"
+_ARITY = b"ERR Wrong number of args calling Redis command from script"
+_NOT_ALLOWED = b"ERR This Redis command is not allowed from script"
+_STALE = b"ERR Can not execute the command on a stale replica"
+_WRITE_GATES = frozenset(("replica", "disk", "few-replicas", "memory"))
+_IGNORED_GATES = frozenset(("auth", "no-multi", "pubsub", "multi", "busy", "pause", "loading"))
+
+
+class Api:
+    """The functions of the sandbox that act on the server."""
+
+    def __init__(self, engine: Engine, runtime: Callable[[], Runtime]) -> None:
+        self.engine = engine
+        self.runtime = runtime
+        self.session: Session = engine.internal_session("script", NoPort())
+        self.session.no_block = True
+        self.running: Running | None = None
+        self.deny_scripts = True  # False: commands that scripts may not run, may (DEBUG)
+        self.on_tick: Callable[[Running], None] = _nothing
+        self.on_log: Callable[[int, str], None] = _unheard
+        self._rng = Random()
+
+    def natives(self) -> dict[bytes, Any]:
+        """Return name -> function for the sandbox."""
+        return {
+            b"call": self.call,
+            b"may": self.may,
+            b"tick": self.tick,
+            b"random": self._random,
+            b"seed": self._seed,
+            b"log": self._log,
+            b"setresp": self._setresp,
+            b"set_repl": self._set_repl,
+        }
+
+    def begin(self, running: Running) -> None:
+        """Let a script act as its caller."""
+        self.running = running
+        c, caller = self.session, running.caller
+        c.db = caller.db
+        c.resp = 2
+        c.user = caller.user
+        c.acl = caller.acl
+        c.attention = caller.attention & ATT_RESTRICTED
+        c.address = caller.address
+
+    # -- redis.call -------------------------------------------------------------------------------------------
+
+    def call(self, *args: Any) -> Any:
+        """Run a command; return its value, or (value, kind, text) for what the sandbox makes a table of."""
+        request = [arg if type(arg) is bytes else number_text(arg) for arg in args]
+        engine = self.engine
+        running = self.running
+        row: Row | None = engine.rows.get(request[0])
+        if row is None or row.subs is not None:
+            row = naming.resolve(engine.rows, request)
+        refusal = self._refusal(engine, running, row, request)
+        if refusal is not None:
+            return None, ERROR, refusal
+        assert running is not None
+        assert row is not None
+        mark = len(engine.batch)
+        c = self.session
+        reply = engine.call(c, row, request) or b"$-1\r\n"
+        if running.repl & REPL_REPLICA == 0:
+            del engine.batch[mark:]
+        return self._value(reply)
+
+    def _value(self, reply: bytes) -> Any:
+        kind = reply[0]
+        if kind == 58:  # ':'
+            return int(reply[1:-2])
+        if kind == 36:  # '$'
+            if reply[1] == 45:
+                return False
+            if not self.runtime().room(len(reply)):
+                return None, MEMORY
+            return reply[reply.index(b"\n") + 1 : -2]
+        if kind == 43:  # '+'
+            return None, STATUS, reply[1:-2]
+        if kind == 45:  # '-'
+            return None, ERROR, reply[1:-2]
+        runtime = self.runtime()
+        if not runtime.room(16 * len(reply)):
+            return None, MEMORY
+        return decode(reply, runtime.make), TABLE
+
+    def _refusal(self, engine: Engine, running: Running | None, row: Row | None, args: list[bytes]) -> bytes | None:
+        """Why a command may not run, or None."""
+        if running is None:
+            return b"ERR redis.call can only be called inside a script invocation"
+        if row is None:
+            # A container whose subcommand is missing has too few arguments.
+            parent = engine.rows.get(args[0].upper())
+            return self._counted(_ARITY if parent is not None and len(args) == 1 else _UNKNOWN)
+        n = len(args)
+        if (n != row.arity) if row.arity > 0 else (n < -row.arity):
+            return self._counted(_ARITY, row)
+        flags = row.flags
+        if flags & NOSCRIPT and self.deny_scripts:
+            return self._counted(_NOT_ALLOWED, row)
+        if flags & WRITE and running.read_only:
+            return self._counted(_READ_ONLY, row)
+        if flags & engine.deny or self.session.attention:
+            refusal = self._ask_gates(engine, running, row, args)
+            if refusal is not None:
+                return refusal
+        if flags & WRITE:
+            running.wrote = True
+        return None
+
+    def _ask_gates(self, engine: Engine, running: Running, row: Row, args: list[bytes]) -> bytes | None:
+        for _, name, gate in engine.gates:
+            if name in _IGNORED_GATES:
+                continue
+            if name in _WRITE_GATES and (running.wrote or (name == "memory" and running.flags & ALLOW_OOM)):
+                continue
+            if name == "stale" and row.flags & NOT_STALE and running.flags & ALLOW_STALE:
+                if gate(engine, self.session, row, args):
+                    return self._counted(_STALE, row)
+                continue
+            reply = gate(engine, self.session, row, args)
+            if reply:
+                return self._counted(reply[1:-2], row)
+        return None
+
+    def _counted(self, text: bytes, row: Row | None = None) -> bytes:
+        if row is not None:
+            row.rejected += 1
+        self.engine.count_error(b"-%b\r\n" % text)
+        return text
+
+    # -- the rest ---------------------------------------------------------------------------------------------
+
+    def may(self, *args: Any) -> bool | None:
+        """redis.acl_check_cmd: whether the caller's user may run a command; None when there is no such command."""
+        request = [arg if type(arg) is bytes else number_text(arg) for arg in args]
+        row = naming.resolve(self.engine.rows, request)
+        if row is None:
+            return None
+        for _, name, gate in self.engine.gates:
+            if name == "acl" and self.session.attention:
+                check = self.engine.extensions.get("acl_check")
+                if check is not None:
+                    return bool(check(self.session, row, request))
+                return not gate(self.engine, self.session, row, request)
+        return True
+
+    def tick(self) -> int:
+        """Called by the machine every so often: whether the script goes on, and if not why."""
+        running = self.running
+        if running is None:
+            return GO_ON
+        if running.stop == GO_ON:
+            self.on_tick(running)
+        return running.stop
+
+    def _random(self) -> float:
+        return self._rng.random()
+
+    def _seed(self, seed: float) -> None:
+        self._rng.seed(repr(seed))
+
+    def _log(self, level: float, text: bytes) -> None:
+        self.on_log(int(level), text.decode("utf-8", "replace"))
+
+    def _setresp(self, version: int) -> None:
+        self.session.resp = int(version)
+
+    def _set_repl(self, flags: float) -> None:
+        if self.running is not None:
+            self.running.repl = int(flags)
+
+
+def number_text(number: float) -> bytes:
+    """Show a Lua number as a command's argument: 17 significant digits."""
+    if type(number) is int and -(10**17) < number < 10**17:
+        return b"%d" % number
+    return b"%.17g" % number
+
+
+def digest(body: bytes) -> bytes:
+    """The name of a script: its SHA-1 in hexadecimal digits."""
+    return sha1(body, usedforsecurity=False).hexdigest().encode()
+
+
+def _nothing(running: Running) -> None:
+    """No shell is attached."""
+
+
+def _unheard(level: int, text: str) -> None:
+    """Nobody logs."""

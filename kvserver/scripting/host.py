@@ -1,0 +1,231 @@
+"""Runs scripts and functions: the scripts' cache, the libraries, and the one way by which either is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kvserver.engine.executor import Engine
+from kvserver.engine.session import ATT_INTERNAL, Session
+from kvserver.errors import CommandError
+from kvserver.numbers import parse_int
+from kvserver.scripting import native
+from kvserver.scripting.api import Api, digest
+from kvserver.scripting.libraries import Libraries
+from kvserver.scripting.running import GO_ON, Running
+from kvserver.scripting.runtime import Runtime, ScriptFailed
+from kvserver.scripting.shebang import ALLOW_OOM, ALLOW_STALE, COMPAT, NO_WRITES, script_flags
+from kvserver.spec import DENYOOM, NOT_STALE, WRITE, Row
+
+KEY = "scripting"
+"""Where the host hangs on the engine."""
+CACHE_MAX = 10_000
+"""Scripts kept; of more, those that EVAL brought and that were used least recently go."""
+VERSION = b"7.0.15"
+VERSION_NUMBER = 0x07000F
+
+_OOM = b"-OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'\r\n"
+_WRITES = Row("script", lambda c, a: b"", -1, WRITE, None)
+_NEEDS_MEMORY = Row("script", lambda c, a: b"", -1, DENYOOM, None)
+_NEEDS_DATA = Row("script", lambda c, a: b"", -1, NOT_STALE, None)
+
+
+class Script:
+    """A compiled script."""
+
+    __slots__ = ("body", "flags", "fn", "loaded", "sha")
+
+    def __init__(self, sha: bytes, body: bytes, fn: Any, flags: int) -> None:
+        self.sha = sha
+        self.body = body
+        self.fn = fn
+        self.flags = flags
+        self.loaded = False  # by SCRIPT LOAD: stays until it is flushed
+
+
+class Host:
+    """The scripting engine of one node."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
+        self.engine = engine
+        self.clock = clock  # seconds, monotonic
+        self.scripts: dict[bytes, Script] = {}
+        self._machine: Runtime | None = None
+        self.api = Api(engine, self.runtime)
+        self.libraries = Libraries(self._load)
+
+    def runtime(self) -> Runtime:
+        """The Lua machine, made when it is first needed."""
+        if self._machine is None:
+            natives = self.api.natives()
+            natives.update(native.table(lambda size: self._machine is None or self._machine.room(size)))
+            natives[b"version"] = VERSION
+            natives[b"version_number"] = VERSION_NUMBER
+            self._machine = Runtime(natives)
+        return self._machine
+
+    def used_bytes(self) -> int:
+        """Memory of the Lua machine."""
+        return 0 if self._machine is None else self._machine.used_bytes()
+
+    # -- scripts ----------------------------------------------------------------------------------------------
+
+    def script(self, body: bytes) -> Script:
+        """Return the compiled form of a script.
+
+        Raises:
+            CommandError: it doesn't compile.
+        """
+        sha = digest(body)
+        found = self.scripts.get(sha)
+        if found is not None:
+            return found
+        source, flags = script_flags(body)
+        try:
+            fn = self.runtime().compile(source)
+        except ScriptFailed as failure:
+            raise CommandError(b"ERR Error compiling script (new function): " + failure.text)
+        if len(self.scripts) >= CACHE_MAX:
+            self._forget_one()
+        script = self.scripts[sha] = Script(sha, body, fn, flags)
+        return script
+
+    def _forget_one(self) -> None:
+        for sha, script in self.scripts.items():
+            if not script.loaded:
+                del self.scripts[sha]
+                return
+
+    def flush_scripts(self) -> None:
+        """Forget all scripts, and with them the machine: libraries move to the new one."""
+        self.scripts.clear()
+        if self._machine is not None and not self.libraries.by_name:
+            self._machine = None
+
+    # -- running ----------------------------------------------------------------------------------------------
+
+    def run(self, c: Session, fn: Any, name: bytes, flags: int, read_only: bool, is_function: bool) -> bytes:
+        """Run a function for `c`, whose request names its keys and arguments; return the reply."""
+        args = c.args
+        keys = key_count(args)
+        refusal = self._refusal(c, flags, read_only)
+        if refusal:
+            return refusal
+        engine = self.engine
+        if self.api.running is not None:
+            raise CommandError("ERR This Redis command is not allowed from script")
+        started_ns = engine.last_ns
+        row = c.row
+        running = Running(c, name, is_function, args, self.clock(), flags, read_only or bool(flags & NO_WRITES))
+        self.api.begin(running)
+        engine.depth += 1
+        try:
+            result = self.runtime().run(fn, c.resp, keys, args[3:], is_function)
+        finally:
+            self.api.running = None
+            engine.depth -= 1
+            c.row, c.args = row, args
+        if running.stop != GO_ON:
+            self.runtime().rearm()
+        if engine.state.logging and engine.depth == 0:
+            engine.log_batch()
+            c.write_offset = engine.log.offset
+        engine.last_ns = started_ns
+        return self._reply(name, result)
+
+    def _reply(self, name: bytes, result: Any) -> bytes:
+        if type(result) is bytes:
+            return result
+        if result[0] is not False:
+            reply, counted = result
+            if counted:
+                self._uncount(reply)
+            return bytes(reply)
+        text, position, counted = (*result[1:], None, None)[:3]
+        if position is not None:
+            text = b"%b script: %b, on %b." % (text, name, position)
+        reply = b"-%b\r\n" % text.replace(b"\r", b" ").replace(b"\n", b" ")
+        if counted:
+            self._uncount(reply)
+        return reply
+
+    def _uncount(self, reply: bytes) -> None:
+        """The command that failed inside has counted this error, and the executor will count it again."""
+        code = reply[1 : reply.find(b" ") if b" " in reply else -2].decode("latin-1")
+        if self.engine.errors.get(code, 0) > 0:
+            self.engine.errors[code] -= 1
+
+    def _refusal(self, c: Session, flags: int, read_only: bool) -> bytes:
+        """Why a script may not run at all, by its flags; b"" when it may."""
+        if flags & COMPAT:
+            return self._gate(c, _NEEDS_DATA)
+        if not flags & ALLOW_STALE:
+            refusal = self._gate(c, _NEEDS_DATA)
+            if refusal:
+                return refusal
+        if not flags & NO_WRITES:
+            if read_only:
+                raise CommandError("ERR Can not execute a script with write flag using *_ro command.")
+            refusal = self._gate(c, _WRITES)
+            if refusal:
+                return refusal
+            if not flags & ALLOW_OOM and self._gate(c, _NEEDS_MEMORY):
+                return _OOM
+        return b""
+
+    def _gate(self, c: Session, row: Row) -> bytes:
+        """Ask the gates that look at one flag."""
+        engine = self.engine
+        if not row.flags & engine.deny or c.attention & ATT_INTERNAL:
+            return b""
+        for _, name, gate in engine.gates:
+            if name in _FLAG_GATES:
+                reply = gate(engine, c, row, c.args)
+                if reply:
+                    return reply
+        return b""
+
+    # -- libraries --------------------------------------------------------------------------------------------
+
+    def _load(self, source: bytes) -> list[tuple[bytes, Any, bytes | None, bytes]]:
+        """Run a library's source, with a limit on its time."""
+        if self.api.running is not None:
+            raise CommandError("ERR This Redis command is not allowed from script")
+        running = Running(self.api.session, b"", True, [], self.clock(), 0, True)
+        running.deadline_s = self.clock() + LOAD_TIMEOUT_S
+        self.api.running = running
+        try:
+            return self.runtime().load_library(source)
+        except ScriptFailed as failure:
+            raise CommandError(b"ERR " + failure.text)
+        finally:
+            self.api.running = None
+
+
+LOAD_TIMEOUT_S = 0.5
+"""How long FUNCTION LOAD may run a library's source, as in Redis."""
+_FLAG_GATES = frozenset(("replica", "disk", "few-replicas", "memory", "stale"))
+
+
+def key_count(args: list[bytes]) -> int:
+    """The number of keys that a request of the EVAL family announces.
+
+    Raises:
+        CommandError: it is negative, or greater than the number of arguments behind it.
+    """
+    text = args[2]
+    if len(text) == 1 and 48 <= text[0] <= 57:
+        n = text[0] - 48
+    else:
+        n = parse_int(text)
+    if n > len(args) - 3:
+        raise CommandError("ERR Number of keys can't be greater than number of args")
+    if n < 0:
+        raise CommandError("ERR Number of keys can't be negative")
+    return n
+
+
+def host_of(c: Session) -> Host:
+    """The scripting engine of a session's node."""
+    host: Host = c.engine.extensions[KEY]
+    return host
