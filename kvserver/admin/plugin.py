@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Callable
 from functools import partial
 
 from kvserver.admin import (
@@ -32,8 +34,9 @@ from kvserver.admin.slowlog import SlowLog
 from kvserver.config import Config, ConfigError
 from kvserver.engine import notifications
 from kvserver.engine.commands import introspect
-from kvserver.engine.gates import ORDER_MEMORY
+from kvserver.engine.gates import ORDER_MEMORY, ORDER_TRACKING
 from kvserver.engine.session import ATT_INTERNAL, Session
+from kvserver.engine.tracking import Tracker
 from kvserver.spec import FAST, SKIP_SLOWLOG, Row
 
 TICK_S = 0.1
@@ -53,7 +56,26 @@ def attach(node: NodeView) -> None:
     engine.on_slow = partial(_slow, admin)
     engine.extensions.setdefault("on_reset", []).append(partial(admin.monitors.remove, engine))
     node.every(TICK_S, admin.tick)
+    _track(node)
     follow_options(admin)
+
+
+def _track(node: NodeView) -> None:
+    """Client-side caching; what is broadcast goes out at the end of the loop's turn, behind the replies."""
+    engine = node.engine
+    tracker = Tracker(engine, lambda: node.config.tracking_table_max_keys)
+    tracker.on_pending = lambda: _soon(tracker.broadcast)
+    engine.call_tracked = tracker.call
+    engine.add_gate(ORDER_TRACKING, client.tracking.KEY, tracker.gate)
+    engine.on_close.append(tracker.disable)
+    engine.extensions["tracking"] = tracker
+    engine.extensions["on_reset"].append(tracker.disable)
+    engine.extensions.setdefault("on_flush", []).append(tracker.flushed)
+    node.every(TICK_S, tracker.limit)
+
+
+def _soon(work: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(work)
 
 
 def follow_options(admin: Admin) -> None:

@@ -401,8 +401,7 @@ _OBSERVE = in_section(
         Option("busy-reply-threshold", _COUNT, "5000",
                "Milliseconds after which other clients are told that a script is running.",
                ("lua-time-limit",), inert=_NO_SCRIPTS),
-        Option("tracking-table-max-keys", _COUNT, "1000000", "Keys remembered for client-side caching.",
-               inert="client-side caching is not available"),
+        Option("tracking-table-max-keys", _COUNT, "1000000", "Keys remembered for client-side caching; 0 is no limit."),
     ),
 )  # fmt: skip
 

@@ -13,15 +13,20 @@ import heapq
 from typing import TYPE_CHECKING
 
 from kvserver.engine.keyspace import (
+    EV_EVICTED,
+    EV_EXPIRED,
     OBSERVE_BLOCKED,
     OBSERVE_NOTIFY,
     OBSERVE_WATCH,
     Db,
 )
-from kvserver.engine.session import Blocked, Session
+from kvserver.engine.session import ATT_TRACKING, Blocked, Session
 
 if TYPE_CHECKING:
     from kvserver.engine.executor import Engine
+
+_NOBODYS = (EV_EXPIRED, EV_EVICTED)
+"""Classes of events that no request causes, though one may run at the time."""
 
 
 def block(engine: Engine, c: Session, wait: Blocked) -> None:
@@ -81,8 +86,10 @@ def key_changed(engine: Engine, db: Db, key: bytes, event_class: int, event: byt
     if observers & OBSERVE_WATCH:
         for session in db.watchers.get(key, ()):
             session.cas_broken = True
-    for listener in engine.on_key_changed:
-        listener(engine.current, db, key)
+    if engine.on_key_changed:
+        by = None if event_class in _NOBODYS else engine.current
+        for listener in engine.on_key_changed:
+            listener(by, db, key)
     if observers & OBSERVE_NOTIFY and engine.state.notify_flags & event_class:
         engine.state.on_event(db, key, event_class, event)
     if observers & OBSERVE_BLOCKED and key in db.blocked:
@@ -113,6 +120,7 @@ def _serve_key(engine: Engine, db: Db, key: bytes) -> None:
         if db.keys.get(key) is None and wait.kind != "stream":
             return
         wait.ready = key
-        reply = engine.call(c, wait.row, wait.args)
+        call = engine.call_tracked if c.attention & ATT_TRACKING else engine.call
+        reply = call(c, wait.row, wait.args)
         if reply is not None:
             unblock(engine, c, reply)

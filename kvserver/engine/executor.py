@@ -24,7 +24,7 @@ import cython
 from kvserver.engine import blocking, naming, pubsub, watching
 from kvserver.engine.keyspace import Db, State
 from kvserver.engine.log import EXEC, CommandLog
-from kvserver.engine.session import ATT_INTERNAL, Blocked, Session
+from kvserver.engine.session import ATT_INTERNAL, ATT_TRACKING, Blocked, Session
 from kvserver.errors import CommandError, wrong_arity
 from kvserver.resp import error
 from kvserver.spec import LATENCY_BUCKETS, WRITE, Row
@@ -73,6 +73,7 @@ class Engine:
         self.slow_s = 1e9  # calls that last longer are shown to on_slow
         self.on_slow: Callable[[Session, Row, list[bytes], float], None] = _not_slow
         self.on_crash: Callable[[str, str], None] = _no_crash
+        self.call_tracked: Callable[[Session, Row, list[bytes]], bytes | None] = self.call
         self.on_key_changed: list[Callable[[Session | None, Db, bytes], None]] = []
         self.channels: dict[bytes, dict[Session, None]] = {}
         self.patterns: dict[bytes, dict[Session, None]] = {}
@@ -145,6 +146,8 @@ class Engine:
             reply = self.gate(c, row, args)
             if reply is None or len(reply) > 0:
                 return reply
+            if c.attention & ATT_TRACKING:
+                return self.call_tracked(c, row, args)
         return self.call(c, row, args)
 
     def call(self, c: Session, row: Row, args: list[bytes]) -> bytes | None:
@@ -302,4 +305,3 @@ def _not_slow(c: Session, row: Row, args: list[bytes], spent_s: float) -> None:
 
 def _no_crash(name: str, trace: str) -> None:
     """No shell is attached."""
-

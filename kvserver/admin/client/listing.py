@@ -8,7 +8,6 @@ from kvserver.engine.session import (
     ATT_CLOSE,
     ATT_MONITOR,
     ATT_MULTI,
-    ATT_TRACKING,
     Session,
 )
 from kvserver.errors import SYNTAX, CommandError
@@ -46,7 +45,9 @@ def flags_of(c: Session) -> str:
         ("P", bool(c.subscriptions() or c.shard_channels)),
         ("x", bool(c.attention & ATT_MULTI)),
         ("b", c.blocked is not None),
-        ("t", bool(c.attention & ATT_TRACKING)),
+        ("t", c.tracking is not None),
+        ("R", c.tracking is not None and c.tracking.broken),
+        ("B", c.tracking is not None and c.tracking.bcast),
         ("d", c.cas_broken),
         ("c", bool(c.attention & ATT_CLOSE)),
         ("U", c.address.startswith("/")),
@@ -91,7 +92,7 @@ def describe(c: Session) -> bytes:
         ("events", "rw" if pending else "r"),
         ("cmd", c.row.name if c.row else "NULL"),
         ("user", c.user.decode("utf-8", "surrogateescape")),
-        ("redir", -1),
+        ("redir", -1 if c.tracking is None else c.tracking.redirect),
         ("resp", c.resp),
     )
     return " ".join(f"{name}={value}" for name, value in fields).encode("utf-8", "surrogateescape")

@@ -12,15 +12,11 @@ from kvserver.engine.session import (
 )
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.resp import (
-    EMPTY_ARRAY,
-    MINUS_ONE,
     OK,
     array,
     bulk,
     integer,
-    map_header,
     null,
-    set_header,
     simple,
 )
 
@@ -108,35 +104,6 @@ def no_evict(c: Session, a: list[bytes]) -> bytes:
     return OK
 
 
-def tracking(c: Session, a: list[bytes]) -> bytes:
-    """CLIENT TRACKING ON|OFF ...: OFF is what holds anyway."""
-    if _on_or_off(a[2]):
-        raise CommandError("ERR client-side caching is not available in this server")
-    return OK
-
-
-def caching(c: Session, a: list[bytes]) -> bytes:
-    """CLIENT CACHING YES|NO."""
-    raise CommandError(
-        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
-    )
-
-
-def getredir(c: Session, a: list[bytes]) -> bytes:
-    """CLIENT GETREDIR."""
-    return MINUS_ONE
-
-
-def trackinginfo(c: Session, a: list[bytes]) -> bytes:
-    """CLIENT TRACKINGINFO."""
-    fields = {
-        b"flags": set_header(1, c.resp) + bulk(b"off"),
-        b"redirect": MINUS_ONE,
-        b"prefixes": EMPTY_ARRAY,
-    }
-    return map_header(len(fields), c.resp) + b"".join(bulk(name) + value for name, value in fields.items())
-
-
 def help_(c: Session, a: list[bytes]) -> bytes:
     """CLIENT HELP."""
     return array([simple(text) for text in HELP])
@@ -150,14 +117,10 @@ def _on_or_off(raw: bytes) -> bool:
 
 
 HANDLERS = {
-    "CLIENT|CACHING": caching,
     "CLIENT|GETNAME": getname,
-    "CLIENT|GETREDIR": getredir,
     "CLIENT|HELP": help_,
     "CLIENT|ID": id_,
     "CLIENT|NO-EVICT": no_evict,
     "CLIENT|REPLY": reply,
     "CLIENT|SETNAME": setname,
-    "CLIENT|TRACKING": tracking,
-    "CLIENT|TRACKINGINFO": trackinginfo,
 }

@@ -16,6 +16,7 @@ from kvserver.admin.pause import BLOCKED_KIND
 from kvserver.config import REDIS_VERSION
 from kvserver.engine.keyspace import Db
 from kvserver.engine.session import ATT_TRACKING
+from kvserver.engine.tracking import Tracker
 
 Fields = Iterable[tuple[str, object]]
 _TTL_SAMPLE = 20
@@ -126,6 +127,7 @@ def stats(admin: Admin) -> Fields:
     """Section stats; persistence and replication add theirs."""
     engine, traffic, rates = admin.node.engine, admin.node.server, admin.rates
     state = engine.state
+    tracker: Tracker = engine.extensions["tracking"]
     return [
         ("total_connections_received", traffic.accepted),
         ("total_commands_processed", engine.commands),
@@ -150,9 +152,9 @@ def stats(admin: Admin) -> Fields:
         ("latest_fork_usec", 0),
         ("total_forks", 0),
         ("migrate_cached_sockets", 0),
-        ("tracking_total_keys", 0),
-        ("tracking_total_items", 0),
-        ("tracking_total_prefixes", 0),
+        ("tracking_total_keys", tracker.table.used),
+        ("tracking_total_items", tracker.items),
+        ("tracking_total_prefixes", len(tracker.prefixes)),
         ("unexpected_error_replies", engine.unexpected_errors),
         ("total_error_replies", sum(engine.errors.values())),
         ("client_query_buffer_limit_disconnections", traffic.query_limit_kills),

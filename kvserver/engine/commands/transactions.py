@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvserver.engine.keyspace import OBSERVE_WATCH
-from kvserver.engine.session import ATT_MULTI, Session
+from kvserver.engine.session import ATT_MULTI, ATT_TRACKING, Session
 from kvserver.engine.watching import discard_queue, forget_watched, is_past, watched_expired
 from kvserver.errors import CommandError
 from kvserver.resp import OK, array, error, null_array
@@ -38,7 +38,8 @@ def exec_(c: Session, a: list[bytes]) -> bytes:
     replies: list[bytes] = []
     try:
         for queued, queued_args in queue:
-            replies.append(engine.call(c, queued, queued_args) or b"")
+            call = engine.call_tracked if c.attention & ATT_TRACKING else engine.call
+            replies.append(call(c, queued, queued_args) or b"")
     finally:
         c.no_block = False
         engine.depth -= 1
