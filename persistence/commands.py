@@ -181,9 +181,17 @@ def debug_reload(c: Session, a: list[bytes]) -> bytes:
     try:
         feed(decoder, restorer, data)
         decoder.finish()
-    except RdbError as failure:
+        _reload_functions(c, restorer.functions, options)
+    except (RdbError, CommandError) as failure:
         raise CommandError(f"ERR Error trying to load the RDB dump: {failure}")
     return OK
+
+
+def _reload_functions(c: Session, codes: list[bytes], options: set[bytes]) -> None:
+    """Load the libraries that a file held, as the options of DEBUG RELOAD say."""
+    restore = c.engine.extensions.get("restore_functions")
+    if restore is not None:
+        restore(codes, b"REPLACE" if b"MERGE" in options else b"APPEND" if b"NOFLUSH" in options else b"FLUSH")
 
 
 def debug_skip_checksums(c: Session, a: list[bytes]) -> bytes:

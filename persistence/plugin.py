@@ -12,7 +12,7 @@ from kvserver.engine.keyspace import EXPIRE_DELETE, Db
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.resp import error
 from kvserver.spec import WRITE, Row
-from persistence import commands, migrate
+from persistence import commands, function_commands, migrate
 from persistence.info import persistence_fields
 from persistence.loader import Loader
 from persistence.rdb.errors import RdbError
@@ -47,6 +47,7 @@ class Persistence:
         engine.extensions[commands.KEY] = self.saver
         engine.extensions["loader"] = self.loader
         node.handlers.update(commands.HANDLERS)
+        node.handlers.update(function_commands.HANDLERS)
         node.handlers.update(migrate.HANDLERS)
         engine.add_gate(gates.ORDER_DISK, "disk", self.disk_gate)
         admin: Any = engine.extensions.get("admin")

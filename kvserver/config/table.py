@@ -59,7 +59,6 @@ _NO_ACL = "access control lists are not available, only requirepass"
 _FREED_IN_SLICES = "large values are always freed in slices, never in one go"
 _NO_LOG_FILE = "there is no append-only file: use save points, and replicas"
 _NO_EVICTION = "nothing is evicted: above maxmemory writes are refused"
-_NO_SCRIPTS = "scripts are not available"
 _NO_MODULES = "modules written for Redis can't be loaded"
 _TESTS_ONLY = "an aid to Redis's own tests"
 
@@ -400,7 +399,7 @@ _OBSERVE = in_section(
         Option("notify-keyspace-events", EventClasses(), "", "Events published about keys."),
         Option("busy-reply-threshold", _COUNT, "5000",
                "Milliseconds after which other clients are told that a script is running.",
-               ("lua-time-limit",), inert=_NO_SCRIPTS),
+               ("lua-time-limit",)),
         Option("tracking-table-max-keys", _COUNT, "1000000", "Keys remembered for client-side caching; 0 is no limit."),
     ),
 )  # fmt: skip

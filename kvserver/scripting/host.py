@@ -49,6 +49,7 @@ class Host:
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         self.engine = engine
         self.clock = clock  # seconds, monotonic
+        self.on_end: Callable[[Running], None] = _nothing
         self.scripts: dict[bytes, Script] = {}
         self._machine: Runtime | None = None
         self.api = Api(engine, self.runtime)
@@ -122,6 +123,7 @@ class Host:
         try:
             result = self.runtime().run(fn, c.resp, keys, args[3:], is_function)
         finally:
+            self.on_end(running)
             self.api.running = None
             engine.depth -= 1
             c.row, c.args = row, args
@@ -205,6 +207,10 @@ class Host:
 LOAD_TIMEOUT_S = 0.5
 """How long FUNCTION LOAD may run a library's source, as in Redis."""
 _FLAG_GATES = frozenset(("replica", "disk", "few-replicas", "memory", "stale"))
+
+
+def _nothing(running: Running) -> None:
+    """Nobody watches the time."""
 
 
 def key_count(args: list[bytes]) -> int:

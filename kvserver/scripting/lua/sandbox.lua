@@ -88,7 +88,7 @@ local undefined_metatable = {__index = undefined}
 local base = {
   _VERSION = _VERSION, assert = assert, error = error, gcinfo = gcinfo,
   rawequal = rawequal, select = select, tonumber = tonumber, tostring = tostring, type = type,
-  unpack = unpack, xpcall = xpcall,
+  unpack = unpack,
 }
 
 -- As in Redis, an error table is its text to whoever catches it.
@@ -194,16 +194,27 @@ local REASONS = {
 }
 
 local hook
+local killed = false
 hook = function()
   local reason = REASONS[native.tick()]
   if not reason then return end
+  killed = true
   sethook(hook, 'l')  -- from now on at each line, so that no pcall gets away
   local info = getinfo(2, 'S')
   if info and info.source ~= SOURCE then error({err = reason}, 0) end
 end
 
 local function watch()
+  killed = false
   sethook(hook, '', HOOK_EVERY)
+end
+
+-- No hook runs while one does, and a handler for its error would: it could go on for ever.
+function base.xpcall(fn, handler)
+  return xpcall(fn, function(err)
+    if killed then return err end
+    return handler(err)
+  end)
 end
 
 local create, resume, running, status, wrap, yield =

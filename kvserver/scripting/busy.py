@@ -1,0 +1,95 @@
+"""A script that takes long: others are told so, and may end it.
+
+Theory of operation.  Scripts run inside the loop's own turn, which makes short ones cheap.  The Lua machine calls
+`tick` every so many instructions.  Once a script has run for busy-reply-threshold, a tick also lets the clients'
+sockets be served for a moment, behind a gate that refuses all but the few commands allowed then, so that nothing
+but SCRIPT KILL, FUNCTION KILL and SHUTDOWN NOSAVE has an effect.  Timers, expiry, snapshots and the replication
+link stand still until the script ends, as they do in Redis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from kvserver.engine.executor import Engine
+from kvserver.engine.gates import PASS
+from kvserver.engine.session import ATT_INTERNAL, Session
+from kvserver.resp import error
+from kvserver.scripting.commands import BUSY_FUNCTION, BUSY_SCRIPT
+from kvserver.scripting.host import Host
+from kvserver.scripting.running import GO_ON, KILLED_SCRIPT, LOAD_TIMEOUT, Running
+from kvserver.spec import ADMIN, NOT_BUSY, Row
+
+NAME = "busy"
+_BUSY = {True: error(BUSY_FUNCTION), False: error(BUSY_SCRIPT)}
+
+
+class Servant(Protocol):
+    """Serves sockets outside of the loop."""
+
+    def serve(self, besides: Session) -> None:
+        """Serve what has arrived from all clients but one."""
+
+    def finish(self) -> None:
+        """Give everything back to the loop."""
+
+
+class Busy:
+    """Watches the running script's time; see the module's theory of operation."""
+
+    def __init__(self, host: Host, servant: Servant) -> None:
+        self.host = host
+        self.servant = servant
+        self.threshold_s = 5.0  # 0 = never
+        host.on_end = self.end
+        self.shutting_down: Callable[[], bool] = lambda: _shuts_down(host.engine)
+
+    def tick(self, running: Running) -> None:
+        """Look at the time; serve the others when it is up."""
+        now_s = self.host.clock()
+        if running.deadline_s:
+            if now_s > running.deadline_s:
+                running.stop = LOAD_TIMEOUT
+            return
+        if not self.threshold_s or now_s - running.started_s < self.threshold_s:
+            return
+        engine = self.host.engine
+        if not running.slow:
+            running.slow = True
+            engine.forbid(NAME, NOT_BUSY | ADMIN)
+        self._serve(engine, running)
+
+    def _serve(self, engine: Engine, running: Running) -> None:
+        """Let the others be served; what the script relies on is put back afterwards."""
+        st = engine.state
+        now_ms, depth, current = st.now_ms, engine.depth, engine.current
+        batch, engine.batch = engine.batch, []
+        try:
+            self.servant.serve(running.caller)
+        finally:
+            st.now_ms, engine.depth, engine.current = now_ms, depth, current
+            engine.batch = batch + engine.batch
+        if self.shutting_down() and running.stop == GO_ON:
+            running.stop = KILLED_SCRIPT
+            engine.batch.clear()
+
+    def end(self, running: Running) -> None:
+        """The script is over: everybody is served again."""
+        if running.slow:
+            self.host.engine.forbid(NAME, 0)
+            self.servant.finish()
+
+    def gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
+        """Refuse what isn't allowed while a script is slow."""
+        running = self.host.api.running
+        if running is None or not running.slow or c.attention & ATT_INTERNAL or c.kind == "script":
+            return PASS
+        if row.flags & NOT_BUSY or (row.name == "shutdown" and [arg.upper() for arg in args[1:]] != [b"NOSAVE"]):
+            return _BUSY[running.is_function]
+        return PASS
+
+
+def _shuts_down(engine: Engine) -> bool:
+    task = engine.extensions.get("shutdown_task")
+    return task is not None and not task.done()
