@@ -193,6 +193,8 @@ class Engine:
     def propagate(self, c: Session, row: Row, args: list[bytes], dirty: bool) -> None:
         """Gather the effects of the request that ran; log them unless a transaction goes on."""
         st = self.state
+        if self.depth == 0 and not row.flags & WRITE:
+            self.log_outside()  # keys a reader found expired: one doesn't depend on the other
         self.batch += st.effects
         st.effects = []
         if st.replacements is not None:

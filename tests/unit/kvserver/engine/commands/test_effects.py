@@ -120,3 +120,15 @@ def test_many_popped_are_logged_in_batches() -> None:
     assert [len(words) - 2 for words in effects] == [1024, 1024, 452]
     left = {member.decode() for member in recorder.engine.dbs[0].keys.get(b"big")}
     assert {member for words in effects for member in words[2:]} == set(map(str, range(3000))) - left
+
+
+def test_expired_keys_met_by_a_reader_are_logged_one_by_one() -> None:
+    """What a read-only request finds expired is deleted in the log by plain DELs, in no transaction."""
+    recorder = Recorder()
+    for key in ("k1", "k2"):
+        recorder.do(f"SET {key} v PX 1")
+    recorder.effects()
+    recorder.log.clear()
+    recorder.engine.state.now_ms += 10
+    recorder.do("MGET k1 k2")
+    assert recorder.effects() == ["DEL k1", "DEL k2"]
