@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
+from kvserver.engine import watching
 from kvserver.engine.keyspace import (
     EV_EVICTED,
     EV_EXPIRED,
@@ -84,8 +85,7 @@ def key_changed(engine: Engine, db: Db, key: bytes, event_class: int, event: byt
     """A key changed in a database that somebody observes."""
     observers = db.observers
     if observers & OBSERVE_WATCH:
-        for session in db.watchers.get(key, ()):
-            session.cas_broken = True
+        watching.touch(db, key)
     if engine.on_key_changed:
         by = None if event_class in _NOBODYS else engine.current
         for listener in engine.on_key_changed:

@@ -123,10 +123,12 @@ class Engine:
             reply = gate(self, c, row, args)
             if reply is None or reply:
                 if reply is not None and reply[0] == 45:
-                    self.count_error(reply)
                     row.rejected += 1
                     c.queue_broken = True
+                    if row.name == "exec" and c.queue is not None:
+                        reply = watching.abort(c, reply)
                 return reply
+                    self.count_error(reply)
         return PASS
 
     def execute(self, c: Session, args: list[bytes]) -> bytes | None:
@@ -244,8 +246,7 @@ class Engine:
         """Refuse a wrong number of arguments; that of EXEC ends the transaction."""
         text = wrong_arity(row.name).text
         if row.name == "exec":
-            watching.discard_queue(c)
-            text = f"EXECABORT Transaction discarded because of: {str(text).removeprefix('ERR ')}"
+            return self.refuse(c, watching.abort(c, error(str(text).removeprefix("ERR "))))
         return self.refuse(c, error(text))
 
     def count_error(self, reply: bytes) -> None:

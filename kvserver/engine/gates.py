@@ -27,6 +27,7 @@ ORDER_MONITOR = 5
 ORDER_AUTH = 10
 ORDER_NO_MULTI = 15
 ORDER_ACL = 20
+ORDER_EXEC = 25
 ORDER_MEMORY = 30
 ORDER_TRACKING = 35
 ORDER_DISK = 40
@@ -42,6 +43,8 @@ ORDER_PAUSE = 120
 NOAUTH = error("NOAUTH Authentication required.")
 LOADING_REPLY = error("LOADING Redis is loading the dataset in memory")
 _PASS_MULTI = frozenset(("exec", "discard", "multi", "watch", "quit", "reset"))
+_ASKED_BY_EXEC = frozenset((ORDER_MEMORY, ORDER_DISK, ORDER_REPLICAS, ORDER_READONLY, ORDER_STALE, ORDER_LOADING))
+"""The gates that look at the server's state, which may have changed since a request was queued."""
 _WHILE_SUBSCRIBED = frozenset(
     ("ping", "subscribe", "ssubscribe", "psubscribe", "unsubscribe", "sunsubscribe", "punsubscribe", "quit", "reset")
 )
@@ -58,6 +61,20 @@ def no_multi(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes |
     """Some commands make no sense inside a transaction."""
     if c.attention & ATT_MULTI and row.flags & NO_MULTI:
         return error("ERR Command not allowed inside a transaction")
+    return PASS
+
+
+def queued(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
+    """EXEC is refused for what one of the queued requests would be refused for by now."""
+    if row.name != "exec" or not c.queue:
+        return PASS
+    suspects = [entry for entry in c.queue if entry[0].flags & engine.deny]
+    for order, _, gate in engine.gates if suspects else ():
+        if order in _ASKED_BY_EXEC:
+            for queued_row, queued_args in suspects:
+                reply = gate(engine, c, queued_row, queued_args)
+                if reply:
+                    return reply
     return PASS
 
 
@@ -90,6 +107,7 @@ def install(engine: Engine) -> None:
     """Plug these gates into an engine."""
     engine.add_gate(ORDER_AUTH, "auth", auth)
     engine.add_gate(ORDER_NO_MULTI, "no-multi", no_multi)
+    engine.add_gate(ORDER_EXEC, "exec", queued)
     engine.add_gate(ORDER_PUBSUB, "pubsub", pubsub)
     engine.add_gate(ORDER_LOADING, "loading", loading)
     engine.add_gate(ORDER_MULTI, "multi", multi)

@@ -107,7 +107,7 @@ class Db:
         self.expires = Table()
         self.observers = 0
         self.hooks: list[Callable[[Db, bytes], None]] = []
-        self.watchers: dict[bytes, set[Any]] = {}  # WATCH: key -> sessions
+        self.watchers: dict[bytes, dict[Any, bool]] = {}  # WATCH: key -> sessions, and whether it was a stale key
         self.blocked: dict[bytes, dict[Any, Any]] = {}  # key -> waiting sessions, first come first
 
     def lookup(self, key: bytes) -> Any:

@@ -109,7 +109,8 @@ class Session:
         self.out: list[bytes] | None = None  # replies being gathered for one write
         self.queue: list[tuple[Row, list[bytes]]] | None = None  # MULTI
         self.queue_broken = False
-        self.watched: list[tuple[Db, bytes, bool]] | None = None
+        self.multi_from = 0  # `bytes_in` when MULTI came: what has come since is queued
+        self.watched: list[tuple[Db, bytes]] | None = None
         self.cas_broken = False
         self.blocked: Blocked | None = None
         self.no_block = False  # inside EXEC or a script, where nothing may wait

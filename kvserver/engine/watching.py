@@ -1,8 +1,12 @@
-"""The state that MULTI and WATCH give a session, and how it is left (EXEC, DISCARD, RESET, disconnection)."""
+"""The state that MULTI and WATCH give a session, and how it is left (EXEC, DISCARD, RESET, disconnection).
+
+A watched key that had expired by the time of WATCH, but was still there, is *stale*: it counts as absent, so that
+its deletion is no change.
+"""
 
 from __future__ import annotations
 
-from kvserver.engine.keyspace import OBSERVE_WATCH
+from kvserver.engine.keyspace import OBSERVE_WATCH, Db
 from kvserver.engine.session import ATT_MULTI, Session
 
 
@@ -14,15 +18,21 @@ def discard_queue(c: Session) -> None:
     forget_watched(c)
 
 
+def abort(c: Session, refusal: bytes) -> bytes:
+    """End the transaction because its EXEC is refused; return what the refusal becomes."""
+    discard_queue(c)
+    return b"-EXECABORT Transaction discarded because of: " + refusal[1:]
+
+
 def forget_watched(c: Session) -> None:
     """Take the session off the lists of all keys it watches."""
     c.cas_broken = False
     if c.watched is None:
         return
-    for db, key, _ in c.watched:
+    for db, key in c.watched:
         watchers = db.watchers.get(key)
         if watchers is not None:
-            watchers.discard(c)
+            watchers.pop(c, None)
             if not watchers:
                 del db.watchers[key]
         if not db.watchers:
@@ -30,17 +40,35 @@ def forget_watched(c: Session) -> None:
     c.watched = None
 
 
-def is_past(c: Session, key: bytes) -> bool:
-    """Whether a key's time has passed, though it may not have been deleted."""
-    when = c.db.ttl_at(key)
-    return 0 <= when <= c.engine.state.now_ms
+def is_stale(db: Db, key: bytes) -> bool:
+    """Whether a key's time has passed and it is still there."""
+    return 0 <= db.ttl_at(key) <= db.state.now_ms
+
+
+def touch(db: Db, key: bytes) -> None:
+    """Break the WATCHes on a key that has changed."""
+    for session, stale in list(db.watchers.get(key, {}).items()):
+        if stale and not db.keys.has(key):
+            db.watchers[key][session] = False
+        else:
+            session.cas_broken = True
+
+
+def touch_all(db: Db, other: Db | None) -> None:
+    """Break the WATCHes on keys of `db` that change when it is emptied or gets the content of `other`."""
+    for key, sessions in db.watchers.items():
+        here = db.keys.has(key)
+        coming = other is not None and other.keys.has(key)
+        stale_then = other is not None and coming and is_stale(other, key)
+        if not here and not coming:
+            continue
+        for session, stale in list(sessions.items()):
+            if (stale or not here) and (stale_then or not coming):
+                sessions[session] = stale_then
+            else:
+                session.cas_broken = True
 
 
 def watched_expired(c: Session) -> bool:
-    """Whether a watched key has expired since; one that had already expired at WATCH counts as absent."""
-    now = c.engine.state.now_ms
-    for db, key, was_gone in c.watched or ():
-        when = db.ttl_at(key)
-        if not was_gone and 0 <= when <= now:
-            return True
-    return False
+    """Whether a watched key has expired since WATCH."""
+    return any(is_stale(db, key) and not db.watchers[key][c] for db, key in c.watched or ())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from kvserver.engine.commands.keys import db_index
 from kvserver.engine.executor import Engine
-from kvserver.engine.keyspace import OBSERVE_BLOCKED, OBSERVE_WATCH, Db
+from kvserver.engine.keyspace import OBSERVE_BLOCKED, Db
 from kvserver.engine.session import Session
+from kvserver.engine.watching import touch_all
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.resp import OK, bulks, integer
 
@@ -40,22 +41,13 @@ def flushall(c: Session, a: list[bytes]) -> bytes:
 
 def empty(engine: Engine, db: Db) -> int:
     """Drop all keys of a database, leaving the freeing to slices; return how many there were."""
-    touch_all(engine, db, db)
+    touch_all(db, None)
     keys, expires = db.detach()
     if keys.used:
         db.state.trash += [keys, expires]
     for listener in engine.extensions.get("on_flush", ()):
         listener(db)
     return keys.used
-
-
-def touch_all(engine: Engine, db: Db, other: Db) -> None:
-    """Break the WATCHes of `db` on keys that are there now or would be there with `other`'s content."""
-    if db.observers & OBSERVE_WATCH:
-        for key, sessions in db.watchers.items():
-            if db.keys.has(key) or other.keys.has(key):
-                for session in sessions:
-                    session.cas_broken = True
 
 
 def swapdb(c: Session, a: list[bytes]) -> bytes:
@@ -66,8 +58,8 @@ def swapdb(c: Session, a: list[bytes]) -> bytes:
     if one is two:
         c.db.state.dirty += 1
         return OK
-    touch_all(engine, one, two)
-    touch_all(engine, two, one)
+    touch_all(one, two)
+    touch_all(two, one)
     one.keys, two.keys = two.keys, one.keys
     one.expires, two.expires = two.expires, one.expires
     for db in (one, two):

@@ -55,14 +55,14 @@ def _unsubscribe(kind: bytes) -> Handler:
 def publish(c: Session, a: list[bytes]) -> bytes:
     """PUBLISH channel message."""
     n = pubsub.publish(c.engine, a[1], a[2])
-    c.db.state.also(-1, a)
+    c.db.state.also(c.db.index, a)
     return integer(n)
 
 
 def spublish(c: Session, a: list[bytes]) -> bytes:
     """SPUBLISH shardchannel message."""
     n = pubsub.publish_shard(c.engine, a[1], a[2])
-    c.db.state.also(-1, a)
+    c.db.state.also(c.db.index, a)
     return integer(n)
 
 

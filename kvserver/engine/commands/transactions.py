@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kvserver.engine.keyspace import OBSERVE_WATCH
-from kvserver.engine.session import ATT_MULTI, ATT_TRACKING, Session
-from kvserver.engine.watching import discard_queue, forget_watched, is_past, watched_expired
+from kvserver.engine.session import ATT_MULTI, ATT_RESTRICTED, ATT_TRACKING, Session
+from kvserver.engine.watching import discard_queue, forget_watched, is_stale, watched_expired
 from kvserver.errors import CommandError
 from kvserver.resp import OK, array, error, null_array
 
@@ -65,9 +65,9 @@ def watch(c: Session, a: list[bytes]) -> bytes:
     if c.watched is None:
         c.watched = []
     for key in a[1:]:
-        watchers = c.db.watchers.setdefault(key, set())
+        watchers = c.db.watchers.setdefault(key, {})
         if c not in watchers:
-            watchers.add(c)
+            watchers[c] = is_stale(c.db, key)
             c.db.observers |= OBSERVE_WATCH
             gone = c.db.keys.has(key) and is_past(c, key)
             c.watched.append((c.db, key, gone))
