@@ -124,11 +124,11 @@ class Engine:
             if reply is None or reply:
                 if reply is not None and reply[0] == 45:
                     row.rejected += 1
-                    c.queue_broken = True
                     if row.name == "exec" and c.queue is not None:
                         reply = watching.abort(c, reply)
-                return reply
+                    c.queue_broken = True
                     self.count_error(reply)
+                return reply
         return PASS
 
     def execute(self, c: Session, args: list[bytes]) -> bytes | None:
