@@ -69,8 +69,7 @@ def watch(c: Session, a: list[bytes]) -> bytes:
         if c not in watchers:
             watchers[c] = is_stale(c.db, key)
             c.db.observers |= OBSERVE_WATCH
-            gone = c.db.keys.has(key) and is_past(c, key)
-            c.watched.append((c.db, key, gone))
+            c.watched.append((c.db, key))
     return OK
 
 
