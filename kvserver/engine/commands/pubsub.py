@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kvserver.engine import pubsub
 from kvserver.engine.glob import matcher
-from kvserver.engine.session import Session
+from kvserver.engine.session import ATT_REPLY, Session
 from kvserver.errors import CommandError
 from kvserver.resp import array_header, bulk, bulks, integer, simple
 
@@ -25,13 +25,22 @@ def _stores(c: Session, kind: bytes) -> tuple[pubsub.Registry, dict[bytes, None]
     return c.engine.channels, c.channels
 
 
+def _confirm(c: Session, confirmations: list[bytes]) -> bytes:
+    """Confirmations are messages rather than replies: CLIENT REPLY OFF and SKIP don't hold them back."""
+    data = b"".join(confirmations)
+    if not c.attention & ATT_REPLY:
+        return data
+    c.send(data)
+    return b""
+
+
 def _subscribe(kind: bytes) -> Handler:
     def handler(c: Session, a: list[bytes]) -> bytes:
         out = []
         for name in a[1:]:
             pubsub.add(c, *_stores(c, kind), name)
             out.append(pubsub.confirmation(c, kind, name, _count(c, kind)))
-        return b"".join(out)
+        return _confirm(c, out)
 
     handler.__doc__ = f"{kind.decode().upper()} name [name …]."
     return handler
@@ -46,7 +55,7 @@ def _unsubscribe(kind: bytes) -> Handler:
             out.append(pubsub.confirmation(c, kind, name, _count(c, kind)))
         if not out:
             out.append(pubsub.confirmation(c, kind, None, _count(c, kind)))
-        return b"".join(out)
+        return _confirm(c, out)
 
     handler.__doc__ = f"{kind.decode().upper()} [name …]."
     return handler
