@@ -99,13 +99,14 @@ def read_file(pattern: str) -> list[tuple[str, str]]:
 
 def plugins() -> list[Plugin]:
     """What a data node is made of besides the engine and the server, in the order of attaching."""
+    from kvserver.acl.plugin import attach as acl
     from kvserver.admin import attach as admin
     from kvserver.http import attach as http
     from kvserver.scripting.plugin import attach as scripting
     from persistence.plugin import attach as persistence
     from replication.plugin import attach as replication
 
-    return [admin, scripting, persistence, replication, http]
+    return [admin, scripting, persistence, replication, http, acl]
 
 
 def serve(config: Config, loaded: Loaded, config_file: str = "") -> int:
@@ -134,7 +135,11 @@ def run(main_coroutine: Coroutine[Any, Any, int]) -> int:
 
 async def _serve(config: Config, loaded: Loaded, config_file: str) -> int:
     log = logs.get("server")
-    node = Node(config, loaded, plugins(), config_file)
+    try:
+        node = Node(config, loaded, plugins(), config_file)
+    except ConfigError as failure:
+        print(failure, file=sys.stderr)
+        return 1
     for warning in loaded.warnings:
         log.warning("configuration", detail=warning)
     pidfile = Path(config.pidfile) if config.pidfile else None

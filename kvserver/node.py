@@ -68,7 +68,8 @@ class Node:
         self.engine.rows.update({name.lower(): row for name, row in rows.items()})
 
     def _needs_auth(self) -> bool:
-        return bool(self.config.requirepass)
+        access: Any = self.engine.extensions.get("acl")
+        return bool(self.config.requirepass) if access is None else access.needs_auth()
 
     def _crashed(self, name: str, trace: str) -> None:
         self.log.error("command failed unexpectedly", command=name, traceback=trace)
@@ -99,7 +100,8 @@ class Node:
         limits.timeout_s = config.timeout
         limits.keepalive_s = config.tcp_keepalive
         limits.output = config.client_output_buffer_limit._asdict()
-        limits.protected_mode = config.protected_mode and not config.requirepass
+        limits.reply_bytes = config.client_output_buffer_limit.normal.hard_bytes
+        limits.protected_mode = config.protected_mode and not self._needs_auth()
 
     def _apply_encodings(self, config: Config) -> None:
         LIMITS.hash_entries = config.hash_max_listpack_entries

@@ -132,6 +132,8 @@ class Connection:
         if c is None or self.closing:
             return
         n = len(data)
+        for greet in self.engine.extensions.get("on_open", ()):
+            greet(session)
         self.server.net_in += n
         c.bytes_in += n
         now = int(time() * 1000)

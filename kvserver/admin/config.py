@@ -76,7 +76,8 @@ def rewrite_file(c: Session, *, everything: bool) -> bytes:
     path = Path(admin.node.config_file)
     try:
         old = path.read_bytes() if path.exists() else b""
-        replace_file(path, encode(rewrite(admin.config, decode(old), everything=everything)))
+        users = c.engine.extensions["user_lines"]() if "user_lines" in c.engine.extensions else None
+        replace_file(path, encode(rewrite(admin.config, decode(old), users=users, everything=everything)))
     except OSError as error:
         raise CommandError(f"ERR Rewriting config file: {error.strerror or error}") from None
     return OK

@@ -25,7 +25,6 @@ BLANKS = " \t\r\n"
 _RETIRED = ("list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands")
 _REFUSED_DIRECTIVES = {
     "loadmodule": "modules written for Redis can't be loaded",
-    "user": "access control lists are not available, only requirepass",
 }
 
 
@@ -46,6 +45,8 @@ class Loaded:
     """rename-command: old name, new name ("" removes the command)."""
     sentinel: list[tuple[Directive, list[str]]] = field(default_factory=list)
     """`sentinel ...` lines, without the first word, in order."""
+    users: list[tuple[Directive, list[str]]] = field(default_factory=list)
+    """`user` lines, without the first word, in order: for the composition to check."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -149,6 +150,8 @@ class _Loader:
             if not self._sentinel_mode:
                 raise ConfigError("sentinel directive while not in sentinel mode")
             self.loaded.sentinel.append((where, args))
+        elif name == "user" and args:
+            self.loaded.users.append((where, args))
         elif name in _REFUSED_DIRECTIVES and args:
             raise ConfigError(f"unsupported directive: {_REFUSED_DIRECTIVES[name]}")
         elif name in _RETIRED and len(args) == 1:

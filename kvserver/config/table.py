@@ -55,7 +55,6 @@ _NO_CHILD = "no child process and no background thread exists here"
 _NO_DEFRAG = "the memory allocator is Python's, which can't be defragmented while running"
 _NO_SYSLOG = "logs go to the standard output or to logfile, not to syslog"
 _NO_PIN = "pin the process with taskset or the service manager"
-_NO_ACL = "access control lists are not available, only requirepass"
 _FREED_IN_SLICES = "large values are always freed in slices, never in one go"
 _NO_LOG_FILE = "there is no append-only file: use save points, and replicas"
 _NO_EVICTION = "nothing is evicted: above maxmemory writes are refused"
@@ -198,10 +197,10 @@ _SECURITY = in_section(
     (
         Option("requirepass", Secret(), "", "Password that clients must give with AUTH; empty is none.",
                sensitive=True),
-        Option("aclfile", _FREE, "", "File of users.", mutable=False, refused=_NO_ACL),
-        Option("acllog-max-len", _COUNT, "128", "Entries of ACL LOG.", inert=_NO_ACL),
+        Option("aclfile", _FREE, "", "File of users.", mutable=False),
+        Option("acllog-max-len", _COUNT, "128", "Entries of ACL LOG."),
         Option("acl-pubsub-default", Enum(("allchannels", "resetchannels")), "resetchannels",
-               "Channels of a new user.", inert=_NO_ACL),
+               "Channels of a new user."),
     ),
 )  # fmt: skip
 

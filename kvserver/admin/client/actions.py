@@ -34,6 +34,8 @@ def kill(c: Session, a: list[bytes]) -> bytes:
             if value.upper() not in (b"YES", b"NO"):
                 raise CommandError(SYNTAX)
             skip_me = value.upper() == b"YES"
+        elif option == b"USER":
+            tests.append(_by_user(c, value))
         elif option in _KILL_OPTIONS:
             tests.append(_KILL_OPTIONS[option](value))
         else:
@@ -62,8 +64,10 @@ def _by_local_address(raw: bytes) -> Test:
     return lambda session: session.local_address.encode("utf-8", "surrogateescape") == raw
 
 
-def _by_user(raw: bytes) -> Test:
-    if raw != b"default":
+def _by_user(c: Session, raw: bytes) -> Test:
+    access = c.engine.extensions.get("acl")
+    known = (b"default",) if access is None else access.users.by_name
+    if raw not in known:
         raise CommandError(b"ERR No such user '%b'" % raw)
     return lambda session: session.user == raw
 
@@ -73,7 +77,6 @@ _KILL_OPTIONS: dict[bytes, Callable[[bytes], Test]] = {
     b"TYPE": _by_type,
     b"ADDR": _by_address,
     b"LADDR": _by_local_address,
-    b"USER": _by_user,
 }
 
 

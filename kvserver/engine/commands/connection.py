@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from typing import Any
 
 from kvserver.engine import pubsub
 from kvserver.engine.commands.keys import db_index
@@ -27,12 +28,23 @@ def password_of(c: Session) -> bytes:
     return b"" if config is None else bytes(config.requirepass)
 
 
+def has_password(c: Session) -> bool:
+    """Whether the default user's password is asked for."""
+    access: Any = c.engine.extensions.get("acl")
+    return bool(password_of(c)) if access is None else bool(access.has_password())
+
+
 def authenticate(c: Session, user: bytes, password: bytes) -> None:
     """Let a client in.
 
     Raises:
         CommandError: the name or the password is wrong.
     """
+    access: Any = c.engine.extensions.get("acl")
+    if access is not None:
+        if not access.authenticate(c, user, password):
+            raise CommandError(WRONGPASS)
+        return
     wanted = password_of(c)
     if user != b"default" or (wanted and not hmac.compare_digest(password, wanted)):
         raise CommandError(WRONGPASS)
@@ -44,7 +56,7 @@ def auth(c: Session, a: list[bytes]) -> bytes:
     """AUTH [username] password."""
     if len(a) > 3:
         return error("ERR syntax error")
-    if len(a) == 2 and not password_of(c):
+    if len(a) == 2 and not has_password(c):
         raise CommandError(_NO_PASSWORD)
     authenticate(c, a[1] if len(a) == 3 else b"default", a[-1])
     return OK
@@ -151,6 +163,8 @@ def reset(c: Session, a: list[bytes]) -> bytes:
     c.no_evict = c.no_touch = False
     c.attend(ATT_REPLY, False)
     c.attend(ATT_UNAUTHENTICATED, bool(password_of(c)))
+    for greet in c.engine.extensions.get("on_open", ()):
+        greet(c)
     return simple("RESET")
 
 

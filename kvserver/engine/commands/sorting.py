@@ -9,7 +9,7 @@ from typing import Any
 from kvserver.engine.commands.args import string_arg
 from kvserver.engine.commands.typed import stored
 from kvserver.engine.keyspace import EV_LIST, Db
-from kvserver.engine.session import Session
+from kvserver.engine.session import ATT_RESTRICTED, Session
 from kvserver.engine.values import HashValue, ListValue, SetValue, ZSetValue
 from kvserver.errors import SYNTAX, WRONGTYPE, CommandError
 from kvserver.numbers import parse_float, parse_int
@@ -135,6 +135,7 @@ def _number_weight(db: Db, by: bytes | None, element: bytes) -> float:
 def sort(c: Session, a: list[bytes]) -> bytes:
     """SORT key [BY pattern] [LIMIT offset count] [GET pattern …] [ASC|DESC] [ALPHA] [STORE destination]."""
     options = Options(a, True)
+    _check_rights(c, a, options)
     result = _sort(c, a[1], options)
     if options.target is None:
         return _reply(c, result)
@@ -143,7 +144,19 @@ def sort(c: Session, a: list[bytes]) -> bytes:
 
 def sort_ro(c: Session, a: list[bytes]) -> bytes:
     """SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern …] [ASC|DESC] [ALPHA]."""
-    return _reply(c, _sort(c, a[1], Options(a, False)))
+    options = Options(a, False)
+    _check_rights(c, a, options)
+    return _reply(c, _sort(c, a[1], options))
+
+
+def _check_rights(c: Session, a: list[bytes], options: Options) -> None:
+    """Refuse patterns, which may name any key, to who may not read every key."""
+    by = options.by is not None and b"*" in options.by
+    if not c.attention & ATT_RESTRICTED or not (by or options.gets):
+        return
+    if not c.engine.extensions["acl"].may_read_everything(c, c.row, a):
+        option = "BY" if by else "GET"
+        raise CommandError(f"ERR {option} option of SORT denied due to insufficient ACL permissions.")
 
 
 def _sort(c: Session, key: bytes, options: Options) -> list[bytes | None]:

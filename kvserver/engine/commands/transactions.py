@@ -14,6 +14,7 @@ def multi(c: Session, a: list[bytes]) -> bytes:
     if c.queue is not None:
         raise CommandError("ERR MULTI calls can not be nested")
     c.queue = []
+    c.multi_from = c.bytes_in
     c.queue_broken = False
     c.attend(ATT_MULTI, True)
     return OK
@@ -38,6 +39,12 @@ def exec_(c: Session, a: list[bytes]) -> bytes:
     replies: list[bytes] = []
     try:
         for queued, queued_args in queue:
+            if c.attention & ATT_RESTRICTED:
+                refusal = engine.extensions["acl"].since_queued(c, queued, queued_args)
+                if refusal:
+                    engine.count_error(refusal)
+                    replies.append(refusal)
+                    continue
             call = engine.call_tracked if c.attention & ATT_TRACKING else engine.call
             replies.append(call(c, queued, queued_args) or b"")
     finally:

@@ -72,7 +72,6 @@ def test_a_file_then_options_the_last_wins() -> None:
         ("port 70000", 1, "argument must be between 0 and 65535 inclusive"),
         ('dir "x', 1, "Unbalanced quotes in configuration line"),
         ("daemonize yes", 1, "unsupported value, only 'no' is: run it under a service manager"),
-        ("user alice on", 1, "unsupported directive: access control lists"),
         ("loadmodule x.so", 1, "unsupported directive: modules"),
         ("include other.conf", 1, "can't open config file 'other.conf': No such file or directory"),
         ("sentinel monitor m h 1 2", 1, "sentinel directive while not in sentinel mode"),

@@ -1,0 +1,61 @@
+"""The commands and categories that rules speak of, as sets of bits.
+
+Each command and each subcommand has a bit of an integer; a set of commands is an integer too, so that comparing
+what a user may do with a category is a matter of a few machine instructions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kvserver.engine.catalog import CATEGORY_ORDER, CommandFacts
+
+
+class CommandBook:
+    """What a server can do, by name ("get", "config|get") and by category ("read")."""
+
+    def __init__(self, facts: Iterable[CommandFacts]) -> None:
+        """Index the commands of `facts`; the container of a subcommand must be among them."""
+        known = {each.name.lower(): each for each in facts}
+        self.names = tuple(known)
+        self.bits = {name: 1 << i for i, name in enumerate(self.names)}
+        self.everything = (1 << len(self.names)) - 1
+        self.subs: dict[str, list[str]] = {}
+        for name in self.names:
+            if "|" in name:
+                self.subs.setdefault(name.partition("|")[0], []).append(name)
+        # What a rule on a name covers: the command, and the subcommands below it.
+        self.reach = {name: bit | self._union(self.subs.get(name, ())) for name, bit in self.bits.items()}
+        self.categories = {category: self._members(known, category) for category in CATEGORY_ORDER}
+        self.category_reach = {category: self._reach_of(members) for category, members in self.categories.items()}
+
+    def _union(self, names: Iterable[str]) -> int:
+        found = 0
+        for name in names:
+            found |= self.bits[name]
+        return found
+
+    def _members(self, known: dict[str, CommandFacts], category: str) -> int:
+        return self._union(name for name, each in known.items() if category in each.categories)
+
+    def _reach_of(self, members: int) -> int:
+        """A category that holds a container covers all that is below the container, as in Redis."""
+        found = members
+        for name in self.subs:
+            if members & self.bits[name]:
+                found |= self.reach[name]
+        return found
+
+    def find(self, word: bytes) -> str | None:
+        """Return the name a word of a rule means, in any case, or None."""
+        name = word.decode("latin-1").lower()
+        return name if name in self.bits else None
+
+    def category(self, word: bytes) -> str | None:
+        """Return the category a word means, in any case, or None."""
+        name = word.decode("latin-1").lower()
+        return name if name in self.categories else None
+
+    def listed(self, members: int) -> list[str]:
+        """Return the names whose bits are set."""
+        return [name for name, bit in self.bits.items() if members & bit]

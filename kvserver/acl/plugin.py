@@ -1,0 +1,83 @@
+"""Plugs access control into a data node: the command, the gate, the users of the configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvserver.acl import commands
+from kvserver.acl.access import Access
+from kvserver.acl.book import CommandBook
+from kvserver.acl.rules import RuleError
+from kvserver.acl.users import Users
+from kvserver.config import Config, ConfigError, fatal
+from kvserver.config.quoting import decode, encode
+from kvserver.engine import catalog
+from kvserver.engine.gates import ORDER_ACL
+
+if TYPE_CHECKING:
+    from kvserver.node import Node
+
+_BOTH_SOURCES = (
+    "Configuring Redis with users defined in redis.conf and at the same setting an ACL file path is invalid. "
+    "This setup is very likely to lead to configuration errors and security holes, please define either an ACL "
+    "file or declare users directly in your redis.conf, but not both."
+)
+
+
+def attach(node: Node) -> None:
+    """Add access control.
+
+    Rules may speak of every command of the catalogue, also of one that this server lacks: files written for
+    another server must mean the same here.
+
+    Raises:
+        ConfigError: a user of the configuration or the ACL file is wrong; the whole text for the operator.
+    """
+    node.handlers.update(commands.HANDLERS)
+    engine, config = node.engine, node.config
+    access = Access(engine, config, Users(CommandBook(catalog.load().values())))
+    engine.extensions[commands.KEY] = access
+    engine.extensions["acl_check"] = access.allows
+    engine.extensions["user_lines"] = lambda: _configuration_lines(access)
+    engine.add_gate(ORDER_ACL, "acl", access.gate)
+    engine.extensions.setdefault("on_open", []).append(access.enter_default)
+    config.on_change("requirepass", lambda config: access.password_changed())
+    config.on_change("acllog-max-len", lambda config: access.log.trim(config.acllog_max_len))
+    config.on_change("acl-pubsub-default", lambda config: _follow(access, config))
+    _follow(access, config)
+    if config.requirepass:
+        access.users.set_default_password(config.requirepass)
+    _load(access, node)
+    admin = engine.extensions.get("admin")
+    if admin is not None:
+        admin.info.setdefault("stats", []).append(
+            lambda: [(f"acl_access_denied_{reason}", count) for reason, count in access.denied.items()]
+        )
+        admin.reset_hooks.append(lambda: access.denied.update(dict.fromkeys(access.denied, 0)))
+
+
+def _follow(access: Access, config: Config) -> None:
+    access.users.channels_at_first = config.acl_pubsub_default == "allchannels"
+
+
+def _configuration_lines(access: Access) -> list[str]:
+    """What CONFIG REWRITE writes about users: nothing when they have a file of their own."""
+    return [] if access.config.aclfile else [decode(line) for line in access.users.lines()]
+
+
+def _load(access: Access, node: Node) -> None:
+    """Take the users of the configuration, or those of the ACL file."""
+    lines, config = node.loaded.users, node.config
+    if lines and config.aclfile:
+        raise ConfigError(_BOTH_SOURCES)
+    defined: set[bytes] = set()
+    for where, args in lines:
+        try:
+            access.users.define([encode(arg) for arg in args], defined)
+        except RuleError as failure:
+            raise fatal(where, str(failure)) from None
+    if config.aclfile:
+        try:
+            commands.load_file(access)
+        except RuleError as failure:
+            raise ConfigError(f"Aborting Redis startup because of ACL errors: {failure}") from None
