@@ -119,6 +119,8 @@ class Connection:
         session.address = _address(peer, transport)
         session.local_address = _address(transport.get_extra_info("sockname"), transport)
         session.buffered = self.buffered
+        for greet in self.engine.extensions.get("on_open", ()):
+            greet(session)
         if server.needs_auth():
             session.attend(ATT_UNAUTHENTICATED, True)
             self.parser.trusted = False
@@ -132,8 +134,6 @@ class Connection:
         if c is None or self.closing:
             return
         n = len(data)
-        for greet in self.engine.extensions.get("on_open", ()):
-            greet(session)
         self.server.net_in += n
         c.bytes_in += n
         now = int(time() * 1000)
