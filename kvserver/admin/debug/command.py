@@ -12,7 +12,7 @@ from kvserver.admin.debug import digest, replies, shapes
 from kvserver.config.kinds import parse_memory
 from kvserver.config.quoting import decode
 from kvserver.engine.session import Session
-from kvserver.errors import CommandError
+from kvserver.errors import SYNTAX, CommandError
 from kvserver.numbers import parse_float, parse_int
 from kvserver.resp import OK, array, error, simple
 from kvserver.spec import Handler
@@ -64,6 +64,8 @@ HELP = (
     "    Save the data and load them again.",
     "REPLICATE <argument> [<argument> ...]",
     "    Send a command to the replicas only.",
+    "REPLYBUFFER PEAK-RESET-TIME (NEVER|RESET|<milliseconds>)",
+    "    Accepted: replies are not kept in a buffer of each client here.",
     "SDSLEN <key>",
     "    Describe a string value.",
     "SET-ACTIVE-EXPIRE <0|1>",
@@ -145,6 +147,15 @@ def packed_threshold(c: Session, a: list[bytes]) -> bytes:
     return OK
 
 
+def replybuffer(c: Session, a: list[bytes]) -> bytes:
+    """DEBUG REPLYBUFFER PEAK-RESET-TIME NEVER|RESET|milliseconds."""
+    if a[2].upper() != b"PEAK-RESET-TIME":
+        raise CommandError(SYNTAX)
+    if a[3].upper() not in (b"NEVER", b"RESET"):
+        parse_int(a[3])
+    return OK
+
+
 def stringmatch(c: Session, a: list[bytes]) -> bytes:
     """DEBUG STRINGMATCH-LEN pattern text."""
     from kvserver.engine.glob import matcher
@@ -183,6 +194,7 @@ SUBCOMMANDS: dict[bytes, tuple[int, int, Handler]] = {
     b"PROTOCOL": (1, 1, replies.protocol),
     b"QUICKLIST": (1, 2, shapes.quicklist),
     b"QUICKLIST-PACKED-THRESHOLD": (1, 1, packed_threshold),
+    b"REPLYBUFFER": (2, 2, replybuffer),
     b"SDSLEN": (1, 1, shapes.sdslen),
     b"SEGFAULT": (0, 0, crash),
     b"SET-ACTIVE-EXPIRE": (1, 1, set_active_expire),

@@ -202,7 +202,7 @@ def hrandfield(c: Session, a: list[bytes]) -> bytes:
     value = as_hash(c.db.lookup(a[1]))
     if value is None:
         return EMPTY_ARRAY
-    entries = pick(value, count, rng)
+    entries = pick(c, value, count)
     if with_values:
         return pairs_reply([(field, bulk(content)) for field, content in entries], c.resp)
     return bulks([field for field, _ in entries])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 from kvserver.engine.commands.keys import parse_cursor, scan_options, scan_reply
@@ -17,14 +16,18 @@ MOST = 1 << 24
 """Repeated picks that one request may ask for; Redis would go on until its memory is gone."""
 
 
-def pick(table: Table, count: int, rng: Random) -> list[tuple[bytes, Any]]:
+def pick(c: Session, table: Table, count: int) -> list[tuple[bytes, Any]]:
     """Return `count` different random entries (all if fewer), or -count ones that may repeat.
 
     Raises:
-        CommandError: more than MOST repetitions.
+        CommandError: more than MOST repetitions. With a limit for replies that as many exceed, the connection ends.
     """
+    rng = c.db.state.rng
     if count < 0:
         if -count > MOST:
+            config = c.engine.extensions.get("config")
+            if config is not None and 0 < config.client_output_buffer_limit.normal.hard_bytes < -count:
+                c.port.close("output buffer limit")
             raise CommandError(OUT_OF_RANGE)
         return [table.random_entry(rng) for _ in range(-count)]  # type: ignore[misc]
     if count >= len(table):

@@ -160,7 +160,7 @@ def srandmember(c: Session, a: list[bytes]) -> bytes:
     value = as_set(c.db.lookup(a[1]))
     if value is None:
         return EMPTY_ARRAY
-    return bulks([member for member, _ in pick(value, count, rng)])
+    return bulks([member for member, _ in pick(c, value, count)])
 
 
 def smove(c: Session, a: list[bytes]) -> bytes:

@@ -271,7 +271,7 @@ def zrandmember(c: Session, a: list[bytes]) -> bytes:
     value = as_zset(c.db.lookup(a[1]))
     if value is None:
         return EMPTY_ARRAY
-    entries = pick(value, count, rng)
+    entries = pick(c, value, count)
     if with_scores:
         return scores_reply([(score, member) for member, score in entries], c.resp)
     return bulks([member for member, _ in entries])
