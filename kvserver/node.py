@@ -147,6 +147,7 @@ class Node:
         log.on_pending = lambda: _soon(loop, log.flush)
         self.housekeeper.start()
         await self._listen()
+        self.log.info(f"Listening, PID: {os.getpid()}", port=self.port)
         for hook in self.starts:
             await hook()
         self.log.info("Ready to accept connections", port=self.port, pid=os.getpid())

@@ -179,8 +179,12 @@ class Link:
 
     async def _attempt(self) -> None:
         self.state = "connecting"
+        source = self._config.bind_source_addr
         self._reader, self._writer = await asyncio.wait_for(
-            asyncio.open_connection(self.host, self.port, limit=READ_MAX), self._config.repl_timeout
+            asyncio.open_connection(
+                self.host, self.port, limit=READ_MAX, local_addr=(source, 0) if source else None
+            ),
+            self._config.repl_timeout,
         )
         self.io_at_s = monotonic()
         self.state = "handshake"

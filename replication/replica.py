@@ -161,7 +161,8 @@ class Handshake:
                 return Refused(_text(line[1:]), soon=True)
             forgiven = step.judge is Judge.OPTIONAL or (step.judge is Judge.PONG and line.startswith(_ASKS_FOR_AUTH))
             if not forgiven:
-                return Refused(f"{step.name}: {_text(line[1:])}")
+                failed = "Unable to AUTH to MASTER" if step.name == "auth" else step.name
+                return Refused(f"{failed}: {_text(line[1:])}")
         return self._advance()
 
 

@@ -97,14 +97,12 @@ class OutputLimits(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Addresses(Kind):
-    """`bind <address> ...`: a leading `-` marks an address that may be missing, `*` is every IPv4 one."""
+    """`bind [address ...]`: a leading `-` marks an address that may be missing, `*` is every IPv4 one."""
 
     multi = True
     shape = "<address> ..."
 
     def parse(self, args: Sequence[str]) -> tuple[str, ...]:
-        if not args:
-            raise ConfigError("wrong number of arguments")
         if len(args) > MAX_BIND_ADDRESSES:
             raise ConfigError("Too many bind addresses specified.")
         return () if list(args) == [""] else tuple(args)

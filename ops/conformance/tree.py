@@ -14,11 +14,12 @@ from ops.conformance.source import CACHE, SourceError
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb", "redis-sentinel")
 
-# The suite waits for a line with the process's id before it looks for the server. Ours keeps the shell's id.
+# The suite waits for a line with the process's id before it looks for the server. Ours keeps the shell's id and
+# writes that line when it listens; for one that could not start the watcher does.
 WRAPPER = """#!/bin/sh
 case "$1" in
 -*|"") ;;
-*) echo "Started by the conformance harness, PID: $$" ;;
+*) (while kill -0 $$ 2>/dev/null; do sleep 0.5; done; echo "Ended: PID: $$") & ;;
 esac
 PYTHONPATH={path} exec {python} -m kvserver "$@"
 """
