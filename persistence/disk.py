@@ -65,13 +65,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def read_block(file: BinaryIO, size: int) -> bytes:
-    """The next `size` bytes at most; empty at the end."""
-    return file.read(size)
-
-
-def file_size(file: BinaryIO) -> int:
-    """The size of an open file in bytes."""
-    return os.fstat(file.fileno()).st_size

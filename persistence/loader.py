@@ -7,9 +7,11 @@ from pathlib import Path
 from time import perf_counter, time
 from typing import Any
 
+import aiofiles
+import aiofiles.os
+
 from kvserver.engine import gates
 from kvserver.engine.executor import Engine
-from persistence.disk import file_size, read_block
 from persistence.rdb.decoder import Decoder
 from persistence.rdb.errors import RdbError
 from persistence.rdb.values import EngineBuilders
@@ -44,16 +46,16 @@ class Loader:
             RdbError: it is corrupt, says where and how.
         """
         try:
-            file = await asyncio.to_thread(path.open, "rb")
+            file = await aiofiles.open(path, "rb")
         except FileNotFoundError:
             return None
-        with file:
-            self.delay_us = delay_us
-            self._begin(await asyncio.to_thread(file_size, file))
-            try:
-                return await self._load(file, keep_expired, verify_checksum)
-            finally:
-                self._end()
+        self.delay_us = delay_us
+        self._begin((await aiofiles.os.stat(path)).st_size)
+        try:
+            return await self._load(file, keep_expired, verify_checksum)
+        finally:
+            self._end()
+            await file.close()
 
     def _begin(self, size: int) -> None:
         self.loading = True
@@ -69,9 +71,9 @@ class Loader:
     async def _load(self, file: Any, keep_expired: bool, verify_checksum: bool) -> Restorer:
         decoder = Decoder(EngineBuilders(), verify_checksum)
         restorer = Restorer(self.engine.dbs, int(time() * 1000), keep_expired)
-        block = await asyncio.to_thread(read_block, file, READ_BYTES)
+        block = await file.read(READ_BYTES)
         while block and not decoder.ended:
-            ahead = asyncio.ensure_future(asyncio.to_thread(read_block, file, READ_BYTES))
+            ahead = asyncio.ensure_future(file.read(READ_BYTES))
             try:
                 await self._feed(decoder, restorer, block)
             finally:
@@ -94,7 +96,6 @@ class Loader:
                 await asyncio.sleep(self._pause_s(restorer))
                 end = perf_counter() + SLICE_S
         self.loaded_bytes = decoder.offset
-
 
     def _pause_s(self, restorer: Restorer) -> float:
         """Nothing but a turn of the loop, unless key-load-delay asks for time at each key."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
+
+import aiofiles.tempfile
 
 from persistence.snapshot import Snapshot
 from replication.feed import Feed
@@ -59,20 +60,20 @@ class Transfer:
 
     async def send_sized(self) -> None:
         """Write it to a temporary file, then send its length and the file."""
-        with tempfile.TemporaryFile() as spool:
+        async with aiofiles.tempfile.TemporaryFile() as spool:
             size = await self._fill(spool.write)
             self._snapshot.close()
             self._sending()
             await self._broadcast(b"$%d\r\n" % size)
-            await asyncio.to_thread(spool.seek, 0)
+            await spool.seek(0)
             while self.present():
-                piece = await asyncio.to_thread(spool.read, CHUNK * 4)
+                piece = await spool.read(CHUNK * 4)
                 if not piece:
                     break
                 await self._broadcast(piece)
 
-    async def _fill(self, write: Callable[[bytes], int]) -> int:
-        """Encode in slices, write in a thread; return how many bytes there are."""
+    async def _fill(self, write: Callable[[bytes], Awaitable[int]]) -> int:
+        """Encode in slices, write off the loop; return how many bytes there are."""
         batch: list[bytes] = []
         size = gathered = 0
         while self.present():
@@ -82,10 +83,10 @@ class Transfer:
             batch.append(chunk)
             gathered += len(chunk)
             if gathered >= SPOOL_BATCH:
-                size += await asyncio.to_thread(write, b"".join(batch))
+                size += await write(b"".join(batch))
                 batch, gathered = [], 0
             await asyncio.sleep(0)
-        return size + await asyncio.to_thread(write, b"".join(batch))
+        return size + await write(b"".join(batch))
 
     def _sending(self) -> None:
         for feed in self.present():

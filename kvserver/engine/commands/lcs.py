@@ -9,7 +9,7 @@ from kvserver.resp import array_header, bulk, integer, map_header
 
 Match = tuple[int, int, int, int, int]
 """(first and last index in a, first and last index in b, length)"""
-MAX_CELLS = 2**27
+MAX_CELLS = 2**24
 """The table of the algorithm takes len(a) * len(b) cells; more than this many is refused."""
 
 
