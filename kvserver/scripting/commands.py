@@ -26,22 +26,22 @@ BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION
 
 
 def _eval(c: Session, a: list[bytes], read_only: bool) -> bytes:
-    key_count(a)
+    keys = key_count(a)
     host = host_of(c)
-    return _run(host, c, host.script(a[1]), read_only)
+    return _run(host, c, host.script(a[1]), keys, read_only)
 
 
 def _evalsha(c: Session, a: list[bytes], read_only: bool) -> bytes:
-    key_count(a)
+    keys = key_count(a)
     host = host_of(c)
     script = host.scripts.get(a[1]) or host.scripts.get(a[1].lower())
     if script is None:
         raise CommandError(_NOSCRIPT)
-    return _run(host, c, script, read_only)
+    return _run(host, c, script, keys, read_only)
 
 
-def _run(host: Host, c: Session, script: Script, read_only: bool) -> bytes:
-    return host.run(c, script.fn, script.sha, script.flags, read_only, False)
+def _run(host: Host, c: Session, script: Script, keys: int, read_only: bool) -> bytes:
+    return host.run(c, script.fn, keys, script.sha, script.flags, read_only, False)
 
 
 def eval_(c: Session, a: list[bytes]) -> bytes:
@@ -125,12 +125,12 @@ def _fcall(c: Session, a: list[bytes], read_only: bool) -> bytes:
     if function is None:
         raise CommandError("ERR Function not found")
     try:
-        key_count(a)
+        keys = key_count(a)
     except CommandError as failure:
         if failure.text == "ERR value is not an integer or out of range":
             raise CommandError("ERR Bad number of keys provided")
         raise
-    return host.run(c, function.fn, function.name, function.flags, read_only, True)
+    return host.run(c, function.fn, keys, function.name, function.flags, read_only, True)
 
 
 def fcall(c: Session, a: list[bytes]) -> bytes:

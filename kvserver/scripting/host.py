@@ -105,10 +105,11 @@ class Host:
 
     # -- running ----------------------------------------------------------------------------------------------
 
-    def run(self, c: Session, fn: Any, name: bytes, flags: int, read_only: bool, is_function: bool) -> bytes:
-        """Run a function for `c`, whose request names its keys and arguments; return the reply."""
+    def run(
+        self, c: Session, fn: Any, keys: int, name: bytes, flags: int, read_only: bool, is_function: bool
+    ) -> bytes:
+        """Run a function for `c`, whose request has `keys` keys and then arguments; return the reply."""
         args = c.args
-        keys = key_count(args)
         refusal = self._refusal(c, flags, read_only)
         if refusal:
             return refusal

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from kvserver import logs
 from kvserver.engine.gates import ORDER_BUSY
+from kvserver.engine.session import Session
+from kvserver.errors import CommandError
+from kvserver.resp import OK
 from kvserver.scripting.busy import Busy
 from kvserver.scripting.commands import HANDLERS
-from kvserver.scripting.host import KEY, Host
+from kvserver.scripting.host import KEY, Host, host_of
 from kvserver.scripting.pump import Pump
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ def attach(node: Node) -> None:
     engine.extensions["function_sources"] = host.libraries.sources
     engine.extensions["restore_functions"] = partial(_restore, host)
     node.handlers.update(HANDLERS)
+    engine.extensions.setdefault("info", {}).setdefault("memory", []).append(partial(_memory, host))
+    engine.extensions.setdefault("debug", {})[b"SET-DISABLE-DENY-SCRIPTS"] = _disable_deny
     busy = Busy(host, Pump(node.server, lambda: node.listeners))
     engine.add_gate(ORDER_BUSY, "busy", busy.gate)
     host.api.on_tick = busy.tick
@@ -44,3 +49,24 @@ def attach(node: Node) -> None:
 def _restore(host: Host, codes: list[bytes], policy: bytes = b"FLUSH") -> None:
     """Take over the libraries of a snapshot: in place of all that are there (FLUSH), APPEND or REPLACE."""
     host.libraries.restore(codes, policy)
+
+
+def _memory(host: Host) -> list[tuple[str, object]]:
+    """The lines of INFO memory."""
+    used = host.used_bytes()
+    return [
+        ("used_memory_lua", used),
+        ("used_memory_vm_eval", used),
+        ("used_memory_scripts_eval", sum(len(script.body) for script in host.scripts.values())),
+        ("number_of_cached_scripts", len(host.scripts)),
+        ("number_of_functions", len(host.libraries.functions)),
+        ("number_of_libraries", len(host.libraries.by_name)),
+    ]
+
+
+def _disable_deny(c: Session, a: list[bytes]) -> bytes:
+    """DEBUG SET-DISABLE-DENY-SCRIPTS <0|1>: let scripts run any command; a tool for tests."""
+    if len(a) != 3:
+        raise CommandError("ERR wrong number of arguments for 'debug' command")
+    host_of(c).api.deny_scripts = a[2] != b"1"
+    return OK

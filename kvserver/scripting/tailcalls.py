@@ -22,9 +22,10 @@ _CONSTANT = 256
 NAMES = frozenset(
     b"call pcall error_reply status_reply log sha1hex setresp set_repl acl_check_cmd register_function "
     b"encode decode encode_max_depth decode_max_depth encode_number_precision encode_keep_buffer "
-    b"encode_invalid_numbers decode_invalid_numbers encode_sparse_array pack unpack unpack_one unpack_limit size random randomseed insert remove sort setn "
+    b"encode_invalid_numbers decode_invalid_numbers encode_sparse_array "
+    b"pack unpack unpack_one unpack_limit size random randomseed insert remove sort setn "
     b"tobit tohex band bor bxor bnot bswap lshift rshift arshift rol ror wrap create "
-    b"rawset rawget setmetatable getmetatable next pairs loadstring load collectgarbage".split()
+    b"rawset rawget setmetatable getmetatable next pairs loadstring load collectgarbage rep".split()
 )
 
 

@@ -88,7 +88,6 @@ local undefined_metatable = {__index = undefined}
 local base = {
   _VERSION = _VERSION, assert = assert, error = error, gcinfo = gcinfo,
   rawequal = rawequal, select = select, tonumber = tonumber, tostring = tostring, type = type,
-  unpack = unpack,
 }
 
 -- As in Redis, an error table is its text to whoever catches it.
@@ -99,6 +98,21 @@ end
 
 function base.pcall(...)
   return settle(pcall(...))
+end
+
+local MOST_RESULTS = 8000
+
+-- Lua's own counts the results in a C integer, and trusts what overflows it.
+function base.unpack(t, first, last)
+  if type(t) ~= 'table' then bad_argument(1, 'unpack', 'table expected, got ' .. (t == nil and 'nil' or type(t))) end
+  if first == nil and last == nil then
+    if #t >= MOST_RESULTS then fail('too many results to unpack') end
+    return unpack(t)
+  end
+  first = first == nil and 1 or tonumber(first) or bad_argument(2, 'unpack', 'number expected, got ' .. type(first))
+  last = last == nil and #t or tonumber(last) or bad_argument(3, 'unpack', 'number expected, got ' .. type(last))
+  if not (last - first < MOST_RESULTS) then fail('too many results to unpack') end
+  return unpack(t, first, last)
 end
 
 local COLLECT = {collect = true, count = true, step = true}
@@ -252,6 +266,15 @@ end
 
 local string_library = {}
 for name, value in pairs(string) do string_library[name] = value end
+local repeated = string.rep
+string_library.rep = function(text, n, ...)
+  if text == '' then return '' end  -- as often as may be: Lua's own would take its time
+  if type(text) ~= 'string' and type(text) ~= 'number' then
+    bad_argument(1, 'rep', 'string expected, got ' .. (text == nil and 'no value' or type(text)))
+  end
+  return repeated(text, tonumber(n) or bad_argument(2, 'rep', 'number expected, got '
+    .. (n == nil and 'no value' or type(n))))
+end
 
 local table_library = {}
 for name, fn in pairs(table) do
@@ -554,6 +577,7 @@ base.string = protect(string_library)
 base.table = protect(table_library)
 base.math = protect(math_library)
 base.coroutine = protect(thread_library)
+getmetatable('').__index = string_library
 getmetatable('').__metatable = protect({__index = base.string})
 
 local function environment(globals, metatable)
