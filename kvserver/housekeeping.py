@@ -6,6 +6,7 @@ import asyncio
 import gc
 from time import perf_counter, time
 
+from kvserver import limits
 from kvserver.engine import blocking
 from kvserver.engine.commands.expiry import ExpiryCycle
 from kvserver.engine.executor import Engine
@@ -54,10 +55,11 @@ class Housekeeper:
         self._timer = asyncio.get_running_loop().call_later(1 / self.hz, self._tick)
         self.ticks += 1
         self.engine.state.now_ms = int(time() * 1000)
-        self._slice()
+        if self._again is None:  # else the next slice is due in a moment anyway
+            self._slice()
         collect_young()
         if self.ticks % self.hz == 0:
-            self._clients()
+            limits.sweep(self.server)
 
     def _slice(self) -> None:
         """Expire and free for one slice; come back soon when that wasn't all."""
@@ -93,20 +95,6 @@ class Housekeeper:
         self.engine.state.now_ms = int(time() * 1000)
         blocking.expire_waits(self.engine)
         self._arm_deadline(self.engine.next_timeout_ms())
-
-    def _clients(self) -> None:
-        """Once a second: idle clients and soft output limits."""
-        limit_ms = self.server.limits.timeout_s * 1000
-        now = self.engine.state.now_ms
-        for connection in list(self.server.connections.values()):
-            c = connection.session
-            if c is None:
-                continue
-            idle = limit_ms and now - c.last_ms > limit_ms
-            if idle and c.kind == "normal" and c.blocked is None and not c.subscriptions():
-                connection.close("idle")
-            elif connection.paused:
-                connection.check_output()
 
 
 def collect_young() -> None:

@@ -19,6 +19,7 @@ from kvserver.config import Config, Loaded
 from kvserver.engine import commands, gates
 from kvserver.engine.executor import Engine
 from kvserver.engine.registry import build_rows
+from kvserver.engine.session import Session
 from kvserver.engine.values import LIMITS
 from kvserver.housekeeping import Housekeeper
 from kvserver.server import Server
@@ -44,6 +45,7 @@ class Node:
         self.stops: list[Hook] = []  # awaited in reverse order
         self.listeners: list[asyncio.AbstractServer] = []
         self.port = config.port
+        self._attack_logged_ms = 0
         self.stopped = asyncio.Event()
         self.shutdown_hooks: list[Callable[[], Awaitable[str]]] = []  # each may answer why not, "" = go on
         self._periodic: list[asyncio.Task[None]] = []
@@ -52,6 +54,7 @@ class Node:
         engine.extensions["node"] = self
         engine.state.wall_us = lambda: time_ns() // 1000
         engine.on_crash = self._crashed
+        engine.on_attack = self._attacked
         gates.install(engine)
         for plugin in plugins:
             plugin(self)
@@ -73,6 +76,16 @@ class Node:
 
     def _crashed(self, name: str, trace: str) -> None:
         self.log.error("command failed unexpectedly", command=name, traceback=trace)
+
+    def _attacked(self, c: Session) -> None:
+        """Say it once a minute: whoever does it does it often."""
+        now_ms = self.engine.state.now_ms
+        if now_ms - self._attack_logged_ms >= 60_000:
+            self._attack_logged_ms = now_ms
+            self.log.warning(
+                "Possible SECURITY ATTACK detected: somebody sends HTTP's POST or Host: to this port, perhaps by "
+                "cross-protocol scripting; the connection was closed", address=c.address,
+            )  # fmt: skip
 
     # -- options ----------------------------------------------------------------------------------------------
 
@@ -96,7 +109,7 @@ class Node:
         limits = self.server.limits
         limits.maxclients = config.maxclients
         limits.query_buffer = config.client_query_buffer_limit
-        limits.max_bulk = config.proto_max_bulk_len
+        limits.max_bulk = LIMITS.max_string = config.proto_max_bulk_len
         limits.timeout_s = config.timeout
         limits.keepalive_s = config.tcp_keepalive
         limits.output = config.client_output_buffer_limit._asdict()

@@ -7,7 +7,7 @@ from kvserver.resp cimport Parser
 @cython.final
 cdef class Limits:
     cdef public long maxclients
-    cdef public long long query_buffer, max_bulk
+    cdef public long long query_buffer, max_bulk, reply_bytes
     cdef public dict output
     cdef public long timeout_s, keepalive_s
     cdef public bint protected_mode
@@ -30,6 +30,8 @@ cdef class Connection:
     cdef public Parser parser
     cdef public bint paused, reading, closing
     cdef public double soft_since
+    cdef public list unfinished
+    cdef public Py_ssize_t counted, counted_bytes, last_pending
     cdef object __weakref__
     @cython.locals(c=Session, now=cython.longlong, n=Py_ssize_t)
     cpdef data_received(self, data)

@@ -4,22 +4,27 @@
 Theory of operation.  A `Connection` feeds what arrives to its parser, has the engine execute request after
 request, gathers the replies and writes them at once.  Three things bound what it holds for a client:
 
-- replies: when more than `GATHER_MAX` bytes have gathered they are written, and when the transport says that
-  the peer is slow, reading and serving stop until it has caught up (back-pressure: nothing is dropped);
+- replies: when more than `GATHER_MAX` bytes have gathered they are written and the other clients have their
+  turn; when the transport says that the peer is slow, reading and serving stop until it has caught up
+  (back-pressure: nothing is dropped);
 - messages nobody waits for (pub/sub, MONITOR, the replication stream) can't be held back, so a client that
   exceeds client-output-buffer-limit is disconnected;
-- requests: the query buffer has a limit, and while a session is blocked its socket is read only a little.
+- requests: the query buffer has a limit, in which the arguments of an unfinished request and what MULTI has
+  queued count; and while a session is blocked its socket is read only a little.
+
+A socket that isn't read doesn't tell when its peer has gone, and one that is being closed may wait for ever for
+a peer that doesn't read: `limits.sweep`, once a second, ends both.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import cython
 
+from kvserver import limits
 from kvserver.engine.executor import Engine
 from kvserver.engine.session import (
     ATT_CLOSE,
@@ -32,6 +37,7 @@ from kvserver.engine.session import (
     Session,
 )
 from kvserver.resp import Parser, ProtocolError, error
+from kvserver.sockets import address, tune_socket
 
 if cython.compiled:
     from cython.cimports.cpython.time import perf_counter_ns, time
@@ -43,6 +49,8 @@ if TYPE_CHECKING:
 
 GATHER_MAX = 1 << 20
 """Bytes of replies gathered before they are written although more requests wait."""
+REPLY_COST = 256
+"""Counted on top of each reply's bytes: some four thousand short requests in a row are a turn, too."""
 BLOCKED_BUFFER = 1 << 20
 """Bytes of requests taken from a client that is blocked before its socket is read no more."""
 
@@ -55,6 +63,7 @@ class Limits:
         self.query_buffer = 1 << 30  # bytes
         self.max_bulk = 512 << 20  # bytes
         self.output: dict[str, BufferLimit] = {}
+        self.reply_bytes = 0  # the hard limit of `output` for normal clients, 0 = none
         self.timeout_s = 0
         self.keepalive_s = 300
         self.protected_mode = False  # refuse peers that aren't on this machine
@@ -98,6 +107,10 @@ class Connection:
         self.reading = True
         self.closing = False
         self.soft_since = 0.0  # when the soft output limit was passed, 0 = it isn't
+        self.unfinished: list[bytes] | None = None  # arguments of a request in parts, counted as they come
+        self.counted = 0  # how many of them
+        self.counted_bytes = 0
+        self.last_pending = 0  # unsent bytes at the last sweep
 
     # -- asyncio's calls --------------------------------------------------------------------------------------
 
@@ -107,7 +120,7 @@ class Connection:
         server = self.server
         server.accepted += 1
         peer = transport.get_extra_info("peername")
-        refusal = _refusal(server, peer)
+        refusal = limits.refusal(server, peer)
         if refusal:
             server.rejected += 1
             self.closing = True
@@ -116,8 +129,8 @@ class Connection:
             return
         self.engine.state.now_ms = int(time() * 1000)
         session = self.engine.open_session(self)
-        session.address = _address(peer, transport)
-        session.local_address = _address(transport.get_extra_info("sockname"), transport)
+        session.address = address(peer, transport)
+        session.local_address = address(transport.get_extra_info("sockname"), transport)
         session.buffered = self.buffered
         for greet in self.engine.extensions.get("on_open", ()):
             greet(session)
@@ -126,7 +139,7 @@ class Connection:
             self.parser.trusted = False
         self.session = session
         server.connections[session.id] = self
-        _tune_socket(transport.get_extra_info("socket"), server.limits.keepalive_s)
+        tune_socket(transport.get_extra_info("socket"), server.limits.keepalive_s)
 
     def data_received(self, data: bytes) -> None:
         """Serve what a chunk completes."""
@@ -142,12 +155,17 @@ class Connection:
         self.parser.feed(data)
         if c.blocked is None and (not self.paused or c.kind == "replica"):
             self.serve()
-        if self.parser.pos < len(self.parser.buf) or self.parser.pieces is not None:
+        if self.parser.pos < len(self.parser.buf) or self.parser.pieces is not None or self.parser.left:
             self._bound_input(c)
+        elif self.unfinished is not None:
+            self.unfinished = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client."""
         self.closing = True
+        self._forget()
+
+    def _forget(self) -> None:
         c = self.session
         if c is not None:
             self.session = None
@@ -155,7 +173,8 @@ class Connection:
             self.engine.close_session(c)
 
     def eof_received(self) -> bool:
-        """The client sends no more: close."""
+        """The client sends no more: close, once the replies so far are out."""
+        self.closing = True
         return False
 
     def pause_writing(self) -> None:
@@ -190,16 +209,14 @@ class Connection:
                 if args is None:
                     break
                 reply = engine.execute(c, args)
-                if c.attention:
+                if c.attention or not parser.trusted:
                     reply = self._attend(c, reply)
                 if reply is not None:
                     out.append(reply)
-                    gathered += len(reply)
+                    gathered += len(reply) + REPLY_COST
                     if gathered > GATHER_MAX:
-                        self._flush(c, out)
-                        gathered = 0
-                        if self.paused:
-                            break
+                        self._yield(c, out)
+                        break
                 elif c.blocked is not None:
                     break
                 if c.attention & ATT_CLOSE or self.closing:
@@ -209,7 +226,7 @@ class Connection:
             self.server.on_protocol_error(c, str(failure))
             c.close_after_reply()
         c.out = None
-        if out:
+        if out and not self.closing:
             self._flush(c, out)
         if c.attention & ATT_CLOSE and not self.closing:
             self.closing = True
@@ -232,10 +249,21 @@ class Connection:
                 return None
         return reply
 
+    def _yield(self, c: Session, out: list[bytes]) -> None:
+        """Write what has gathered; go on after the other clients have had their turn."""
+        if self.closing:
+            return
+        self._flush(c, out)
+        if not self.paused:
+            self._read(False)
+            asyncio.get_running_loop().call_soon(self._resume_soon)
+
     def _flush(self, c: Session, out: list[bytes]) -> None:
         data = out[0] if len(out) == 1 else b"".join(out)
         out.clear()
         n = len(data)
+        if (self.server.limits.reply_bytes or c.attention & ATT_UNAUTHENTICATED) and limits.overflows(self, c, n):
+            return
         self.server.net_out += n
         c.bytes_out += n
         self.transport.write(data)
@@ -251,13 +279,19 @@ class Connection:
             self.session.bytes_out += len(data)
         self.transport.write(data)
         if self.paused:
-            self.check_output()
+            limits.check_output(self)
 
     def close(self, reason: str) -> None:
         """End the connection at once; what wasn't sent is dropped."""
-        if not self.closing:
-            self.closing = True
-            self.transport.abort()
+        self.abort()
+        c = self.session
+        if c is not None and c.kind != "replica":
+            self._forget()
+
+    def abort(self) -> None:
+        """End the connection at once; the session is forgotten when the loop comes round."""
+        self.closing = True
+        self.transport.abort()
 
     def resume(self) -> None:
         """Go on with requests that arrived meanwhile."""
@@ -271,6 +305,7 @@ class Connection:
     def _resume_soon(self) -> None:
         c = self.session
         if c is not None and not self.closing and not self.paused and c.blocked is None:
+            self._read(True)
             self.serve()
 
     def buffered(self) -> int:
@@ -290,31 +325,13 @@ class Connection:
 
     def _bound_input(self, c: Session) -> None:
         held = self.parser.buffered()
+        if self.parser.left:
+            held += limits.count_arguments(self)
         if held > self.server.limits.query_buffer:
             self.server.query_limit_kills += 1
             self.close("query buffer limit")
         elif held > BLOCKED_BUFFER and c.blocked is not None:
             self._read(False)
-
-    def check_output(self) -> None:
-        """Disconnect a client whose unsent messages exceed its class's limit."""
-        c = self.session
-        if c is None:
-            return
-        limit = self.server.limits.output.get(_output_class(c))
-        if limit is None:
-            return
-        held = self.pending_bytes()
-        over = bool(limit.hard_bytes) and held > limit.hard_bytes
-        if limit.soft_bytes and held > limit.soft_bytes:
-            now = time()
-            self.soft_since = self.soft_since or now
-            over = over or now - self.soft_since > limit.soft_seconds
-        else:
-            self.soft_since = 0.0
-        if over:
-            self.server.output_limit_kills += 1
-            self.close("output buffer limit")
 
     def _read(self, on: bool) -> None:
         if on != self.reading and not self.transport.is_closing():
@@ -323,53 +340,3 @@ class Connection:
                 self.transport.resume_reading()
             else:
                 self.transport.pause_reading()
-
-
-def _refusal(server: Server, peer: Any) -> str:
-    """Why a new client isn't let in, "" = it is."""
-    if len(server.connections) >= server.limits.maxclients:
-        return "ERR max number of clients reached"
-    if server.limits.protected_mode and isinstance(peer, tuple) and not _is_local(peer[0]):
-        return (
-            "DENIED Redis is running in protected mode because protected mode is enabled and no password is "
-            "set for the default user. In this mode connections are only accepted from the loopback "
-            "interface. To connect from elsewhere set a password, bind explicitly, or disable protected-mode."
-        )
-    return ""
-
-
-def _output_class(c: Session) -> str:
-    """The class of client-output-buffer-limit that a session belongs to."""
-    if c.kind == "replica":
-        return "replica"
-    return "pubsub" if c.channels or c.patterns or c.shard_channels else "normal"
-
-
-def _address(name: Any, transport: asyncio.BaseTransport) -> str:
-    """Show a socket address as CLIENT LIST does: ip:port, [ip6]:port, path:0."""
-    if isinstance(name, tuple) and len(name) >= 2:
-        host = f"[{name[0]}]" if ":" in str(name[0]) else name[0]
-        return f"{host}:{name[1]}"
-    own = transport.get_extra_info("sockname")
-    path = name or own
-    return f"{path.decode() if isinstance(path, bytes) else path}:0"
-
-
-def _is_local(host: str) -> bool:
-    return host == "::1" or host.startswith(("127.", "::ffff:127."))
-
-
-def _tune_socket(sock: Any, keepalive_s: int) -> None:
-    """Ask the kernel to notice dead peers (tcp-keepalive)."""
-    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if keepalive_s:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in (
-            ("TCP_KEEPIDLE", keepalive_s),
-            ("TCP_KEEPINTVL", max(keepalive_s // 3, 1)),
-            ("TCP_KEEPCNT", 3),
-        ):
-            if hasattr(socket, name):
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

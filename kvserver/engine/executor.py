@@ -73,6 +73,7 @@ class Engine:
         self.slow_s = 1e9  # calls that last longer are shown to on_slow
         self.on_slow: Callable[[Session, Row, list[bytes], float], None] = _not_slow
         self.on_crash: Callable[[str, str], None] = _no_crash
+        self.on_attack: Callable[[Session], None] = _no_attack
         self.call_tracked: Callable[[Session, Row, list[bytes]], bytes | None] = self.call
         self.on_key_changed: list[Callable[[Session | None, Db, bytes], None]] = []
         self.channels: dict[bytes, dict[Session, None]] = {}
@@ -137,6 +138,9 @@ class Engine:
         if row is None or row.subs is not None:
             found = naming.resolve(self.rows, args)
             if found is None:
+                if naming.is_http(args[0]):
+                    self.cut_off(c)
+                    return None
                 return self.refuse(c, naming.unknown(self.rows, args))
             row = found
         n = len(args)
@@ -242,6 +246,11 @@ class Engine:
             c.queue_broken = True
         return reply
 
+    def cut_off(self, c: Session) -> None:
+        """End, without a reply, a connection over which a web page tries to reach us (as Redis does)."""
+        c.close_after_reply()
+        self.on_attack(c)
+
     def refuse_arity(self, c: Session, row: Row) -> bytes:
         """Refuse a wrong number of arguments; that of EXEC ends the transaction."""
         text = wrong_arity(row.name).text
@@ -304,6 +313,10 @@ def _no_deadline(when_ms: int) -> None:
 
 def _not_slow(c: Session, row: Row, args: list[bytes], spent_s: float) -> None:
     """Nobody collects slow calls."""
+
+
+def _no_attack(c: Session) -> None:
+    """No shell is attached."""
 
 
 def _no_crash(name: str, trace: str) -> None:

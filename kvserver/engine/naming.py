@@ -19,6 +19,11 @@ def resolve(rows: dict[bytes, Row], args: list[bytes]) -> Row | None:
     return row
 
 
+def is_http(name: bytes) -> bool:
+    """Whether a "command" is part of an HTTP request: its body could hold commands of a malicious web page."""
+    return name.upper() in (b"POST", b"HOST:")
+
+
 def unknown(rows: dict[bytes, Row], args: list[bytes]) -> bytes:
     """The reply to a name that is no command."""
     row = rows.get(args[0].upper())

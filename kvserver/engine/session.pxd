@@ -27,7 +27,7 @@ cdef class Session:
     cdef public long long created_ms, last_ms
     cdef public bint no_evict, no_touch
     cdef public object tracking, replica
-    cdef public long long write_offset, bytes_in, bytes_out
+    cdef public long long write_offset, bytes_in, bytes_out, multi_from
     cdef public object buffered
     cpdef send(self, bytes data)
     cdef object __weakref__

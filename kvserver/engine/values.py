@@ -23,7 +23,7 @@ from kvserver.numbers import is_int
 
 
 class Limits:
-    """Thresholds of the compact representations, as the options set them (entries, bytes)."""
+    """Thresholds of representations and sizes, as the options set them (entries, bytes)."""
 
     def __init__(self) -> None:
         self.hash_entries = 128
@@ -35,6 +35,7 @@ class Limits:
         self.hll_sparse = 3000
         self.stream_bytes = 4096
         self.stream_entries = 100
+        self.max_string = 512 * 1024 * 1024  # what a string may grow to, as proto-max-bulk-len says
 
 
 LIMITS = Limits()

@@ -6,10 +6,11 @@ from functools import reduce
 from operator import and_, or_, xor
 
 from kvserver.engine.commands.args import string_arg
-from kvserver.engine.commands.strings import MAX_STRING, mutable
+from kvserver.engine.commands.strings import mutable
 from kvserver.engine.commands.typed import stored
 from kvserver.engine.keyspace import EV_STRING, Db
 from kvserver.engine.session import Session
+from kvserver.engine.values import LIMITS
 from kvserver.errors import SYNTAX, WRONGTYPE, CommandError
 from kvserver.numbers import is_int, parse_int
 from kvserver.resp import MINUS_ONE, ONE, ZERO, integer
@@ -34,7 +35,7 @@ def bit_offset(raw: bytes, width: int = 0) -> int:
     if not is_int(text):
         raise CommandError(_BAD_OFFSET)
     offset = int(text) * (width if counted else 1)
-    if offset < 0 or offset >> 3 >= MAX_STRING:
+    if offset < 0 or offset >> 3 >= LIMITS.max_string:
         raise CommandError(_BAD_OFFSET)
     return offset
 

@@ -9,6 +9,7 @@ from kvserver.engine.commands.args import expire_time, string_arg
 from kvserver.engine.commands.lcs import lcs
 from kvserver.engine.keyspace import EV_GENERIC, EV_STRING, Db
 from kvserver.engine.session import Session
+from kvserver.engine.values import LIMITS
 from kvserver.errors import NOT_INT, SYNTAX, WRONGTYPE, CommandError, wrong_arity
 from kvserver.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_int
 from kvserver.resp import EMPTY_BULK, OK, ONE, ZERO
@@ -18,7 +19,6 @@ if cython.compiled:
 else:
     from kvserver.resp import bulk, integer, null
 
-MAX_STRING = 512 * 1024 * 1024
 WRONG = b"-" + WRONGTYPE.encode() + b"\r\n"
 _TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 
@@ -272,7 +272,7 @@ def append(c: Session, a: list[bytes]) -> bytes:
 def mutable(value: object, more: int) -> bytearray:
     """Return a string value in a form that can be modified in place, with room checked for `more` bytes."""
     if isinstance(value, bytes | bytearray):
-        if len(value) + more > MAX_STRING:
+        if len(value) + more > LIMITS.max_string:
             raise CommandError(_TOO_LONG)
         return bytearray(value) if isinstance(value, bytes) else value
     raise CommandError(WRONGTYPE)
@@ -319,7 +319,7 @@ def setrange(c: Session, a: list[bytes]) -> bytes:
         return WRONG
     if not patch:
         return ZERO if value is None else integer(len(value))
-    if offset + len(patch) > MAX_STRING:
+    if offset + len(patch) > LIMITS.max_string:
         raise CommandError(_TOO_LONG)
     raw = bytearray() if value is None else mutable(value, 0)
     if len(raw) < offset:
