@@ -113,7 +113,7 @@ def resetstat(c: Session, a: list[bytes]) -> bytes:
     server.accepted = server.rejected = server.net_in = server.net_out = 0
     server.output_limit_kills = server.query_limit_kills = 0
     admin.rates.reset()
-    admin.process.peak_bytes = admin.process.resident_bytes()
+    admin.process.peak_bytes = admin.process.used_bytes()
     for hook in admin.reset_hooks:
         hook()
     return OK

@@ -9,7 +9,7 @@ import this one: what they bring or need goes through `engine.extensions`, by th
 - "reset_stats": list of callables that CONFIG RESETSTAT calls;
 - "pause": the `Pause`, for a failover or a shutdown that must hold writes back;
 - "monitor": the `Monitors`, for requests that run without passing the gates (scripts);
-- "used_memory": returns the bytes the process holds in RAM;
+- "used_memory": returns the bytes in use, as INFO tells them;
 - "run_id": this process's forty random hexadecimal digits;
 - "latency": `note(event, milliseconds)`, for spikes of named events.
 """
@@ -21,20 +21,23 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kvserver.admin import memory_limit
 from kvserver.config import Config
 
 if TYPE_CHECKING:
+    from kvserver.admin.client_limit import ClientLimit
     from kvserver.admin.latency import LatencyMonitor
     from kvserver.admin.monitor import Monitors
     from kvserver.admin.pause import Pause
     from kvserver.admin.process import Process
     from kvserver.admin.rates import Rates
     from kvserver.admin.slowlog import SlowLog
+    from kvserver.engine.eviction import Evictor
     from kvserver.engine.executor import Engine
     from kvserver.engine.session import Session
+    from kvserver.handshake import Handshakes
     from kvserver.server import Server
     from kvserver.spec import Handler
+    from kvserver.tls import Tls
 
 KEY = "admin"
 Provider = Callable[[], Iterable[tuple[str, object]]]
@@ -45,6 +48,7 @@ class Housekeeping(Protocol):
 
     active_expire: bool
     hz: int
+    hold_freeing: int
 
 
 class NodeView(Protocol):
@@ -56,6 +60,9 @@ class NodeView(Protocol):
     config_file: str
     handlers: dict[str, Handler]
     listeners: list[asyncio.AbstractServer]
+    tls_listeners: list[asyncio.AbstractServer]
+    tls: Tls
+    handshakes: Handshakes
     port: int
     log: Any
 
@@ -81,6 +88,8 @@ class Admin:
     monitors: Monitors
     pause: Pause
     rates: Rates
+    evictor: Evictor
+    client_limit: ClientLimit
     info: dict[str, list[Provider]]
     debug: dict[bytes, Callable[[Session, list[bytes]], bytes | None]]
     reset_hooks: list[Callable[[], None]]
@@ -96,8 +105,8 @@ class Admin:
         now_ms = engine.state.now_ms
         self.pause.tick(engine, now_ms)
         self.rates.sample((engine.commands, server.net_in, server.net_out), now_ms)
-        if self.config.maxmemory:
-            memory_limit.look(engine, self.config, self.process.resident_bytes())
+        self.client_limit.enforce()
+        self.evictor.tick()
 
 
 def admin_of(c: Session) -> Admin:

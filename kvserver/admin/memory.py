@@ -62,15 +62,15 @@ def stats(c: Session, a: list[bytes]) -> bytes:
 
 def _stats(admin: Admin, proto: int) -> dict[bytes, bytes]:
     process, dbs = admin.process, admin.node.engine.dbs
-    used = process.resident_bytes()
+    used = process.used_bytes()
     clients = sum(c.port.pending_bytes() + c.buffered() for c in list(admin.node.engine.sessions.values()))
     keys = sum(len(db.keys) for db in dbs)
-    net = max(1, used - process.startup_bytes)
+    net = max(1, used)
     dataset = max(0, net - clients)
     fields = {
         b"peak.allocated": integer(process.peak_bytes),
         b"total.allocated": integer(used),
-        b"startup.allocated": integer(process.startup_bytes),
+        b"startup.allocated": integer(0),
         b"replication.backlog": integer(_other(admin, "mem_replication_backlog")),
         b"clients.slaves": integer(_other(admin, "mem_clients_slaves")),
         b"clients.normal": integer(clients),
@@ -88,12 +88,12 @@ def _stats(admin: Admin, proto: int) -> dict[bytes, bytes]:
                 + integer(expires)
             )
     return fields | {
-        b"overhead.total": integer(process.startup_bytes + clients + sum(sum(table_bytes(db)) for db in dbs)),
+        b"overhead.total": integer(clients + sum(sum(table_bytes(db)) for db in dbs)),
         b"keys.count": integer(keys),
         b"keys.bytes-per-key": integer(net // keys if keys else 0),
         b"dataset.bytes": integer(dataset),
         b"dataset.percentage": double(min(100.0, dataset * 100 / net), proto),
-        b"peak.percentage": double(used * 100 / process.peak_bytes, proto),
+        b"peak.percentage": double(used * 100 / max(1, process.peak_bytes), proto),
         b"fragmentation": double(1.0, proto),
         b"fragmentation.bytes": integer(0),
     }
@@ -110,9 +110,9 @@ def _other(admin: Admin, field: str) -> int:
 def doctor(c: Session, a: list[bytes]) -> bytes:
     """MEMORY DOCTOR."""
     admin = admin_of(c)
-    used = admin.process.resident_bytes()
+    used = admin.process.used_bytes()
     pending = [session.port.pending_bytes() for session in list(c.engine.sessions.values())]
-    text = diagnose(used, admin.process.peak_bytes, admin.process.startup_bytes, pending)
+    text = diagnose(used, admin.process.peak_bytes, 0, pending)
     return verbatim(text.encode(), c.resp)
 
 

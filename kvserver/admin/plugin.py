@@ -11,15 +11,16 @@ from kvserver.admin import (
     client,
     config,
     debug,
+    eviction,
     info,
     latency,
     lolwut,
     memory,
-    memory_limit,
     monitor,
     shutdown,
     slowlog,
 )
+from kvserver.admin.client_limit import ClientLimit
 from kvserver.admin.context import KEY, Admin, NodeView
 from kvserver.admin.info import commands, sections
 from kvserver.admin.latency import LatencyMonitor
@@ -34,7 +35,7 @@ from kvserver.admin.slowlog import SlowLog
 from kvserver.config import Config, ConfigError
 from kvserver.engine import notifications
 from kvserver.engine.commands import introspect
-from kvserver.engine.gates import ORDER_MEMORY, ORDER_TRACKING
+from kvserver.engine.gates import ORDER_TRACKING
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.engine.tracking import Tracker
 from kvserver.spec import FAST, SKIP_SLOWLOG, Row
@@ -52,12 +53,12 @@ def attach(node: NodeView) -> None:
     engine = node.engine
     engine.add_gate(ORDER, "pause", admin.pause.gate)
     engine.add_gate(ORDER_LAST, "monitor", admin.monitors.gate)
-    engine.add_gate(ORDER_MEMORY, memory_limit.NAME, memory_limit.gate)
     engine.on_slow = partial(_slow, admin)
     engine.extensions.setdefault("on_reset", []).append(partial(admin.monitors.remove, engine))
     node.every(TICK_S, admin.tick)
     _track(node)
     follow_options(admin)
+    eviction.plug_in(admin, admin.client_limit)
 
 
 def _track(node: NodeView) -> None:
@@ -98,7 +99,6 @@ def follow_options(admin: Admin) -> None:
         ("http-bind", _fixed),
         ("oom-score-adj", score.apply),
         ("oom-score-adj-values", score.apply),
-        ("maxmemory", lambda config: memory_limit.look(engine, config, admin.process.resident_bytes())),
         ("slowlog-max-len", lambda config: admin.slowlog.trim(config.slowlog_max_len)),
         ("notify-keyspace-events", lambda config: notifications.configure(engine, config.notify_keyspace_events)),
     ):
@@ -137,8 +137,11 @@ def build(node: NodeView) -> Admin:
     extensions = node.engine.extensions
     admin = Admin(
         node=node,
-        process=Process(),
+        process=process,
+        evictor=eviction.make(node, process),
+        client_limit=ClientLimit(node.engine, node.config),
         slowlog=SlowLog(),
+    process = Process()
         latency=LatencyMonitor(),
         monitors=Monitors(lambda: node.engine.state.wall_us()),
         pause=Pause(),
@@ -150,7 +153,7 @@ def build(node: NodeView) -> Admin:
     for name, provider in {**sections.SECTIONS, **commands.SECTIONS}.items():
         admin.info.setdefault(name, []).insert(0, partial(provider, admin))
     extensions[KEY] = admin
-    extensions["used_memory"] = admin.process.resident_bytes
+    extensions["used_memory"] = admin.process.used_bytes
     extensions["run_id"] = admin.process.run_id
     extensions["pause"] = admin.pause
     extensions["monitor"] = admin.monitors

@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from kvserver.admin.allocator import allocated_bytes_meter
+
 resource: Any
 try:
     import resource
@@ -31,8 +33,9 @@ class Process:
         self.pid = os.getpid()
         self.run_id = secrets.token_hex(20)
         self.started_s = time.time()
-        self.startup_bytes = self.resident_bytes()
-        self.peak_bytes = self.startup_bytes
+        self._allocated = allocated_bytes_meter() or self.resident_bytes
+        self.startup_bytes = self._allocated()
+        self.peak_bytes = 0
         self.system_bytes = psutil.virtual_memory().total
         self.system = " ".join((platform.system(), platform.release(), platform.machine()))
         self.executable = os.path.abspath(sys.argv[0])
@@ -40,9 +43,17 @@ class Process:
         self.arch_bits = 64 if sys.maxsize > 2**32 else 32
 
     def resident_bytes(self) -> int:
-        """Memory of the process that is in RAM now; the peak is noted."""
-        size = int(self._process.memory_info().rss)
-        self.peak_bytes = max(getattr(self, "peak_bytes", 0), size)
+        """Memory of the process that is in RAM now."""
+        return int(self._process.memory_info().rss)
+
+    def used_bytes(self) -> int:
+        """Memory allocated since the program was loaded: data, buffers, tables; the peak is noted.
+
+        What the interpreter and the program itself take (`startup_bytes`) is the same for every data set, and no
+        limit could free it, so it isn't counted.
+        """
+        size = max(0, self._allocated() - self.startup_bytes)
+        self.peak_bytes = max(self.peak_bytes, size)
         return size
 
     def uptime_s(self) -> int:

@@ -57,7 +57,6 @@ _NO_SYSLOG = "logs go to the standard output or to logfile, not to syslog"
 _NO_PIN = "pin the process with taskset or the service manager"
 _FREED_IN_SLICES = "large values are always freed in slices, never in one go"
 _NO_LOG_FILE = "there is no append-only file: use save points, and replicas"
-_NO_EVICTION = "nothing is evicted: above maxmemory writes are refused"
 _NO_MODULES = "modules written for Redis can't be loaded"
 _TESTS_ONLY = "an aid to Redis's own tests"
 
@@ -319,23 +318,19 @@ _MEMORY = in_section(
     "Memory",
     (
         Option("maxmemory", Memory(0, ULONG_MAX), "0",
-               "Bytes of memory the process may hold before writes are refused; 0 is no limit."),
+               "Bytes of memory in use above which keys are evicted or writes refused; 0 is no limit."),
         Option("maxmemory-policy",
                Enum(("volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru",
                      "allkeys-lfu", "allkeys-random", "noeviction")),
-               "noeviction", "Which keys go when maxmemory is reached; noeviction refuses writes instead.",
-               refused=_NO_EVICTION),
-        Option("maxmemory-samples", Int(1), "5", "Keys looked at to find one to evict.", inert=_NO_EVICTION),
-        Option("maxmemory-eviction-tenacity", Int(0, 100), "10", "How long eviction may take at a time.",
-               inert=_NO_EVICTION),
+               "noeviction", "Which keys go when maxmemory is reached; noeviction refuses writes instead."),
+        Option("maxmemory-samples", Int(1), "5", "Keys looked at to find one to evict."),
+        Option("maxmemory-eviction-tenacity", Int(0, 100), "10", "How long eviction may take at a time."),
         Option("maxmemory-clients", Memory(0, LONG_MAX, percent=True), "0",
-               "Bytes all clients' buffers may take together; 0 is no limit.",
-               refused="limit each client instead: client-output-buffer-limit, client-query-buffer-limit"),
+               "Bytes all clients' buffers may take together; 0 is no limit."),
         Option("active-expire-effort", Int(1, 10), "1", "How hard to look for expired keys.",
                inert="expired keys are looked for all the time, a bounded slice at a time"),
-        Option("lfu-log-factor", Int(), "10", "How slowly the access counter of LFU grows.", inert=_NO_EVICTION),
-        Option("lfu-decay-time", Int(), "1", "Minutes after which that counter falls by one.",
-               inert=_NO_EVICTION),
+        Option("lfu-log-factor", Int(), "10", "How slowly the access counter of LFU grows."),
+        Option("lfu-decay-time", Int(), "1", "Minutes after which that counter falls by one."),
         Option("lazyfree-lazy-eviction", _YES_NO, "no", "Free evicted values in the background.",
                inert=_FREED_IN_SLICES),
         Option("lazyfree-lazy-expire", _YES_NO, "no", "Free expired values in the background.",
@@ -406,6 +401,8 @@ _OBSERVE = in_section(
 _CLUSTER_SWITCH = in_section(
     "Cluster",
     [Option("cluster-enabled", _YES_NO, "no", "Be a node of a cluster.", mutable=False, refused=_NO_CLUSTER)],
+        Option("lua-enable-deprecated-api", _YES_NO, "no", "Give scripts getfenv, setfenv and newproxy.",
+               mutable=False),
 )
 
 _CLUSTER = in_section(

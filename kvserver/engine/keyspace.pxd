@@ -24,6 +24,7 @@ cdef class Db:
     cdef public Table keys
     cdef public Table expires
     cdef public int observers
+    cdef public object access
     cdef public list hooks
     cdef public dict watchers, blocked
     cpdef object lookup(self, bytes key)
@@ -36,6 +37,8 @@ cdef class Db:
     @cython.locals(state=State)
     cpdef bint expired(self, bytes key) except -1
     cpdef expire(self, bytes key)
+    cpdef evict(self, bytes key)
+    cpdef drop(self, bytes key, long event_class, bytes event)
     cpdef expire_at(self, bytes key, long long when_ms)
     cpdef bint persist(self, bytes key) except -1
     cpdef changed(self, bytes key, long event_class, bytes event)

@@ -106,6 +106,7 @@ class Db:
         self.keys = Table()
         self.expires = Table()
         self.observers = 0
+        self.access: Any = None  # an `Access` while eviction goes by the use of keys
         self.hooks: list[Callable[[Db, bytes], None]] = []
         self.watchers: dict[bytes, dict[Any, bool]] = {}  # WATCH: key -> sessions, and whether it was a stale key
         self.blocked: dict[bytes, dict[Any, Any]] = {}  # key -> waiting sessions, first come first
@@ -115,6 +116,8 @@ class Db:
         value = self.keys.get(key)
         if value is not None and (self.expires.used == 0 or not self.expired(key)):
             self.state.hits += 1
+            if self.access is not None:
+                self.access.touch(key)
             return value
         self.state.misses += 1
         if self.state.notify_flags & EV_MISS:
@@ -137,6 +140,8 @@ class Db:
             return None
         if self.hooks:
             self.before_write(key)
+        if self.access is not None:
+            self.access.touch(key)
         return value
 
     def before_write(self, key: bytes) -> None:
@@ -151,6 +156,8 @@ class Db:
         new = self.keys.set(key, value)
         if self.expires.used and not keep_ttl:
             self.expires.pop(key)
+        if self.access is not None:
+            self.access.touch(key)
         if new and self.observers:
             self.appeared(key)
 
@@ -170,6 +177,8 @@ class Db:
         elif self.hooks:
             self.before_write(key)
         value = self.keys.pop(key)
+        if self.access is not None:
+            self.access.forget(key)
         if value is None:
             return False
         if type(value) is not bytes and size_of(value) > BIG:
@@ -188,16 +197,27 @@ class Db:
 
     def expire(self, key: bytes) -> None:
         """Delete a key whose time has passed, and log its DEL."""
+        self.state.expired_keys += 1
+        self.drop(key, EV_EXPIRED, b"expired")
+
+    def evict(self, key: bytes) -> None:
+        """Delete a key to make room, and log its DEL."""
+        self.state.evicted_keys += 1
+        self.drop(key, EV_EVICTED, b"evicted")
+
+    def drop(self, key: bytes, event_class: int, event: bytes) -> None:
+        """Delete a key that no request deletes, log its DEL, and tell who observes."""
         if self.hooks:
             self.before_write(key)
         self.expires.pop(key)
         value = self.keys.pop(key)
+        if self.access is not None:
+            self.access.forget(key)
         if value is not None and type(value) is not bytes and size_of(value) > BIG:
             self.state.trash.append(value)
-        self.state.expired_keys += 1
         self.state.also(self.index, [b"DEL", key])
         if self.observers:
-            self.state.on_changed(self, key, EV_EXPIRED, b"expired")
+            self.state.on_changed(self, key, event_class, event)
 
     def expire_at(self, key: bytes, when_ms: int) -> None:
         """Set the expiry time (Unix milliseconds) of a key that is there."""
@@ -243,4 +263,6 @@ class Db:
         old = self.keys, self.expires
         self.keys = Table()
         self.expires = Table()
+        if self.access is not None:
+            self.state.trash.append(self.access.clear())
         return old

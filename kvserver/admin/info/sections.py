@@ -12,6 +12,7 @@ from itertools import islice
 
 from kvserver import resp
 from kvserver.admin.context import Admin
+from kvserver.admin.eviction import unlimited_bytes
 from kvserver.admin.pause import BLOCKED_KIND
 from kvserver.config import REDIS_VERSION
 from kvserver.engine.keyspace import Db
@@ -51,7 +52,7 @@ def server(admin: Admin) -> Fields:
         ("process_id", process.pid),
         ("process_supervised", "no"),
         ("run_id", process.run_id),
-        ("tcp_port", node.port),
+        ("tcp_port", node.port or node.config.tls_port),
         ("server_time_usec", state.wall_us()),
         ("uptime_in_seconds", uptime_s),
         ("uptime_in_days", uptime_s // 86400),
@@ -88,26 +89,27 @@ def _has_deadline(wait: object) -> bool:
 
 
 def memory(admin: Admin) -> Fields:
-    """Section memory. Python's allocator doesn't count, so "used" is what the process holds in RAM."""
+    """Section memory; "used" is what has been allocated since the program was loaded."""
     process, config = admin.process, admin.config
-    used = process.resident_bytes()
-    pending = sum(c.port.pending_bytes() + c.buffered() for c in list(admin.node.engine.sessions.values()))
-    dataset = max(0, used - process.startup_bytes - pending)
-    net = max(1, used - process.startup_bytes)
+    used, resident = process.used_bytes(), process.resident_bytes()
+    sessions = list(admin.node.engine.sessions.values())
+    pending = sum(c.port.pending_bytes() + c.buffered() for c in sessions if c.kind != "replica")
+    dataset = max(0, used - pending)
+    net = max(1, used)
     return [
         *_sized("used_memory", used),
-        *_sized("used_memory_rss", used),
+        *_sized("used_memory_rss", resident),
         *_sized("used_memory_peak", process.peak_bytes),
-        ("used_memory_peak_perc", f"{used / process.peak_bytes * 100:.2f}%"),
+        ("used_memory_peak_perc", f"{used / max(1, process.peak_bytes) * 100:.2f}%"),
         ("used_memory_overhead", used - dataset),
-        ("used_memory_startup", process.startup_bytes),
+        ("used_memory_startup", 0),
         ("used_memory_dataset", dataset),
         ("used_memory_dataset_perc", f"{min(100.0, dataset / net * 100):.2f}%"),
         *_sized("total_system_memory", process.system_bytes),
         *_sized("maxmemory", config.maxmemory),
         ("maxmemory_policy", config.maxmemory_policy),
-        ("mem_fragmentation_ratio", "1.00"),
-        ("mem_not_counted_for_evict", 0),
+        ("mem_fragmentation_ratio", f"{resident / (used + process.startup_bytes):.2f}"),
+        ("mem_not_counted_for_evict", unlimited_bytes(admin.node.engine)),
         ("mem_replication_backlog", 0),
         ("mem_clients_slaves", 0),
         ("mem_clients_normal", pending),
@@ -144,6 +146,7 @@ def stats(admin: Admin) -> Fields:
         ("sync_partial_err", 0),
         ("expired_keys", state.expired_keys),
         ("evicted_keys", state.evicted_keys),
+        ("evicted_clients", admin.client_limit.evicted),
         ("keyspace_hits", state.hits),
         ("keyspace_misses", state.misses),
         ("pubsub_channels", len(engine.channels)),

@@ -62,6 +62,8 @@ def swapdb(c: Session, a: list[bytes]) -> bytes:
     touch_all(two, one)
     one.keys, two.keys = two.keys, one.keys
     one.expires, two.expires = two.expires, one.expires
+    if one.access is not None:
+        one.access.swap(two.access)
     for db in (one, two):
         if db.observers & OBSERVE_BLOCKED:
             for key in db.blocked:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from kvserver.engine.access import Access
 from kvserver.engine.session import Session
 from kvserver.engine.table import Table
 from kvserver.engine.values import ListValue, ZSetValue
@@ -25,10 +26,11 @@ SHARED_REFERENCES = 2**31 - 1
 """What OBJECT REFCOUNT tells of an integer below SHARED_INTEGERS, which Redis keeps one object of."""
 DEFAULT_SAMPLES = 5
 POINTER = 8
-_NO_FREQUENCY = (
-    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
-    "between policies at runtime LRU and LFU data will take some time to adjust."
-)
+_ADJUST = "Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+_NO_FREQUENCY = f"ERR An LFU maxmemory policy is not selected, access frequency not tracked. {_ADJUST}"
+_NO_IDLE_TIME = f"ERR An LFU maxmemory policy is selected, idle time not tracked. {_ADJUST}"
+_NOT_TRACKED = f"ERR An LRU maxmemory policy is not selected, idle time not tracked. {_ADJUST}"
+"""Redis tracks it under any policy; here that would cost every look-up something for nothing."""
 HELP = (
     "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "ENCODING <key>",
@@ -36,7 +38,7 @@ HELP = (
     "FREQ <key>",
     "    Reply how often a key is used, on a logarithmic scale (LFU policies).",
     "IDLETIME <key>",
-    "    Reply for how many seconds a key has not been used (other policies).",
+    "    Reply for how many seconds a key has not been used (LRU policies).",
     "REFCOUNT <key>",
     "    Reply how many references there are to the value of a key.",
     "HELP",
@@ -120,14 +122,22 @@ def idletime(c: Session, a: list[bytes]) -> bytes:
     """OBJECT IDLETIME key."""
     if c.db.peek(a[2]) is None:
         return null(c.resp)
-    raise CommandError("ERR the time of the last access is not tracked by this server")
+    access: Access | None = c.db.access
+    if access is None:
+        raise CommandError(_NOT_TRACKED)
+    if access.clock.lfu:
+        raise CommandError(_NO_IDLE_TIME)
+    return integer(access.idle_s(a[2]))
 
 
 def freq(c: Session, a: list[bytes]) -> bytes:
     """OBJECT FREQ key."""
     if c.db.peek(a[2]) is None:
         return null(c.resp)
-    raise CommandError(_NO_FREQUENCY)
+    access: Access | None = c.db.access
+    if access is None or not access.clock.lfu:
+        raise CommandError(_NO_FREQUENCY)
+    return integer(access.frequency(a[2]))
 
 
 def help_(c: Session, a: list[bytes]) -> bytes:

@@ -135,6 +135,8 @@ def _rename(db: Db, source: bytes, target: bytes) -> None:
     db.before_write(source)
     db.expires.pop(source)
     db.keys.pop(source)
+    if db.access is not None:
+        db.access.forget(source)
     db.put(target, value)
     if when >= 0:
         db.expire_at(target, when)
@@ -164,6 +166,8 @@ def move(c: Session, a: list[bytes]) -> bytes:
     source.before_write(a[1])
     source.expires.pop(a[1])
     source.keys.pop(a[1])
+    if source.access is not None:
+        source.access.forget(a[1])
     target.put(a[1], value)
     if when >= 0:
         target.expire_at(a[1], when)

@@ -1,0 +1,71 @@
+"""Plugs eviction into a data node: what is measured, when it goes on, and which options steer it."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from time import perf_counter
+
+from kvserver.admin.client_limit import ClientLimit
+from kvserver.admin.context import Admin, NodeView
+from kvserver.admin.process import Process
+from kvserver.engine.eviction import NAME, Evictor
+from kvserver.engine.executor import Engine
+from kvserver.engine.gates import ORDER_MEMORY
+
+OPTIONS = (
+    "maxmemory",
+    "maxmemory-policy",
+    "maxmemory-samples",
+    "maxmemory-eviction-tenacity",
+    "lfu-log-factor",
+    "lfu-decay-time",
+    "replica-ignore-maxmemory",
+)
+
+
+def make(node: NodeView, process: Process) -> Evictor:
+    """Make the evictor of a node."""
+    engine = node.engine
+
+    def measure() -> int:
+        return process.used_bytes() - unlimited_bytes(engine)
+
+    return Evictor(engine, node.config, measure, perf_counter)
+
+
+def unlimited_bytes(engine: Engine) -> int:
+    """Bytes that don't count against maxmemory: what waits for replicas, or evicting would feed itself."""
+    return sum(c.port.pending_bytes() for c in list(engine.sessions.values()) if c.kind == "replica")
+
+
+def plug_in(admin: Admin, limit: ClientLimit) -> None:
+    """Connect the evictor to the node."""
+    node, evictor = admin.node, admin.evictor
+    engine = node.engine
+    evictor.may_free = lambda: not node.housekeeper.hold_freeing
+    evictor.on_hold = lambda: bool(admin.pause.mode)
+    evictor.cut_clients = limit.enforce
+    evictor.on_more = partial(_soon, evictor)
+    evictor.on_cycle = partial(_spike, admin)
+    engine.add_gate(ORDER_MEMORY, NAME, evictor.gate)
+    engine.extensions["evictor"] = evictor
+    admin.reset_hooks.append(limit.reset)
+    for name in OPTIONS:
+        node.config.on_change(name, lambda config: evictor.configure())
+    evictor.configure()
+
+
+def _soon(evictor: Evictor) -> None:
+    """Go on in the next turn of the loop; before it runs there is nothing to evict."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        evictor.more = False
+    else:
+        loop.call_soon(evictor.go_on)
+
+
+def _spike(admin: Admin, seconds: float) -> None:
+    """Tell the latency monitor."""
+    admin.node.engine.extensions["latency"]("eviction-cycle", int(seconds * 1000))

@@ -1,0 +1,347 @@
+"""maxmemory: keeping the data set below a limit by evicting keys, or by refusing what needs more memory.
+
+Theory of operation.  How much memory is in use is measured (`measure`, bytes), but measuring takes the longer
+the more there is, so it is done at most a small part of the time.  In between the figure is carried forward:
+requests add what they bring, evicted keys take away what they held.  Before a request that may need memory runs,
+the gate compares the figure with the limit; when it is above (and a fresh measure says so too, where one is
+due) keys are evicted, for a time that maxmemory-eviction-tenacity allows.  What is left is evicted between
+requests (`on_more`).  Only when nothing may be evicted are requests refused.
+
+Which keys (https://redis.io/docs/reference/eviction/): of all keys or of those with an expiry time, by a random
+choice, or the best of a pool of candidates that is fed a few random keys (maxmemory-samples) each time, scored by
+the time since they were used, by how seldom they are, or by how soon they expire. So no order is kept.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable
+from sys import getsizeof
+
+from kvserver.config import Config
+from kvserver.engine.access import Access, Clock
+from kvserver.engine.commands.introspect import memory_of
+from kvserver.engine.executor import PASS, Engine
+from kvserver.engine.freeing import free_some
+from kvserver.engine.keyspace import Db
+from kvserver.engine.session import ATT_INTERNAL, Session
+from kvserver.engine.table import Table
+from kvserver.resp import error
+from kvserver.spec import DENYOOM, MAY_REPLICATE, Row
+
+OOM = error("OOM command not allowed when used memory > 'maxmemory'.")
+NAME = "memory"
+GATED = DENYOOM | MAY_REPLICATE
+"""What the gate looks at: commands that need memory, and scripts, which may call such."""
+POOL_SIZE = 16
+KEYS_A_LOOK = 8
+"""Keys evicted between two looks at the clock."""
+ENTRY_BYTES = 64
+"""What an entry of a table takes beside key and value."""
+REQUEST_BYTES = 150
+"""What a request may add beside its arguments: the objects' heads and the entries of tables."""
+MEASURE_SHARE = 20
+"""Measuring may take one part in so many of the time, and one in `UNSURE_SHARE` after unpredictable requests."""
+UNSURE_SHARE = 4
+_IN_MULTI = frozenset(("exec", "discard", "quit", "reset"))
+_UNBOUNDED = frozenset(
+    (
+        "setrange",
+        "setbit",
+        "bitfield",
+        "bitop",
+        "copy",
+        "sort",
+        "restore",
+        "sunionstore",
+        "sinterstore",
+        "sdiffstore",
+        "zunionstore",
+        "zinterstore",
+        "zdiffstore",
+        "zrangestore",
+        "georadius",
+        "georadiusbymember",
+        "geosearchstore",
+        "eval",
+        "evalsha",
+        "fcall",
+        "exec",
+    )
+)
+"""Commands that may add much more than their arguments."""
+
+
+class Evictor:
+    """Keeps one engine below its limit; see the module's theory of operation."""
+
+    def __init__(
+        self, engine: Engine, options: Config, measure: Callable[[], int], clock_s: Callable[[], float]
+    ) -> None:
+        self.engine = engine
+        self.options = options
+        self.measure = measure  # bytes in use that count against the limit
+        self.clock_s = clock_s
+        self.may_free: Callable[[], bool] = _always  # False while a snapshot reads what was let go
+        self.on_hold: Callable[[], bool] = _never  # True while nothing may change (CLIENT PAUSE)
+        self.cut_clients: Callable[[], bool] = _never  # ends clients with large buffers; True when it did
+        self.on_more: Callable[[], None] = _nothing  # asks the shell to call `go_on` soon
+        self.on_cycle: Callable[[float], None] = _unheard  # told the seconds that an eviction took
+        self.pool: list[tuple[int, int, bytes]] = []  # (score, database, key), ascending
+        self.next_db = 0
+        self.used = 0  # bytes, measured and carried forward
+        self.measured_at_s = 0.0
+        self.measure_took_s = 0.0
+        self.unsure = False
+        self.failed = False  # above the limit, and nothing may be evicted
+        self.more = False  # the shell has been asked to go on
+        self.awaits_clients = False  # clients have been cut off, their buffers go at the end of the turn
+        self.clock: Clock | None = None
+
+    # -- options ----------------------------------------------------------------------------------------------
+
+    def configure(self) -> None:
+        """Put the options in force."""
+        options, engine = self.options, self.engine
+        policy = options.maxmemory_policy
+        lru, lfu = policy.endswith("lru"), policy.endswith("lfu")
+        self.pool.clear()
+        if not (lru or lfu):
+            self._drop_access()
+        elif self.clock is None or self.clock.lfu != lfu:
+            self._drop_access()
+            state = engine.state
+            self.clock = Clock(lfu, options.lfu_log_factor, options.lfu_decay_time, state.rng, state.now_ms)
+            for db in engine.dbs:
+                db.access = Access(self.clock)
+        if self.clock is not None:
+            self.clock.log_factor, self.clock.decay_minutes = options.lfu_log_factor, options.lfu_decay_time
+        self.watch()
+        if options.maxmemory:
+            self.measured_at_s = 0.0
+            self.unsure = True  # the first request measures
+            self._ask_for_more()
+
+    def _drop_access(self) -> None:
+        for db in self.engine.dbs:
+            if db.access is not None:
+                self.engine.state.trash.append(db.access.clear())
+                db.access = None
+        self.clock = None
+
+    def exempt(self) -> bool:
+        """A replica leaves the limit to its primary, unless replica-ignore-maxmemory is off."""
+        return self.options.replicaof is not None and self.options.replica_ignore_maxmemory
+
+    def watch(self) -> None:
+        """Have the gate asked, or not."""
+        wanted = GATED if self.options.maxmemory and not self.exempt() else 0
+        if self.engine.deny_masks.get(NAME, 0) != wanted:
+            self.failed = False
+            self.engine.forbid(NAME, wanted)
+
+    # -- how much is in use -----------------------------------------------------------------------------------
+
+    def fresh(self, share: int) -> int:
+        """Measure if that takes no more than one part in `share` of the time; return the bytes in use."""
+        now = self.clock_s()
+        if now - self.measured_at_s >= self.measure_took_s * share:
+            self.used = self.measure()
+            self.measured_at_s = self.clock_s()
+            self.measure_took_s = self.measured_at_s - now
+            self.unsure = False
+        return self.used
+
+    def above(self) -> int:
+        """Bytes in use above the limit; 0 or less when all is well."""
+        limit = self.options.maxmemory
+        if self.unsure:
+            self.fresh(UNSURE_SHARE)
+        if self.used <= limit:
+            return 0
+        return self.fresh(MEASURE_SHARE) - limit
+
+    # -- requests ---------------------------------------------------------------------------------------------
+
+    def gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
+        """Evict before a request that may need memory; refuse it when that isn't possible."""
+        if not engine.deny_masks.get(NAME) or c.attention & ATT_INTERNAL:
+            return PASS
+        if c.kind == "script":
+            # What was found when the script began holds until it ends.
+            return OOM if self.failed and row.flags & DENYOOM else PASS
+        if engine.deny_masks.get("loading") or self.on_hold():
+            return PASS
+        if self.unsure or self.used > self.options.maxmemory or self.failed:
+            self.evict()
+        if row.flags & GATED:
+            self.used += sum(map(len, args)) + REQUEST_BYTES
+        if row.name in _UNBOUNDED:
+            self.unsure = True
+        return OOM if self.failed and _needs_memory(c, row) else PASS
+
+    def tick(self) -> None:
+        """Look at the memory in use whether requests come or not; to be called ten times a second."""
+        if self.clock is not None:
+            self.clock.tick(self.engine.state.now_ms)
+        self.watch()
+        if self.engine.deny_masks.get(NAME):
+            self.fresh(MEASURE_SHARE)
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Evict what an earlier slice has left."""
+        self.more = self.awaits_clients = False
+        idle = self.engine.deny_masks.get(NAME) and not self.engine.deny_masks.get("loading")
+        if idle and not self.engine.depth and not self.on_hold():
+            self.evict()
+
+    # -- eviction ---------------------------------------------------------------------------------------------
+
+    def evict(self) -> None:
+        """Evict until all is well, the time is up, or nothing is left to evict."""
+        too_much = self.above()
+        if too_much <= 0:
+            self.failed = False
+            return
+        if self.awaits_clients or self.cut_clients():
+            self.awaits_clients = True
+            self._ask_for_more()
+            return
+        began_s = self.clock_s()
+        end_s = began_s + time_limit_s(self.options.maxmemory_eviction_tenacity)
+        state = self.engine.state
+        if state.trash and self.may_free():
+            free_some(state, lambda: self.clock_s() < end_s)
+            if not state.trash:
+                too_much = self._measured() - self.options.maxmemory
+        self.failed = not self._evict_bytes(too_much, end_s) and not state.trash
+        if state.trash and self.may_free():
+            free_some(state, lambda: self.clock_s() < end_s)
+        self.engine.log_outside()
+        self.on_cycle(self.clock_s() - began_s)
+
+    def _measured(self) -> int:
+        return self.fresh(UNSURE_SHARE)
+
+    def _evict_bytes(self, too_much: int, end_s: float) -> bool:
+        """Evict keys that hold so many bytes; False when there are none left to evict."""
+        evicted = 0
+        while too_much > 0:
+            found = self._choose()
+            if found is None:
+                return False
+            db, key = found
+            held = _held(db, key)
+            db.evict(key)
+            too_much -= held
+            self.used -= held
+            evicted += 1
+            if evicted % KEYS_A_LOOK == 0 and too_much > 0 and self.clock_s() > end_s:
+                self._ask_for_more()
+                return True
+        return True
+
+    def _ask_for_more(self) -> None:
+        if not self.more:
+            self.more = True
+            self.on_more()
+
+    def _choose(self) -> tuple[Db, bytes] | None:
+        """The next key to evict, or None when the policy allows none."""
+        policy = self.options.maxmemory_policy
+        if policy == "noeviction":
+            return None
+        volatile = policy.startswith("volatile")
+        if policy.endswith("random"):
+            return self._at_random(volatile)
+        while True:
+            if not self._feed_pool(volatile, policy.endswith("ttl")):
+                return None
+            while self.pool:
+                _, index, key = self.pool.pop()
+                db = self.engine.dbs[index]
+                if _table_of(db, volatile).has(key):
+                    return db, key
+
+    def _at_random(self, volatile: bool) -> tuple[Db, bytes] | None:
+        """A random key of the next database that has any."""
+        dbs = self.engine.dbs
+        for _ in range(len(dbs)):
+            self.next_db = (self.next_db + 1) % len(dbs)
+            db = dbs[self.next_db]
+            key = _table_of(db, volatile).random_key(self.engine.state.rng)
+            if key is not None:
+                return db, key
+        return None
+
+    def _feed_pool(self, volatile: bool, by_ttl: bool) -> bool:
+        """Put a few random keys of each database into the pool if they are fitter; False when there are no keys."""
+        pool, rng = self.pool, self.engine.state.rng
+        any_keys = False
+        for db in self.engine.dbs:
+            table = _table_of(db, volatile)
+            if not table.used:
+                continue
+            any_keys = True
+            for _ in range(min(self.options.maxmemory_samples, table.used)):
+                key = table.random_key(rng)
+                if key is None:
+                    break
+                score = -int(table.get(key)) if by_ttl else _score(db, key)
+                if len(pool) >= POOL_SIZE and score <= pool[0][0]:
+                    continue
+                if any(entry[2] == key and entry[1] == db.index for entry in pool):
+                    continue
+                insort(pool, (score, db.index, key))
+                if len(pool) > POOL_SIZE:
+                    del pool[0]
+        return any_keys
+
+
+def time_limit_s(tenacity: int) -> float:
+    """How long eviction may go on at a time: up to half a millisecond, then 15 % more a step; 100 is for ever."""
+    if tenacity <= 10:
+        return tenacity * 50e-6
+    return 500e-6 * 1.15 ** (tenacity - 10) if tenacity < 100 else float("inf")
+
+
+def _needs_memory(c: Session, row: Row) -> bool:
+    """Whether a request may make the data set, or a transaction's queue, larger."""
+    if c.queue is not None and row.name not in _IN_MULTI:
+        return True
+    if row.name == "exec":
+        return any(queued.flags & DENYOOM for queued, _ in c.queue or ())
+    return bool(row.flags & DENYOOM)
+
+
+def _table_of(db: Db, volatile: bool) -> Table:
+    return db.expires if volatile else db.keys
+
+
+def _score(db: Db, key: bytes) -> int:
+    return 0 if db.access is None else int(db.access.score(key))
+
+
+def _held(db: Db, key: bytes) -> int:
+    """Bytes that evicting a key gives free, about."""
+    size = getsizeof(key) + memory_of(db.keys.get(key)) + ENTRY_BYTES
+    if db.access is not None:
+        size += ENTRY_BYTES
+    return size + ENTRY_BYTES if db.expires.has(key) else size
+
+
+def _always() -> bool:
+    return True
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    """No shell is attached."""
+
+
+def _unheard(seconds: float) -> None:
+    """Nobody keeps spikes."""
