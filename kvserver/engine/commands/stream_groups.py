@@ -1,0 +1,453 @@
+"""Consumer groups: making and removing them, acknowledging, what is pending, claiming it.
+
+What these commands do to a group reaches the log as XCLAIM with all facts given (and XGROUP SETID where only the
+last id moved), so that whoever repeats it gets the same times and counts.
+"""
+
+from __future__ import annotations
+
+from kvserver.engine.commands.streams import (
+    altered,
+    as_stream,
+    entry_reply,
+    format_id,
+    id_reply,
+    parse_bound,
+    parse_id,
+)
+from kvserver.engine.id_map import MIN_ID, Id
+from kvserver.engine.keyspace import EV_STREAM, Db
+from kvserver.engine.session import Session
+from kvserver.engine.stream_value import UNKNOWN, Consumer, Group, Nack, StreamValue
+from kvserver.errors import SYNTAX, CommandError
+from kvserver.numbers import INT64_MAX, parse_int, parse_range
+from kvserver.resp import OK, ONE, ZERO, array, array_header, bulk, integer, null, null_array, simple
+
+HELP = (
+    "XGROUP <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CREATE <key> <groupname> <id|$> [option]",
+    "    Make a consumer group. Options are:",
+    "    * MKSTREAM",
+    "      Make an empty stream where there is none.",
+    "    * ENTRIESREAD entries_read",
+    "      Say how many entries the group has read (internal use).",
+    "CREATECONSUMER <key> <groupname> <consumer>",
+    "    Make a consumer in a group.",
+    "DELCONSUMER <key> <groupname> <consumer>",
+    "    Remove a consumer.",
+    "DESTROY <key> <groupname>",
+    "    Remove a group.",
+    "SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]",
+    "    Set the last id delivered to a group, and how many entries it has read.",
+    "HELP",
+    "    Print this help.",
+)
+_NO_KEY = (
+    "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM "
+    "option to create an empty stream automatically."
+)
+_ATTEMPTS = 10
+"""Pending entries that XAUTOCLAIM looks at for each one it may claim."""
+
+
+def no_group(key: bytes, name: bytes, rest: bytes = b"") -> CommandError:
+    """The error where a key or its group is missing."""
+    return CommandError(b"NOGROUP No such key '%b' or consumer group '%b'%b" % (key, name, rest))
+
+
+def bad_subcommand(a: list[bytes]) -> CommandError:
+    """The error for a container's subcommand with arguments that don't fit it."""
+    return CommandError(
+        b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP." % (a[1][:128], a[0].upper())
+    )
+
+
+def _entries_read(a: list[bytes], i: int) -> int:
+    count = parse_int(a[i])
+    if count < 0 and count != UNKNOWN:
+        raise CommandError("ERR value for ENTRIESREAD must be positive or -1")
+    return count
+
+
+def _stream_to_change(c: Session, key: bytes) -> StreamValue:
+    value = as_stream(c.db.lookup_write(key))
+    if value is None:
+        raise CommandError(_NO_KEY)
+    return value
+
+
+def _group_to_change(c: Session, a: list[bytes]) -> tuple[StreamValue, Group]:
+    value = _stream_to_change(c, a[2])
+    group = value.groups.get(a[3])
+    if group is None:
+        raise CommandError(b"NOGROUP No such consumer group '%b' for key name '%b'" % (a[3], a[2]))
+    return value, group
+
+
+def create(c: Session, a: list[bytes]) -> bytes:
+    """XGROUP CREATE key group id|$ [MKSTREAM] [ENTRIESREAD n]."""
+    make, read = False, UNKNOWN
+    i = 5
+    while i < len(a):
+        word = a[i].upper()
+        if word == b"MKSTREAM":
+            make = True
+        elif word == b"ENTRIESREAD" and i + 1 < len(a):
+            i += 1
+            read = _entries_read(a, i)
+        else:
+            raise bad_subcommand(a)
+        i += 1
+    value = as_stream(c.db.lookup_write(a[2])) if make else _stream_to_change(c, a[2])
+    if len(a) > 8:
+        raise bad_subcommand(a)
+    if a[4] == b"$":
+        last = MIN_ID if value is None else value.last_id
+    else:
+        last = parse_id(a[4])
+    if value is not None and a[3] in value.groups:
+        raise CommandError("BUSYGROUP Consumer Group name already exists")
+    group = Group(a[3], last, read)
+    if value is None:
+        value = StreamValue()
+        value.groups[a[3]] = group
+        c.db.put(a[2], value)
+        c.db.changed(a[2], EV_STREAM, b"xgroup-create")
+    else:
+        value.groups[a[3]] = group
+        altered(c.db, a[2], b"xgroup-create")
+    return OK
+
+
+def setid(c: Session, a: list[bytes]) -> bytes:
+    """XGROUP SETID key group id|$ [ENTRIESREAD n]."""
+    read = UNKNOWN
+    for i in range(5, len(a), 2):
+        if a[i].upper() != b"ENTRIESREAD" or i + 1 >= len(a):
+            raise bad_subcommand(a)
+        read = _entries_read(a, i + 1)
+    value, group = _group_to_change(c, a)
+    if len(a) > 7:
+        raise bad_subcommand(a)
+    group.last_id = value.last_id if a[4] == b"$" else parse_id(a[4], strict=False)
+    group.entries_read = read
+    altered(c.db, a[2], b"xgroup-setid")
+    return OK
+
+
+def destroy(c: Session, a: list[bytes]) -> bytes:
+    """XGROUP DESTROY key group: who waits for it is told."""
+    value = _stream_to_change(c, a[2])
+    if value.groups.pop(a[3], None) is None:
+        return ZERO
+    altered(c.db, a[2], b"xgroup-destroy")
+    if a[2] in c.db.blocked:
+        c.engine.ready[(c.db.index, a[2])] = None
+    return ONE
+
+
+def create_consumer(c: Session, a: list[bytes]) -> bytes:
+    """XGROUP CREATECONSUMER key group consumer."""
+    _, group = _group_to_change(c, a)
+    if a[4] in group.consumers:
+        return ZERO
+    add_consumer(c.db, a[2], group, a[4])
+    return ONE
+
+
+def add_consumer(db: Db, key: bytes, group: Group, name: bytes) -> Consumer:
+    """Make a consumer, and tell of it."""
+    consumer = group.consumers[name] = Consumer(name, db.state.now_ms)
+    altered(db, key, b"xgroup-createconsumer")
+    return consumer
+
+
+def seen_consumer(db: Db, key: bytes, group: Group, name: bytes) -> Consumer:
+    """The consumer of that name, seen now; made if there is none."""
+    consumer = group.consumers.get(name)
+    if consumer is None:
+        return add_consumer(db, key, group, name)
+    consumer.seen_ms = db.state.now_ms
+    return consumer
+
+
+def del_consumer(c: Session, a: list[bytes]) -> bytes:
+    """XGROUP DELCONSUMER key group consumer."""
+    _, group = _group_to_change(c, a)
+    if a[4] not in group.consumers:
+        return ZERO
+    pending = group.remove_consumer(a[4])
+    altered(c.db, a[2], b"xgroup-delconsumer")
+    return integer(pending)
+
+
+def help_(c: Session, a: list[bytes]) -> bytes:
+    """XGROUP HELP."""
+    return array([simple(line) for line in HELP])
+
+
+def xack(c: Session, a: list[bytes]) -> bytes:
+    """XACK key group id [id …]."""
+    value = as_stream(c.db.lookup(a[1]))
+    group = None if value is None else value.groups.get(a[2])
+    if group is None:
+        return ZERO
+    ids = [parse_id(raw) for raw in a[3:]]
+    if c.db.hooks:
+        c.db.before_write(a[1])
+    gone = sum(group.forget(entry) for entry in ids)
+    c.db.state.dirty += gone
+    return integer(gone)
+
+
+def xpending(c: Session, a: list[bytes]) -> bytes:
+    """XPENDING key group [[IDLE ms] start end count [consumer]]."""
+    n = len(a)
+    if n != 3 and not 6 <= n <= 9:
+        raise CommandError(SYNTAX)
+    if n == 3:
+        return _summary(_group_to_read(c, a), c.resp)
+    i, idle = 3, 0
+    if a[3].upper() == b"IDLE":
+        idle = parse_int(a[4])
+        if n < 8:
+            raise CommandError(SYNTAX)
+        i = 5
+    count = max(parse_int(a[i + 2]), 0)
+    start, end = parse_bound(a[i], False), parse_bound(a[i + 1], True)
+    group = _group_to_read(c, a)
+    consumer = None
+    if i + 3 < n:
+        consumer = group.consumers.get(a[i + 3])
+        if consumer is None:
+            return array_header(0)
+    return _details(group, consumer, start, end, count, idle, c.db.state.now_ms)
+
+
+def _group_to_read(c: Session, a: list[bytes]) -> Group:
+    value = as_stream(c.db.lookup(a[1]))
+    group = None if value is None else value.groups.get(a[2])
+    if group is None:
+        raise no_group(a[1], a[2])
+    return group
+
+
+def _summary(group: Group, proto: int) -> bytes:
+    if not len(group.pending):
+        return b"*4\r\n:0\r\n%b%b%b" % (null(proto), null(proto), null_array(proto))
+    owners = [
+        b"*2\r\n%b%b" % (bulk(consumer.name), bulk(b"%d" % len(consumer.pending)))
+        for consumer in group.sorted_consumers()
+        if len(consumer.pending)
+    ]
+    pending = group.pending
+    head = b"*4\r\n%b%b%b" % (integer(len(pending)), id_reply(pending.first()), id_reply(pending.last()))
+    return head + array(owners)
+
+
+def _details(
+    group: Group, consumer: Consumer | None, start: Id, end: Id, count: int, idle: int, now_ms: int
+) -> bytes:
+    out: list[bytes] = []
+    for entry, _ in (group if consumer is None else consumer).pending.items(start, end):
+        if len(out) >= count:
+            break
+        name, delivered, deliveries = group.pending.get(entry)
+        if idle and now_ms - delivered < idle:
+            continue
+        since = max(now_ms - delivered, 0)
+        out.append(b"*4\r\n%b%b%b%b" % (id_reply(entry), bulk(name), integer(since), integer(deliveries)))
+    return array(out)
+
+
+def log_claim(db: Db, key: bytes, group: Group, entry: Id, nack: Nack) -> None:
+    """Log that an entry is pending for a consumer, with all facts."""
+    if db.state.logging:
+        db.state.instead(
+            db.index,
+            [
+                b"XCLAIM", key, group.name, nack[0], b"0", format_id(entry), b"TIME", b"%d" % nack[1],
+                b"RETRYCOUNT", b"%d" % nack[2], b"FORCE", b"JUSTID", b"LASTID", format_id(group.last_id),
+            ],
+        )  # fmt: skip
+
+
+def log_last_id(db: Db, key: bytes, group: Group) -> None:
+    """Log how far a group has come."""
+    db.state.instead(
+        db.index,
+        [b"XGROUP", b"SETID", key, group.name, format_id(group.last_id), b"ENTRIESREAD", b"%d" % group.entries_read],
+    )
+
+
+class Claim:
+    """One XCLAIM or XAUTOCLAIM under way."""
+
+    def __init__(self, c: Session, key: bytes, value: StreamValue, group: Group, name: bytes, idle: int) -> None:
+        self.db = c.db
+        self.key = key
+        self.value = value
+        self.group = group
+        self.name = name
+        self.idle_ms = max(idle, 0)
+        self.when_ms = c.db.state.now_ms  # the new time of delivery
+        self.count = -1  # RETRYCOUNT
+        self.just_ids = False
+        self.consumer: Consumer | None = None
+        self.out: list[bytes] = []
+
+    def drop(self, entry: Id, nack: Nack) -> None:
+        """Forget a pending entry that is in the stream no more."""
+        log_claim(self.db, self.key, self.group, entry, nack)
+        self.db.state.dirty += 1
+        self.group.forget(entry)
+
+    def take(self, entry: Id, nack: Nack | None, flat: list[bytes]) -> bool:
+        """Give an entry, pending or (forced) not, to the consumer; False when it wasn't idle for long enough."""
+        db = self.db
+        if nack is not None and self.idle_ms and db.state.now_ms - nack[1] < self.idle_ms:
+            return False
+        if self.consumer is None:
+            self.consumer = seen_consumer(db, self.key, self.group, self.name)
+        count = 1 if nack is None else nack[2]
+        if self.count >= 0:
+            count = self.count
+        elif not self.just_ids:
+            count += 1
+        self.group.deliver(entry, self.consumer, self.when_ms, count)
+        self.out.append(id_reply(entry) if self.just_ids else entry_reply(entry, flat))
+        log_claim(db, self.key, self.group, entry, (self.name, self.when_ms, count))
+        db.state.dirty += 1
+        return True
+
+
+def xclaim(c: Session, a: list[bytes]) -> bytes:
+    """XCLAIM key group consumer min-idle id [id …] [IDLE ms] [TIME ms] [RETRYCOUNT n] [FORCE] [JUSTID] [LASTID id]."""
+    db = c.db
+    value = as_stream(db.lookup(a[1]))
+    group = None if value is None else value.groups.get(a[2])
+    if value is None or group is None:
+        raise no_group(a[1], a[2])
+    claim = Claim(c, a[1], value, group, a[3], parse_int(a[4], "ERR Invalid min-idle-time argument for XCLAIM"))
+    ids, i = _leading_ids(a, 5)
+    force, last = _claim_options(claim, a, i)
+    if db.hooks:
+        db.before_write(a[1])
+    moved = last > group.last_id
+    group.last_id = max(last, group.last_id)
+    before = db.state.dirty
+    db.state.silence()
+    for entry in ids:
+        nack: Nack | None = group.pending.get(entry)
+        flat = value.get(entry)
+        if flat is None:
+            if nack is not None:
+                claim.drop(entry, nack)
+        elif nack is not None or force:
+            claim.take(entry, nack, flat)
+    if moved and db.state.dirty == before:
+        log_last_id(db, a[1], group)
+        db.state.dirty += 1
+    return array(claim.out)
+
+
+def _leading_ids(a: list[bytes], i: int) -> tuple[list[Id], int]:
+    """Read ids up to the first argument that is none; return them and its place."""
+    ids: list[Id] = []
+    while i < len(a):
+        try:
+            ids.append(parse_id(a[i]))
+        except CommandError:
+            break
+        i += 1
+    return ids, i
+
+
+def _claim_options(claim: Claim, a: list[bytes], i: int) -> tuple[bool, Id]:
+    """Read XCLAIM's options; return (FORCE, LASTID)."""
+    now = claim.db.state.now_ms
+    force, last, when = False, MIN_ID, -1
+    while i < len(a):
+        word = a[i].upper()
+        more = i + 1 < len(a)
+        if word == b"FORCE":
+            force = True
+        elif word == b"JUSTID":
+            claim.just_ids = True
+        elif word == b"LASTID" and more:
+            i += 1
+            last = parse_id(a[i])
+        elif word in (b"IDLE", b"TIME", b"RETRYCOUNT") and more:
+            i += 1
+            number = parse_int(a[i], f"ERR Invalid {word.decode()} option argument for XCLAIM")
+            if word == b"RETRYCOUNT":
+                claim.count = number
+            else:
+                when = number if word == b"TIME" else now - number
+        else:
+            raise CommandError(b"ERR Unrecognized XCLAIM option '%b'" % a[i])
+        i += 1
+    claim.when_ms = when if 0 <= when <= now else now
+    return force, last
+
+
+def xautoclaim(c: Session, a: list[bytes]) -> bytes:
+    """XAUTOCLAIM key group consumer min-idle start [COUNT n] [JUSTID]."""
+    idle = parse_int(a[4], "ERR Invalid min-idle-time argument for XAUTOCLAIM")
+    start = parse_bound(a[5], False)
+    count, just_ids = _autoclaim_options(a)
+    db = c.db
+    value = as_stream(db.lookup(a[1]))
+    group = None if value is None else value.groups.get(a[2])
+    if value is None or group is None:
+        raise no_group(a[1], a[2])
+    claim = Claim(c, a[1], value, group, a[3], idle)
+    claim.just_ids = just_ids
+    if db.hooks:
+        db.before_write(a[1])
+    db.state.silence()
+    gone: list[bytes] = []
+    cursor = MIN_ID
+    attempts = count * _ATTEMPTS
+    for entry, nack in group.pending.walk(start):
+        if not attempts or len(claim.out) + len(gone) >= count:
+            cursor = entry
+            break
+        attempts -= 1
+        flat = value.get(entry)
+        if flat is None:
+            claim.drop(entry, nack)
+            gone.append(id_reply(entry))
+        else:
+            claim.take(entry, nack, flat)
+    return array_header(3) + id_reply(cursor) + array(claim.out) + array(gone)
+
+
+def _autoclaim_options(a: list[bytes]) -> tuple[int, bool]:
+    count, just_ids = 100, False
+    i = 6
+    while i < len(a):
+        word = a[i].upper()
+        if word == b"COUNT" and i + 1 < len(a):
+            i += 1
+            count = parse_range(a[i], 1, INT64_MAX // 16, "ERR COUNT must be > 0")
+        elif word == b"JUSTID":
+            just_ids = True
+        else:
+            raise CommandError(SYNTAX)
+        i += 1
+    return count, just_ids
+
+
+HANDLERS = {
+    "XACK": xack,
+    "XAUTOCLAIM": xautoclaim,
+    "XCLAIM": xclaim,
+    "XGROUP|CREATE": create,
+    "XGROUP|CREATECONSUMER": create_consumer,
+    "XGROUP|DELCONSUMER": del_consumer,
+    "XGROUP|DESTROY": destroy,
+    "XGROUP|HELP": help_,
+    "XGROUP|SETID": setid,
+    "XPENDING": xpending,
+}
