@@ -8,12 +8,12 @@ import glob
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 from kvserver import logs
-from kvserver.admin.shutdown import by_signal
+from kvserver.admin.shutdown import abandon, by_signal, in_progress
 from kvserver.config import CommandLine, Config, ConfigError, Loaded, example_config, load, parse_command_line
 from kvserver.engine.commands.connection import COMPATIBLE_VERSION
 from kvserver.node import Node, Plugin
@@ -153,25 +153,38 @@ async def _serve(config: Config, loaded: Loaded, config_file: str) -> int:
         with contextlib.suppress(OSError):
             pidfile.write_text(f"{os.getpid()}\n")
     handle_signals(
-        lambda: by_signal(node, config.shutdown_on_sigterm), lambda: by_signal(node, config.shutdown_on_sigint)
+        lambda: by_signal(node, config.shutdown_on_sigterm),
+        lambda: by_signal(node, config.shutdown_on_sigint),
+        lambda: in_progress(node),
+        lambda: abandon(node),
     )
     await node.stopped.wait()
     await node.stop()
     if pidfile is not None:
         pidfile.unlink(missing_ok=True)
-    log.info("bye")
+    log.info("Understudy is now ready to exit, bye bye...")
     return 0
 
 
-def handle_signals(stop: Any, interrupt: Any = None) -> None:
-    """Have SIGTERM call `stop`, SIGINT `interrupt` (or `stop`); a second signal ends the process at once."""
+def handle_signals(
+    stop: Any,
+    interrupt: Any = None,
+    stopping: Callable[[], bool] | None = None,
+    abandon: Callable[[], None] | None = None,
+) -> None:
+    """Have SIGTERM call `stop`, SIGINT `interrupt` (or `stop`).
+
+    Another signal while the process is `stopping` (without that: any second one) ends it at once, behind `abandon`.
+    """
     loop = asyncio.get_running_loop()
     seen = 0
 
     def arrived(action: Any) -> None:
         nonlocal seen
         seen += 1
-        if seen > 1:
+        if stopping() if stopping is not None else seen > 1:
+            if abandon is not None:
+                abandon()
             os._exit(1)
         action()
 

@@ -16,7 +16,7 @@ class AtomicFile:
 
     def __init__(self, path: Path, incremental_sync: bool = True) -> None:
         self.path = path
-        self.temporary = path.with_name(f"temp-{os.getpid()}.{path.name}")
+        self.temporary = path.with_name(f"temp-{os.getpid()}{path.suffix}")
         self.size = 0
         self._incremental = incremental_sync
         self._unsynced = 0

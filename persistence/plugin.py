@@ -58,6 +58,7 @@ class Persistence:
         node.starts.append(self.load)
         node.every(TICK_S, self.tick)
         node.shutdown_hooks.append(self.save_at_shutdown)
+        engine.extensions["abandon"] = self.saver.abandon
         node.stops.append(self.saver.stop)
 
     async def load(self) -> None:
@@ -125,7 +126,7 @@ class Persistence:
             return ""
         await self.saver.stop()
         failure = await self.saver.begin()
-        return f"the snapshot could not be saved: {failure}" if failure else ""
+        return f"Error trying to save the DB, can't exit: {failure}" if failure else ""
 
 
 def attach(node: Node) -> None:

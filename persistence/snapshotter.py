@@ -41,6 +41,7 @@ class Snapshotter:
         self.skip_checksums = False  # DEBUG SET-SKIP-CHECKSUM-VALIDATION
         self.kept_bytes = 0
         self.current: Snapshot | None = None
+        self.file: AtomicFile | None = None  # what a save in progress writes
         self._task: asyncio.Task[str] | None = None
 
     @property
@@ -115,6 +116,11 @@ class Snapshotter:
         if self.config.save:
             self.scheduled = True
 
+    def abandon(self) -> None:
+        """The process ends at once: leave no unfinished file behind."""
+        if self.file is not None:
+            self.file.temporary.unlink(missing_ok=True)
+
     async def stop(self) -> None:
         """Give up a save in progress."""
         task = self._task
@@ -141,7 +147,8 @@ class Snapshotter:
         path = self.path
         failure = "interrupted"
         try:
-            size = await self._write(snapshot, AtomicFile(path, self.config.rdb_save_incremental_fsync))
+            self.file = AtomicFile(path, self.config.rdb_save_incremental_fsync)
+            size = await self._write(snapshot, self.file)
             failure = ""
             self.last_save_s = int(time())
             self.saves += 1
@@ -155,7 +162,7 @@ class Snapshotter:
             self.log.error("snapshot failed", exc_info=True)
         finally:
             snapshot.close()
-            self.current = None
+            self.current = self.file = None
             self._task = None
             self.kept_bytes = snapshot.kept_bytes
             self.last_seconds = int(time() - self.began_s)
@@ -169,6 +176,7 @@ class Snapshotter:
         gathered: list[bytes] = []
         size = 0
         try:
+            await asyncio.to_thread(file.write, b"")
             while True:
                 chunk = self._next_chunk(snapshot)
                 if chunk:

@@ -17,6 +17,8 @@ from kvserver.resp import OK, error
 
 BLOCKED_KIND = "shutdown"
 TASK = "shutdown_task"
+CRON_RESUMED = "cron_resumed"
+"""The event that ends DEBUG PAUSE-CRON, which holds back whatever is periodic in Redis: shutdowns begin there, too."""
 FAILED = error("ERR Errors trying to SHUTDOWN. Check logs.")
 
 
@@ -65,13 +67,16 @@ async def _run(node: NodeView, force: bool) -> None:
     """Ask the node to stop; tell those who wait when it can't, or when ABORT came first."""
     engine = node.engine
     try:
+        paused: asyncio.Event | None = engine.extensions.get(CRON_RESUMED)
+        if paused is not None:
+            await paused.wait()
         reason = await node.shutdown(force)
     except asyncio.CancelledError:
-        reason = "aborted"
+        reason = "Shutdown manually aborted"
     engine.extensions["shutdown_save"] = None
     engine.extensions["shutdown_now"] = False
     if reason:
-        node.log.warning("not shutting down", reason=reason)
+        node.log.warning(reason)
         for session in list(engine.sessions.values()):
             if session.blocked is not None and session.blocked.kind == BLOCKED_KIND:
                 blocking.unblock(engine, session, FAILED)
@@ -85,10 +90,22 @@ def by_signal(node: NodeView, actions: tuple[str, ...]) -> None:
     _begin(node, "force" in actions)
 
 
+def in_progress(node: NodeView) -> bool:
+    """Whether the node is on its way to stop."""
+    running: asyncio.Task[None] | None = node.engine.extensions.get(TASK)
+    return running is not None and not running.done()
+
+
+def abandon(node: NodeView) -> None:
+    """The process ends at once, without what a shutdown does: leave no half-written files."""
+    last_act = node.engine.extensions.get("abandon")
+    if last_act is not None:
+        last_act()
+
+
 def _begin(node: NodeView, force: bool) -> None:
     """Begin to shut down, unless that goes on already."""
-    running: asyncio.Task[None] | None = node.engine.extensions.get(TASK)
-    if running is None or running.done():
+    if not in_progress(node):
         node.engine.extensions[TASK] = asyncio.ensure_future(_run(node, force))
 
 

@@ -6,9 +6,12 @@ Those that concern persistence or replication come from these packages, through 
 
 from __future__ import annotations
 
+import asyncio
+
 from kvserver.admin.config import allowed, rewrite_file
 from kvserver.admin.context import admin_of
 from kvserver.admin.debug import digest, replies, shapes
+from kvserver.admin.shutdown import CRON_RESUMED
 from kvserver.config.kinds import parse_memory
 from kvserver.config.quoting import decode
 from kvserver.engine.session import Session
@@ -50,7 +53,7 @@ HELP = (
     "PANIC, SEGFAULT, ASSERT, OOM",
     "    Crash.",
     "PAUSE-CRON <0|1>",
-    "    Stop or resume the background expiry of keys.",
+    "    Stop or resume the background expiry of keys, and the beginning of shutdowns.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Create string keys <prefix>:<number>; they are not replicated.",
     "PROTOCOL <type>",
@@ -93,7 +96,13 @@ def set_active_expire(c: Session, a: list[bytes]) -> bytes:
 
 def pause_cron(c: Session, a: list[bytes]) -> bytes:
     """DEBUG PAUSE-CRON 0|1."""
-    admin_of(c).node.housekeeper.active_expire = parse_int(a[2]) == 0
+    running = parse_int(a[2]) == 0
+    admin_of(c).node.housekeeper.active_expire = running
+    resumed: asyncio.Event = c.engine.extensions.setdefault(CRON_RESUMED, asyncio.Event())
+    if running:
+        resumed.set()
+    else:
+        resumed.clear()
     return OK
 
 
