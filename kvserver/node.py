@@ -95,7 +95,8 @@ class Node:
             (("maxclients", "client-query-buffer-limit", "proto-max-bulk-len", "timeout", "tcp-keepalive",
               "client-output-buffer-limit", "protected-mode", "requirepass", "bind"), self._apply_limits),
             (("hash-max-listpack-entries", "hash-max-listpack-value", "set-max-intset-entries",
-              "zset-max-listpack-entries", "zset-max-listpack-value", "list-max-listpack-size"), self._apply_encodings),
+              "zset-max-listpack-entries", "zset-max-listpack-value", "list-max-listpack-size", "hll-sparse-max-bytes",
+              "stream-node-max-bytes", "stream-node-max-entries"), self._apply_encodings),
             (("hz",), self._apply_hz),
             (("loglevel",), lambda config: logs.configure(config.loglevel)),
         ):  # fmt: skip
