@@ -12,10 +12,16 @@ from kvserver.engine.session import (
 )
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.numbers import parse_int
-from kvserver.resp import encode_request, verbatim
+from kvserver.resp import verbatim
 
 TYPES = {b"normal": "normal", b"master": "master", b"slave": "slave", b"replica": "slave", b"pubsub": "pubsub"}
 """Words for a class of clients, and what `type_of` calls it (the wire's words)."""
+
+
+READ_BYTES = 16 << 10
+"""What Redis reads at once."""
+ROOM_KEPT_MS = 2000
+"""How long after a request it keeps the room."""
 
 
 def type_of(c: Session) -> str:
@@ -57,13 +63,19 @@ def flags_of(c: Session) -> str:
 
 
 def describe(c: Session) -> bytes:
-    """One client's line, without the line break. Buffers we don't have are told as 0."""
+    """One client's line, without the line break. Buffers we don't have are told as 0.
+
+    `qbuf-free` is the room that Redis would keep for reading; here all clients are read through one buffer.
+    """
     now_ms = c.engine.state.now_ms
     pending = c.port.pending_bytes()
     unread = c.buffered()
-    if c is c.engine.current:
-        unread += len(encode_request(c.args))
-    argv = sum(map(len, c.args))
+    request = _size_on_the_wire(c.args)
+    current = c is c.engine.current
+    unread += request if current else 0
+    argv = sum(map(len, c.args)) if current or c.blocked is not None else 0
+    idle_ms = max(0, now_ms - c.last_ms)
+    room = max(READ_BYTES, request, unread) - unread if idle_ms < ROOM_KEPT_MS else 0
     queued = sum(len(arg) for _, args in c.queue or () for arg in args)
     fields: tuple[tuple[str, object], ...] = (
         ("id", c.id),
@@ -72,7 +84,7 @@ def describe(c: Session) -> bytes:
         ("fd", c.port.fileno()),
         ("name", c.name.decode("latin-1")),
         ("age", max(0, now_ms - c.created_ms) // 1000),
-        ("idle", max(0, now_ms - c.last_ms) // 1000),
+        ("idle", idle_ms // 1000),
         ("flags", flags_of(c)),
         ("db", c.db.index),
         ("sub", len(c.channels)),
@@ -80,7 +92,7 @@ def describe(c: Session) -> bytes:
         ("ssub", len(c.shard_channels)),
         ("multi", -1 if c.queue is None else len(c.queue)),
         ("qbuf", unread),
-        ("qbuf-free", 0),
+        ("qbuf-free", room),
         ("argv-mem", argv),
         ("multi-mem", queued),
         ("rbs", 0),
@@ -96,6 +108,11 @@ def describe(c: Session) -> bytes:
         ("resp", c.resp),
     )
     return " ".join(f"{name}={value}" for name, value in fields).encode("utf-8", "surrogateescape")
+
+
+def _size_on_the_wire(args: list[bytes]) -> int:
+    """Bytes of a request: `*n`, then `$length` and the argument for each."""
+    return 3 + len(str(len(args))) + sum(5 + len(str(len(arg))) + len(arg) for arg in args)
 
 
 def _lines(sessions: Iterable[Session]) -> bytes:
