@@ -48,6 +48,7 @@ class Api:
         """Return name -> function for the sandbox."""
         return {
             b"call": self.call,
+            b"call_packed": self.call_packed,
             b"may": self.may,
             b"tick": self.tick,
             b"random": self._random,
@@ -89,6 +90,16 @@ class Api:
         if running.repl & REPL_REPLICA == 0:
             del engine.batch[mark:]
         return self._value(reply)
+
+    def call_packed(self, lengths: bytes, data: bytes) -> Any:
+        """As `call`, with the arguments in one string."""
+        args = []
+        start = 0
+        for length in lengths.split():
+            end = start + int(length)
+            args.append(data[start:end])
+            start = end
+        return self.call(*args)
 
     def _value(self, reply: bytes) -> Any:
         kind = reply[0]

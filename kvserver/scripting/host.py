@@ -66,8 +66,8 @@ class Host:
         return self._machine
 
     def used_bytes(self) -> int:
-        """Memory of the Lua machine."""
-        return 0 if self._machine is None else self._machine.used_bytes()
+        """Memory that scripts and libraries hold in the Lua machine."""
+        return 0 if self._machine is None else self._machine.scripts_bytes()
 
     # -- scripts ----------------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ MARGIN = 1 << 20
 """Bytes kept free for what Python allocates."""
 COLLECT_AT = LIMIT // 8
 """Bytes in use at which garbage is collected before the next script runs."""
+SMALL = 4 << 20
+"""Bytes in use up to which garbage is collected at any time."""
 MANY = 100
 """More arguments are handed over in tables, as Lua's stack is short."""
 
@@ -75,11 +77,19 @@ class Runtime:
         self._compile: Callable[..., Any] = self.sandbox[b"compile_script"]
         self._load_library: Callable[..., Any] = self.sandbox[b"load_library"]
         self._watch: Callable[[], None] = self.sandbox[b"watch"]
+        self._collect()
+        self._sandbox_bytes = int(self.lua.get_memory_used())
         self.limit = LIMIT
 
     def used_bytes(self) -> int:
         """Memory the machine holds."""
         return int(self.lua.get_memory_used())
+
+    def scripts_bytes(self) -> int:
+        """Memory that scripts hold: what is in use beyond the sandbox itself, without garbage while that is small."""
+        if self.used_bytes() < SMALL:
+            self._collect()
+        return max(self.used_bytes() - self._sandbox_bytes, 0)
 
     def room(self, size: int) -> bool:
         """Whether Python may allocate `size` bytes inside the machine while a script runs."""

@@ -463,6 +463,19 @@ local function unusable(...)
   return nil
 end
 
+-- Lua's stack is too short to hand thousands of arguments on: they go as one string and their lengths.
+local MANY = 200
+
+local function packed_call(...)
+  local args, lengths = {...}, {}
+  for i = 1, #args do
+    local arg = args[i]
+    if type(arg) == 'number' then arg = format('%.17g', arg) end
+    args[i], lengths[i] = arg, #arg
+  end
+  return native.call_packed(concat(lengths, ' '), concat(args))
+end
+
 local native_call, native_may = native.call, native.may
 local STATUS, ERROR, TABLE, MEMORY = 1, 2, 3, 4
 
@@ -477,6 +490,7 @@ end
 local function call(...)
   local problem = unusable(...)
   if problem then raise(problem) end
+  if select('#', ...) > MANY then return received(true, packed_call(...)) end
   local value, kind, text = native_call(...)
   if kind == nil then return value end
   return received(true, value, kind, text)
@@ -485,6 +499,7 @@ end
 local function protected_call(...)
   local problem = unusable(...)
   if problem then return {err = problem} end
+  if select('#', ...) > MANY then return received(false, packed_call(...)) end
   return received(false, native_call(...))
 end
 
