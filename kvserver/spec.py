@@ -28,6 +28,9 @@ NOT_BUSY = 1 << 26
 ANY = 1 << 27
 """Set in every row: a gate that wants to see all commands asks for it."""
 
+TELLS_DISK = 1 << 28
+"""Refused, like writes, while a primary can't save, though it writes nothing: PING, so that monitors notice."""
+
 FLAG_BITS = {
     "write": WRITE,
     "readonly": READONLY,

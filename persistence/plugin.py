@@ -11,7 +11,7 @@ from kvserver.engine.executor import PASS, Engine
 from kvserver.engine.keyspace import EXPIRE_DELETE, Db
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.resp import error
-from kvserver.spec import WRITE, Row
+from kvserver.spec import TELLS_DISK, WRITE, Row
 from persistence import commands, function_commands, migrate
 from persistence.info import persistence_fields
 from persistence.loader import Loader
@@ -96,7 +96,7 @@ class Persistence:
         if not self.loader.loading:
             self.saver.tick()
         broken = not self.saver.last_ok and self.node.config.stop_writes_on_bgsave_error
-        wanted = WRITE if broken and self.node.config.save else 0
+        wanted = WRITE | TELLS_DISK if broken and self.node.config.save else 0
         if self.engine.deny_masks.get("disk", 0) != wanted:
             self.engine.forbid("disk", wanted)
 
@@ -111,7 +111,7 @@ class Persistence:
         """A primary that can't save refuses writes; a replica follows its primary whatever happens."""
         if (
             engine.deny_masks.get("disk")
-            and row.flags & WRITE
+            and row.flags & (WRITE | TELLS_DISK)
             and not c.attention & ATT_INTERNAL
             and engine.state.expire_mode == EXPIRE_DELETE
         ):

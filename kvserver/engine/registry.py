@@ -9,7 +9,7 @@ from __future__ import annotations
 from kvserver.engine.catalog import MAY_REPLICATE, CommandFacts, load
 from kvserver.engine.session import Session
 from kvserver.errors import CommandError
-from kvserver.spec import Handler, Row, flag_bits
+from kvserver.spec import TELLS_DISK, Handler, Row, flag_bits
 
 
 def build_rows(handlers: dict[str, Handler]) -> dict[bytes, Row]:
@@ -33,7 +33,8 @@ def build_rows(handlers: dict[str, Handler]) -> dict[bytes, Row]:
 
 def _row(name: str, handler: Handler, facts: CommandFacts) -> Row:
     flags = facts.flags | {"may_replicate"} if name in MAY_REPLICATE else facts.flags
-    return Row(name.lower(), handler, facts.arity, flag_bits(flags), facts)
+    bits = flag_bits(flags) | (TELLS_DISK if name == "PING" else 0)
+    return Row(name.lower(), handler, facts.arity, bits, facts)
 
 
 def _no_subcommand(c: Session, a: list[bytes]) -> bytes:

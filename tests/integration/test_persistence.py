@@ -191,7 +191,7 @@ def test_flushall_gives_up_a_save_in_progress(tmp_path: Path) -> None:
 
 
 def test_a_primary_that_cannot_save_refuses_writes(tmp_path: Path) -> None:
-    """After a failed save, writes are answered by MISCONF and reads are served, until a save succeeds."""
+    """After a failed save, writes and PING are answered by MISCONF and reads are served, until a save succeeds."""
     with start_kvserver(folder=tmp_path, save="3600 1") as node:
         client = node.client()
         client.set("k", "v")
@@ -209,6 +209,8 @@ def test_a_primary_that_cannot_save_refuses_writes(tmp_path: Path) -> None:
 
         wait_until(refused)
         assert client.get("k") in (b"v", b"w")
+        with pytest.raises(redis.ResponseError, match="MISCONF"):
+            client.ping()
         obstacle.rmdir()
         client.bgsave()
         wait_until(lambda: node.info("persistence")["rdb_last_bgsave_status"] == "ok")
