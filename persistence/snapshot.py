@@ -27,6 +27,7 @@ from typing import Any
 
 from kvserver.engine.executor import Engine
 from kvserver.engine.keyspace import Db
+from kvserver.engine.stream_value import FrozenStream
 from kvserver.engine.table import CURSOR_BITS, FrozenTable, Table, reverse_bits
 from kvserver.engine.values import FrozenList, ZSetValue
 from persistence.crc64 import Checksum
@@ -59,7 +60,7 @@ class FrozenZSet:
         return self._encoding
 
 
-_FROZEN = (FrozenTable, FrozenList, FrozenZSet)
+_FROZEN = (FrozenTable, FrozenList, FrozenZSet, FrozenStream)
 
 
 def frozen(value: Any) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kvserver.engine.keyspace import BIG, State
+from kvserver.engine.stream_value import StreamValue
 from kvserver.engine.table import Table
 from kvserver.engine.values import ListValue, ZSetValue, size_of
 
@@ -33,6 +34,8 @@ def _shrink(state: State, value: Any) -> bool:
         if type(value) is Table:
             state.trash += [v for v in part.values() if not isinstance(v, bytes | int) and size_of(v) > BIG]
         return True
+    if isinstance(value, StreamValue):
+        return value.shrink()
     if isinstance(value, ListValue):
         if value.chunks:
             value.chunks.pop()

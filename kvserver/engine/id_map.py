@@ -96,6 +96,16 @@ class IdMap:
         self.chunks: list[Chunk] = []
         self.size = 0
 
+    @staticmethod
+    def of(pairs: list[tuple[Id, Any]]) -> IdMap:
+        """Make a map of (id, value) in ascending order."""
+        made = IdMap()
+        for i in range(0, len(pairs), CHUNK):
+            part = pairs[i : i + CHUNK]
+            made.chunks.append(Chunk([pair[0] for pair in part], [pair[1] for pair in part]))
+        made.size = len(pairs)
+        return made
+
     def __len__(self) -> int:
         return self.size
 

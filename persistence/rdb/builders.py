@@ -20,6 +20,14 @@ class PlainList(list[bytes]):
         self.append(element)
 
 
+class PlainEntries(list[tuple[tuple[int, int], list[bytes]]]):
+    """The entries of a stream."""
+
+    def add_node(self, entries: list[tuple[tuple[int, int], list[bytes]]], size: int) -> None:
+        """Add those of a node of `size` bytes."""
+        self += entries
+
+
 class PlainSet(dict[bytes, None]):
     """A set in the order read."""
 
@@ -78,6 +86,10 @@ class Builders:
     def string(self, raw: bytes) -> Any:
         """A string."""
         return raw
+
+    def stream_entries(self) -> Any:
+        """No entries: `add_node(entries, bytes)`, `len`, the first is [0] and the last is [-1]."""
+        return PlainEntries()
 
     def stream(self, data: StreamData) -> Any:
         """A stream."""

@@ -146,9 +146,9 @@ PARTS: dict[int, tuple[int, Callable[[Reader, Builders], Part]]] = {
     op.TYPE_ZSET_2: (ZSET, lambda r, b: ZsetPart(r.length(), b.zset())),
     op.TYPE_LIST_QUICKLIST: (LIST, lambda r, b: QuicklistPart(r.length(), b.list())),
     op.TYPE_LIST_QUICKLIST_2: (LIST, lambda r, b: Quicklist2Part(r.length(), b.list())),
-    op.TYPE_STREAM_LISTPACKS: (STREAM, lambda r, b: StreamPart(r.length(), 1)),
-    op.TYPE_STREAM_LISTPACKS_2: (STREAM, lambda r, b: StreamPart(r.length(), 2)),
-    op.TYPE_STREAM_LISTPACKS_3: (STREAM, lambda r, b: StreamPart(r.length(), 3)),
+    op.TYPE_STREAM_LISTPACKS: (STREAM, lambda r, b: StreamPart(r.length(), 1, b)),
+    op.TYPE_STREAM_LISTPACKS_2: (STREAM, lambda r, b: StreamPart(r.length(), 2, b)),
+    op.TYPE_STREAM_LISTPACKS_3: (STREAM, lambda r, b: StreamPart(r.length(), 3, b)),
     op.TYPE_HASH_METADATA: (HASH, _expiring_hash),
     op.TYPE_HASH_LISTPACK_EX: (HASH, _packed_expiring_hash),
 }

@@ -104,5 +104,10 @@ def _group(group: Group) -> Iterator[bytes]:
 
 def _consumer(consumer: Consumer) -> Iterator[bytes]:
     yield string(consumer.name) + consumer.seen_ms.to_bytes(8, "little") + length(len(consumer.pending))
-    for i in range(0, len(consumer.pending), _BATCH):
-        yield b"".join([_raw_id(entry) for entry in consumer.pending[i : i + _BATCH]])
+    out: list[bytes] = []
+    for entry in consumer.pending:
+        out.append(_raw_id(entry))
+        if len(out) >= _BATCH:
+            yield b"".join(out)
+            out = []
+    yield b"".join(out)

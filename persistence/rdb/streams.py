@@ -32,8 +32,8 @@ _INT64 = 1 << 63
 class StreamPart(Part):
     """Reads a stream in units: node, totals, a group's head, pending entry, consumer, one of its ids."""
 
-    def __init__(self, nodes: int, version: int) -> None:
-        super().__init__(1, StreamData())
+    def __init__(self, nodes: int, version: int, builders: Builders) -> None:
+        super().__init__(1, StreamData(builders.stream_entries()))
         self.version = version
         self.nodes = nodes
         self.groups = -1  # not yet known
@@ -74,7 +74,7 @@ class StreamPart(Part):
         known = self.value.entries
         if known and entries and entries[0][0] <= known[-1][0]:
             raise r.error("Stream's nodes are not in order")
-        known += entries
+        known.add_node(entries, len(blob))
         self.nodes -= 1
 
     def _totals(self, r: Reader) -> None:

@@ -10,8 +10,8 @@ from kvserver.engine.table import LOAD
 from kvserver.engine.values import LIMITS, HashValue, ListValue, SetValue, ZSetValue
 from kvserver.numbers import is_int
 from persistence.rdb.builders import Builders
-from persistence.rdb.errors import RdbError
 from persistence.rdb.model import StreamData
+from persistence.rdb.stream_values import NodeEntries, stream_value
 
 
 class ZSetFiller:
@@ -88,7 +88,10 @@ class EngineBuilders(Builders):
         return value.finish() if type(value) is ZSetFiller else value
 
     def stream(self, data: StreamData) -> Any:
-        raise RdbError("A stream cannot be loaded: this server has no streams")
+        return stream_value(data)
+
+    def stream_entries(self) -> NodeEntries:
+        return NodeEntries()
 
     def small_set(self, members: dict[bytes, None]) -> SetValue:
         value = SetValue()

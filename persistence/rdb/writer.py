@@ -22,6 +22,7 @@ from persistence.rdb import listpack
 from persistence.rdb import opcodes as op
 from persistence.rdb.compact import encode_intset
 from persistence.rdb.encoder import double, length, string
+from persistence.rdb.stream_values import plain_stream
 from persistence.rdb.stream_writer import stream_pieces
 
 MAX_COMPRESSED = 1 << 17 if cython.compiled else 1 << 13
@@ -99,7 +100,7 @@ def pieces(number: int, value: Any, longest: int) -> Iterator[bytes]:
         return _zset_pieces(list(value.order.chunks), len(value), longest)
     if number in _TABLE_ENTRIES:
         return _table_pieces(list(value.parts), len(value), _TABLE_ENTRIES[number], longest)
-    return stream_pieces(value, longest > 0)
+    return stream_pieces(plain_stream(value), longest > 0)
 
 
 def _bounded(raw: bytes, longest: int) -> bytes:
