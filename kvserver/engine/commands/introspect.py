@@ -13,6 +13,7 @@ from typing import Any
 
 from kvserver.engine.access import Access
 from kvserver.engine.session import Session
+from kvserver.engine.stream_value import StreamValue
 from kvserver.engine.table import Table
 from kvserver.engine.values import ListValue, ZSetValue
 from kvserver.errors import CommandError
@@ -26,6 +27,8 @@ SHARED_REFERENCES = 2**31 - 1
 """What OBJECT REFCOUNT tells of an integer below SHARED_INTEGERS, which Redis keeps one object of."""
 DEFAULT_SAMPLES = 5
 POINTER = 8
+ID_BYTES = sys.getsizeof((0, 0)) + 2 * sys.getsizeof(1 << 40)
+"""An entry's id in a stream."""
 _ADJUST = "Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 _NO_FREQUENCY = f"ERR An LFU maxmemory policy is not selected, access frequency not tracked. {_ADJUST}"
 _NO_IDLE_TIME = f"ERR An LFU maxmemory policy is selected, idle time not tracked. {_ADJUST}"
@@ -91,6 +94,8 @@ def _elements(value: Any) -> Iterator[int]:
         yield from (sys.getsizeof(member) + pair for member in value)
     elif isinstance(value, Table):
         yield from (_size_of_entry(field, content) for field, content in value.items())
+    elif isinstance(value, StreamValue):
+        yield from (sys.getsizeof(flat) + sum(_sizes(flat)) + ID_BYTES for _, flat in value.entries())
     else:
         yield from _sizes(value)
 
