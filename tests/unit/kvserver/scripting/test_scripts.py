@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from kvserver.engine import commands, gates
 from kvserver.engine.executor import Engine
 from kvserver.engine.registry import build_rows
