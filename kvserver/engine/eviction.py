@@ -36,13 +36,15 @@ GATED = DENYOOM | MAY_REPLICATE
 POOL_SIZE = 16
 KEYS_A_LOOK = 8
 """Keys evicted between two looks at the clock."""
-ENTRY_BYTES = 64
-"""What an entry of a table takes beside key and value."""
+ENTRY_BYTES = 32
+"""What removing an entry of a table gives free beside key and value: its place is freed only when many are."""
 REQUEST_BYTES = 150
 """What a request may add beside its arguments: the objects' heads and the entries of tables."""
 MEASURE_SHARE = 20
 """Measuring may take one part in so many of the time, and one in `UNSURE_SHARE` after unpredictable requests."""
 UNSURE_SHARE = 4
+CLIENTS_GRACE_S = 0.2
+"""For so long after clients were cut off no key is evicted: their buffers take a moment to be freed."""
 _IN_MULTI = frozenset(("exec", "discard", "quit", "reset"))
 _UNBOUNDED = frozenset(
     (
@@ -95,7 +97,7 @@ class Evictor:
         self.unsure = False
         self.failed = False  # above the limit, and nothing may be evicted
         self.more = False  # the shell has been asked to go on
-        self.awaits_clients = False  # clients have been cut off, their buffers go at the end of the turn
+        self.clients_cut_s = -CLIENTS_GRACE_S  # when clients were cut off last
         self.clock: Clock | None = None
 
     # -- options ----------------------------------------------------------------------------------------------
@@ -148,7 +150,9 @@ class Evictor:
         if now - self.measured_at_s >= self.measure_took_s * share:
             self.used = self.measure()
             self.measured_at_s = self.clock_s()
-            self.measure_took_s = self.measured_at_s - now
+            # The processor may have been taken away meanwhile: a longer time is believed step by step.
+            took = self.measured_at_s - now
+            self.measure_took_s = min(took, self.measure_took_s * 1.2 or took)
             self.unsure = False
         return self.used
 
@@ -191,7 +195,7 @@ class Evictor:
 
     def go_on(self) -> None:
         """Evict what an earlier slice has left."""
-        self.more = self.awaits_clients = False
+        self.more = False
         idle = self.engine.deny_masks.get(NAME) and not self.engine.deny_masks.get("loading")
         if idle and not self.engine.depth and not self.on_hold():
             self.evict()
@@ -204,11 +208,11 @@ class Evictor:
         if too_much <= 0:
             self.failed = False
             return
-        if self.awaits_clients or self.cut_clients():
-            self.awaits_clients = True
-            self._ask_for_more()
-            return
         began_s = self.clock_s()
+        if self.cut_clients():
+            self.clients_cut_s = began_s
+        if began_s - self.clients_cut_s < CLIENTS_GRACE_S:
+            return
         end_s = began_s + time_limit_s(self.options.maxmemory_eviction_tenacity)
         state = self.engine.state
         if state.trash and self.may_free():
