@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kvserver.engine import blocking
 from kvserver.engine.commands import databases
@@ -92,7 +92,8 @@ def dump(c: Session, a: list[bytes]) -> bytes:
 def restore(c: Session, a: list[bytes]) -> bytes:
     """RESTORE key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]."""
     key = a[1]
-    replace, absolute = _restore_options(a)
+    options = _restore_options(a)
+    replace, absolute = options.replace, options.absolute
     db = c.db
     old = db.lookup_write(key)
     if old is not None and not replace:
@@ -112,6 +113,10 @@ def restore(c: Session, a: list[bytes]) -> bytes:
             db.changed(key, EV_GENERIC, b"del")
         return OK
     db.put(key, value)
+    if db.access is not None and options.idle_s >= 0:
+        db.access.set_idle(key, options.idle_s)
+    if db.access is not None and options.frequency >= 0:
+        db.access.set_frequency(key, options.frequency)
     if ttl:
         db.expire_at(key, ttl)
         if not absolute:
@@ -135,9 +140,18 @@ def _restored(c: Session, payload: bytes) -> Any:
     return value
 
 
-def _restore_options(a: list[bytes]) -> tuple[bool, bool]:
-    """(REPLACE, ABSTTL); idle time and frequency are checked, and have no meaning to this engine."""
-    replace = absolute = idle = frequency = False
+class _RestoreOptions(NamedTuple):
+    """RESTORE's options; -1 is what wasn't given."""
+
+    replace: bool
+    absolute: bool
+    idle_s: int
+    frequency: int
+
+
+def _restore_options(a: list[bytes]) -> _RestoreOptions:
+    replace = absolute = False
+    idle_s = frequency = -1
     i = 4
     while i < len(a):
         option = a[i].upper()
@@ -146,19 +160,18 @@ def _restore_options(a: list[bytes]) -> tuple[bool, bool]:
             replace = True
         elif option == b"ABSTTL":
             absolute = True
-        elif option == b"IDLETIME" and more and not frequency:
+        elif option == b"IDLETIME" and more and frequency < 0:
             i += 1
-            idle = True
-            if parse_int(a[i]) < 0:
+            idle_s = parse_int(a[i])
+            if idle_s < 0:
                 raise CommandError("ERR Invalid IDLETIME value, must be >= 0")
-        elif option == b"FREQ" and more and not idle:
+        elif option == b"FREQ" and more and idle_s < 0:
             i += 1
-            frequency = True
-            parse_range(a[i], 0, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255")
+            frequency = parse_range(a[i], 0, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255")
         else:
             raise CommandError(SYNTAX)
         i += 1
-    return replace, absolute
+    return _RestoreOptions(replace, absolute, idle_s, frequency)
 
 
 def debug_reload(c: Session, a: list[bytes]) -> bytes:

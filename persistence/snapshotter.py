@@ -38,6 +38,7 @@ class Snapshotter:
         self.saves = 0
         self.began_s = 0.0
         self.scheduled = False
+        self.owed = 0  # changes that a scheduled save will have saved, should it succeed
         self.skip_checksums = False  # DEBUG SET-SKIP-CHECKSUM-VALIDATION
         self.kept_bytes = 0
         self.current: Snapshot | None = None
@@ -115,6 +116,8 @@ class Snapshotter:
             self._task.cancel()
         if self.config.save:
             self.scheduled = True
+            self.owed += self.engine.state.dirty
+            self.engine.state.dirty = 0
 
     def abandon(self) -> None:
         """The process ends at once: leave no unfinished file behind."""
@@ -168,6 +171,8 @@ class Snapshotter:
             self.last_seconds = int(time() - self.began_s)
             if failure != "interrupted":
                 self.last_ok = not failure
+                self.engine.state.dirty += self.owed if failure else 0
+                self.owed = 0
         return failure
 
     async def _write(self, snapshot: Snapshot, file: AtomicFile) -> int:
