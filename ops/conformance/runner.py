@@ -1,19 +1,27 @@
 """Runs one unit of the suite, within limits, through hangs and aborts."""
 
+import fcntl
+import functools
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from ops.conformance.output import Failure, Report, read
+from ops.conformance.source import CACHE, SourceError
 
 PORT_COUNT = 400
-BASE_PORT = 12_000 + os.getpid() % 20 * PORT_COUNT  # so that two runs at a time rarely meet
+FIRST_PORT = 12_000
+RANGES = 50
+CONTROL_PORTS = 32
+_LOCKS: list[IO[str]] = []  # locked until the process ends
 _STARTING = re.compile(r"^### Starting (?:server for )?test (.*) in tests/\S+\.tcl$", re.MULTILINE)
 
 
@@ -78,7 +86,7 @@ def _run_once(folder: Path, unit: str, skip: list[str], silence_s: int, limit_s:
     skipfile.write_text("\n".join(skip))
     command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--clients", "1", "--durable"]
     command += ["--dont-clean", "--timeout", str(silence_s), "--skipfile", str(skipfile)]
-    command += ["--baseport", str(BASE_PORT), "--portcount", str(PORT_COUNT)]
+    command += ["--baseport", str(_base_port()), "--portcount", str(PORT_COUNT)]
     output = folder / "output"
     with output.open("wb") as sink:
         process = subprocess.Popen(
@@ -99,6 +107,28 @@ def _run_once(folder: Path, unit: str, skip: list[str], silence_s: int, limit_s:
             _end_group(process)
     text = output.read_text(errors="replace")
     return text.replace(f"{folder}/", "").replace(sys.executable, "python"), in_time
+
+
+@functools.cache
+def _base_port() -> int:
+    """The first port of a range that no other run on this machine uses, as a locked file tells.
+
+    The suite itself listens on a port just below.
+    """
+    for number in range(RANGES):
+        base = FIRST_PORT + number * PORT_COUNT
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", base - CONTROL_PORTS)) == 0:
+                continue
+        lock = (CACHE / f"ports-{number}").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            continue
+        _LOCKS.append(lock)
+        return base
+    raise SourceError("too many runs at a time")
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
