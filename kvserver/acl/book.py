@@ -6,9 +6,12 @@ what a user may do with a category is a matter of a few machine instructions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 from kvserver.engine.catalog import CATEGORY_ORDER, CommandFacts
+
+TEXTS_MAX = 1000
+"""Texts of sets of commands that are remembered."""
 
 
 class CommandBook:
@@ -28,6 +31,13 @@ class CommandBook:
         self.reach = {name: bit | self._union(self.subs.get(name, ())) for name, bit in self.bits.items()}
         self.categories = {category: self._members(known, category) for category in CATEGORY_ORDER}
         self.category_reach = {category: self._reach_of(members) for category, members in self.categories.items()}
+        self.rules = self._rules()
+        self._texts: dict[Hashable, bytes] = {}
+
+    def _rules(self) -> dict[bytes, tuple[int, bool]]:
+        """What each rule on a command or a category covers, and whether it allows."""
+        covered = {**self.reach, **{f"@{category}": reach for category, reach in self.category_reach.items()}}
+        return {sign + name.encode(): (bits, sign == b"+") for name, bits in covered.items() for sign in (b"+", b"-")}
 
     def _union(self, names: Iterable[str]) -> int:
         found = 0
@@ -45,6 +55,15 @@ class CommandBook:
             if members & self.bits[name]:
                 found |= self.reach[name]
         return found
+
+    def remembered(self, commands: Hashable, describe: Callable[[], bytes]) -> bytes:
+        """Return the text of a set of commands: many users share few of them, and finding it takes a while."""
+        text = self._texts.get(commands)
+        if text is None:
+            if len(self._texts) >= TEXTS_MAX:
+                self._texts.clear()
+            text = self._texts[commands] = describe()
+        return text
 
     def find(self, word: bytes) -> str | None:
         """Return the name a word of a rule means, in any case, or None."""

@@ -25,17 +25,19 @@ _BOTH_SOURCES = (
 
 
 def attach(node: Node) -> None:
-    """Add access control.
+    """Add access control; to be called when all other handlers are there.
 
-    Rules may speak of every command of the catalogue, also of one that this server lacks: files written for
-    another server must mean the same here.
+    Rules may speak of every command of Redis 7.0, also of one that this server lacks, so that files written for
+    another server mean the same here; and of later commands that it has.
 
     Raises:
         ConfigError: a user of the configuration or the ACL file is wrong; the whole text for the operator.
     """
     node.handlers.update(commands.HANDLERS)
     engine, config = node.engine, node.config
-    access = Access(engine, config, Users(CommandBook(catalog.load().values())))
+    absent = catalog.later() - node.handlers.keys()
+    book = CommandBook(facts for name, facts in catalog.load().items() if name not in absent)
+    access = Access(engine, config, Users(book))
     engine.extensions[commands.KEY] = access
     engine.extensions["acl_check"] = access.allows
     engine.extensions["user_lines"] = lambda: _configuration_lines(access)

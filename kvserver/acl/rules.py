@@ -71,9 +71,12 @@ def apply(user: User, rule: bytes) -> None:
     Raises:
         RuleError: it isn't one, or can't be applied.
     """
-    action = _USER_WORDS.get(rule.lower())
     if not rule:
         return
+    if rule in user.book.rules:
+        apply_to_selector(user.selectors[0], rule)
+        return
+    action = _USER_WORDS.get(rule.lower())
     if action is not None:
         action(user)
     elif rule[:1] in (b">", b"#", b"<", b"!"):
@@ -111,6 +114,10 @@ def apply_to_selector(selector: Selector, rule: bytes) -> None:
     Raises:
         RuleError: it isn't one, or can't be applied.
     """
+    plain = selector.book.rules.get(rule.lower())
+    if plain is not None:
+        selector.set_commands(*plain)
+        return
     action = _SELECTOR_WORDS.get(rule.lower())
     if action is not None:
         action(selector)
@@ -118,24 +125,16 @@ def apply_to_selector(selector: Selector, rule: bytes) -> None:
         _add_key_pattern(selector, rule)
     elif rule.startswith(b"&"):
         _add_channel(selector, rule[1:])
-    elif rule[:2] in (b"+@", b"-@"):
-        category = selector.book.category(rule[2:])
-        if category is None:
-            raise RuleError(UNKNOWN)
-        selector.set_commands(selector.book.category_reach[category], rule.startswith(b"+"))
     elif rule.startswith(b"+") and b"|" in rule:
         _allow_below(selector, rule[1:])
     elif rule[:1] in (b"+", b"-"):
-        name = selector.book.find(rule[1:])
-        if name is None:
-            raise RuleError(UNKNOWN)
-        selector.set_commands(selector.book.reach[name], rule.startswith(b"+"))
+        raise RuleError(UNKNOWN)
     else:
         raise RuleError(BAD_SYNTAX)
 
 
 def _allow_below(selector: Selector, rule: bytes) -> None:
-    """+command|word: a subcommand, or, of a command that has none, one first argument."""
+    """+command|word, where that is no subcommand: of a command that has none, one first argument."""
     container, _, word = rule.rpartition(b"|")
     book = selector.book
     name = book.find(container)
@@ -145,13 +144,9 @@ def _allow_below(selector: Selector, rule: bytes) -> None:
         raise RuleError(NOT_BELOW)
     if not word:
         raise RuleError(BAD_SYNTAX)
-    if name not in book.subs:
-        selector.allow_first_arg(name, word)
-        return
-    sub = book.find(rule)
-    if sub is None:
+    if name in book.subs:
         raise RuleError(UNKNOWN)
-    selector.set_commands(book.bits[sub], True)
+    selector.allow_first_arg(name, word)
 
 
 def _add_key_pattern(selector: Selector, rule: bytes) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from kvserver.acl.book import CommandBook
 from kvserver.engine.catalog import CommandFacts
-from kvserver.engine.glob import matcher
+from kvserver.engine.glob import Matcher, matcher
 from kvserver.engine.keyspec import has_keys, keys_of
 
 READ = 1
@@ -49,6 +49,7 @@ class Selector:
         self.keys: dict[bytes, int] = {}  # pattern -> READ | WRITE
         self.all_channels = False
         self.channels: list[bytes] = []
+        self._matchers: dict[bytes, Matcher] = {}  # of key patterns that were asked for
 
     def copy(self) -> Selector:
         """Return an independent one that allows the same."""
@@ -112,7 +113,13 @@ class Selector:
         wanted = 0
         for flag in flags:
             wanted |= _USES.get(flag, 0)
-        return any(uses & wanted == wanted and matcher(pattern)(key) for pattern, uses in self.keys.items())
+        return any(uses & wanted == wanted and self._fits(pattern, key) for pattern, uses in self.keys.items())
+
+    def _fits(self, pattern: bytes, key: bytes) -> bool:
+        match = self._matchers.get(pattern)
+        if match is None:
+            match = self._matchers[pattern] = matcher(pattern)
+        return match(key) is not None
 
     def reads_every_key(self) -> bool:
         """Whether each key of the server may be read."""
@@ -132,7 +139,11 @@ class Selector:
         return b"&*" if self.all_channels else b" ".join(b"&" + pattern for pattern in self.channels)
 
     def command_rules(self) -> bytes:
-        """The shortest rules that lead to the same commands, from +@all or -@all."""
+        """Rules that lead to the same commands, from +@all or -@all."""
+        words = tuple((name, tuple(words)) for name, words in self.first_args.items())
+        return self.book.remembered((self.commands, self.future, words), self._command_rules)
+
+    def _command_rules(self) -> bytes:
         book, additive = self.book, not self.future
         fake = 0 if additive else book.everything
         rules = ["-@all" if additive else "+@all"]

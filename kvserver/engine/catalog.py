@@ -185,6 +185,12 @@ def load() -> dict[str, CommandFacts]:
 
 
 @cache
+def later() -> frozenset[str]:
+    """The commands and subcommands that Redis 7.0 doesn't have."""
+    return frozenset(_read("catalog_extras.json"))
+
+
+@cache
 def docs() -> dict[str, CommandDocs]:
     """The documentation of every command and subcommand, keyed as `load` is. Read once; not to be changed."""
     entries = _read("catalog_docs.json")
