@@ -57,8 +57,8 @@ def attach(node: NodeView) -> None:
     engine.extensions.setdefault("on_reset", []).append(partial(admin.monitors.remove, engine))
     node.every(TICK_S, admin.tick)
     _track(node)
-    follow_options(admin)
     eviction.plug_in(admin, admin.client_limit)
+    follow_options(admin)
 
 
 def _track(node: NodeView) -> None:
@@ -135,13 +135,13 @@ def _change_folder(config: Config) -> None:
 def build(node: NodeView) -> Admin:
     """Make the shared state, and offer it to the other packages on the engine."""
     extensions = node.engine.extensions
+    process = Process()
     admin = Admin(
         node=node,
         process=process,
         evictor=eviction.make(node, process),
         client_limit=ClientLimit(node.engine, node.config),
         slowlog=SlowLog(),
-    process = Process()
         latency=LatencyMonitor(),
         monitors=Monitors(lambda: node.engine.state.wall_us()),
         pause=Pause(),
