@@ -173,6 +173,7 @@ class Settings:
     latency_tracking_info_percentiles: tuple[float, ...]
     notify_keyspace_events: str
     busy_reply_threshold: int
+    lua_enable_deprecated_api: bool
     tracking_table_max_keys: int
     cluster_enabled: bool
     cluster_config_file: str

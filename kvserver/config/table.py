@@ -50,7 +50,8 @@ _FREE = Text()
 _OPTIONAL = Text(unset_when_empty=True)
 
 _NO_CLUSTER = "cluster mode is not available: this service is highly available through sentinels"
-_NO_TLS = "TLS is not available: put a TLS proxy in front of this port"
+_NO_SUITES = "Python's ssl module leaves the ciphers of TLS 1.3 to OpenSSL's configuration"
+_NO_SESSIONS = "Python's ssl module leaves the caching of sessions to OpenSSL, which does it"
 _NO_CHILD = "no child process and no background thread exists here"
 _NO_DEFRAG = "the memory allocator is Python's, which can't be defragmented while running"
 _NO_SYSLOG = "logs go to the standard output or to logfile, not to syslog"
@@ -94,31 +95,37 @@ _NETWORK = in_section(
 _TLS = in_section(
     "TLS",
     (
-        Option("tls-port", _PORT, "0", "TCP port for TLS clients; 0 listens on none.", refused=_NO_TLS),
-        Option("tls-cert-file", _OPTIONAL, "", "Certificate of the server.", refused=_NO_TLS),
-        Option("tls-key-file", _OPTIONAL, "", "Private key of that certificate.", refused=_NO_TLS),
-        Option("tls-key-file-pass", Secret(), "", "Password of the key file.", sensitive=True,
-               refused=_NO_TLS),
-        Option("tls-client-cert-file", _OPTIONAL, "", "Certificate used towards a primary.", refused=_NO_TLS),
-        Option("tls-client-key-file", _OPTIONAL, "", "Private key used towards a primary.", refused=_NO_TLS),
-        Option("tls-client-key-file-pass", Secret(), "", "Password of that key file.", sensitive=True,
-               refused=_NO_TLS),
-        Option("tls-dh-params-file", _OPTIONAL, "", "Diffie-Hellman parameters.", refused=_NO_TLS),
-        Option("tls-ca-cert-file", _OPTIONAL, "", "Authorities trusted for clients.", refused=_NO_TLS),
-        Option("tls-ca-cert-dir", _OPTIONAL, "", "Folder of authorities trusted for clients.",
-               refused=_NO_TLS),
+        Option("tls-port", _PORT, "0", "TCP port for TLS clients; 0 listens on none."),
+        Option("tls-cert-file", _OPTIONAL, "",
+               "Certificate of the server (PEM, with the chain behind it); set again, it is read again.",
+               volatile=True),
+        Option("tls-key-file", _OPTIONAL, "", "Private key of that certificate.", volatile=True),
+        Option("tls-key-file-pass", Secret(), "", "Password of the key file.", sensitive=True),
+        Option("tls-client-cert-file", _OPTIONAL, "",
+               "Certificate used towards other servers; without one, the server's.", volatile=True),
+        Option("tls-client-key-file", _OPTIONAL, "", "Private key used towards other servers.", volatile=True),
+        Option("tls-client-key-file-pass", Secret(), "", "Password of that key file.", sensitive=True),
+        Option("tls-dh-params-file", _OPTIONAL, "", "Diffie-Hellman parameters for TLS 1.2 and older.",
+               volatile=True),
+        Option("tls-ca-cert-file", _OPTIONAL, "", "Authorities trusted for clients and other servers.",
+               volatile=True),
+        Option("tls-ca-cert-dir", _OPTIONAL, "", "Folder of such authorities, named as openssl rehash does.",
+               volatile=True),
         Option("tls-auth-clients", Enum(("no", "yes", "optional")), "yes",
-               "Whether clients must show a certificate.", refused=_NO_TLS),
-        Option("tls-replication", _YES_NO, "no", "Use TLS towards a primary.", refused=_NO_TLS),
-        Option("tls-cluster", _YES_NO, "no", "Use TLS between cluster nodes.", refused=_NO_TLS),
-        Option("tls-protocols", _OPTIONAL, "", "TLS versions offered.", refused=_NO_TLS),
-        Option("tls-ciphers", _OPTIONAL, "", "Ciphers of TLS 1.2 and older.", refused=_NO_TLS),
-        Option("tls-ciphersuites", _OPTIONAL, "", "Ciphers of TLS 1.3.", refused=_NO_TLS),
-        Option("tls-prefer-server-ciphers", _YES_NO, "no", "Whose order of ciphers wins.", refused=_NO_TLS),
-        Option("tls-session-caching", _YES_NO, "yes", "Let clients resume TLS sessions.", refused=_NO_TLS),
-        Option("tls-session-cache-size", Int(), "20480", "TLS sessions remembered.", refused=_NO_TLS),
+               "Whether clients must show a certificate; optional: if they show one it must be good."),
+        Option("tls-replication", _YES_NO, "no",
+               "Use TLS towards a primary; as a sentinel, towards nodes and other sentinels."),
+        Option("tls-cluster", _YES_NO, "no", "Use TLS towards the target of MIGRATE."),
+        Option("tls-protocols", _OPTIONAL, "",
+               'TLS versions offered, "TLSv1.2 TLSv1.3" say, which is also the default.'),
+        Option("tls-ciphers", _OPTIONAL, "", "Ciphers of TLS 1.2 and older, in OpenSSL's notation."),
+        Option("tls-ciphersuites", _OPTIONAL, "", "Ciphers of TLS 1.3.", refused=_NO_SUITES),
+        Option("tls-prefer-server-ciphers", _YES_NO, "no",
+               "Follow the server's order of ciphers, not the client's."),
+        Option("tls-session-caching", _YES_NO, "yes", "Let clients resume TLS sessions.", refused=_NO_SESSIONS),
+        Option("tls-session-cache-size", Int(), "20480", "TLS sessions remembered.", refused=_NO_SESSIONS),
         Option("tls-session-cache-timeout", Int(), "300", "Seconds a TLS session is remembered.",
-               refused=_NO_TLS),
+               refused=_NO_SESSIONS),
     ),
 )  # fmt: skip
 
@@ -394,6 +401,8 @@ _OBSERVE = in_section(
         Option("busy-reply-threshold", _COUNT, "5000",
                "Milliseconds after which other clients are told that a script is running.",
                ("lua-time-limit",)),
+        Option("lua-enable-deprecated-api", _YES_NO, "no", "Give scripts getfenv, setfenv and newproxy.",
+               mutable=False, hidden=True),
         Option("tracking-table-max-keys", _COUNT, "1000000", "Keys remembered for client-side caching; 0 is no limit."),
     ),
 )  # fmt: skip
@@ -401,8 +410,6 @@ _OBSERVE = in_section(
 _CLUSTER_SWITCH = in_section(
     "Cluster",
     [Option("cluster-enabled", _YES_NO, "no", "Be a node of a cluster.", mutable=False, refused=_NO_CLUSTER)],
-        Option("lua-enable-deprecated-api", _YES_NO, "no", "Give scripts getfenv, setfenv and newproxy.",
-               mutable=False),
 )
 
 _CLUSTER = in_section(

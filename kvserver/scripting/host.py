@@ -49,6 +49,7 @@ class Host:
     def __init__(self, engine: Engine, clock: Callable[[], float]) -> None:
         self.engine = engine
         self.clock = clock  # seconds, monotonic
+        self.deprecated = False  # lua-enable-deprecated-api
         self.on_end: Callable[[Running], None] = _nothing
         self.scripts: dict[bytes, Script] = {}
         self._machine: Runtime | None = None
@@ -62,6 +63,7 @@ class Host:
             natives.update(native.table(lambda size: self._machine is None or self._machine.room(size)))
             natives[b"version"] = VERSION
             natives[b"version_number"] = VERSION_NUMBER
+            natives[b"deprecated"] = self.deprecated
             self._machine = Runtime(natives)
         return self._machine
 

@@ -36,6 +36,7 @@ def attach(node: Node) -> None:
     engine.add_gate(ORDER_BUSY, "busy", busy.gate)
     host.api.on_tick = busy.tick
     config = node.config
+    host.deprecated = config.lua_enable_deprecated_api
 
     def follow(changed: object) -> None:
         busy.threshold_s = config.busy_reply_threshold / 1000

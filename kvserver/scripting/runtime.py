@@ -32,7 +32,7 @@ SMALL = 4 << 20
 MANY = 100
 """More arguments are handed over in tables, as Lua's stack is short."""
 
-_CHUNKS = ("cjson", "cmsgpack", "bit", "struct", "libraries")
+_CHUNKS = ("cjson", "cmsgpack", "bit", "struct", "deprecated", "libraries")
 
 
 _DANGEROUS = (b"os", b"io", b"debug", b"package", b"require", b"module", b"dofile", b"loadfile", b"print", b"python")
