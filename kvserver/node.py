@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from time import time_ns
@@ -21,9 +20,11 @@ from kvserver.engine.executor import Engine
 from kvserver.engine.registry import build_rows
 from kvserver.engine.session import Session
 from kvserver.engine.values import LIMITS
+from kvserver.handshake import Handshakes
 from kvserver.housekeeping import Housekeeper
 from kvserver.server import Server
 from kvserver.spec import Handler
+from kvserver.tls import Tls
 
 Hook = Callable[[], Awaitable[None]]
 Plugin = Callable[["Node"], None]
@@ -39,11 +40,14 @@ class Node:
         self.log = logs.get("server")
         self.engine = Engine(config.databases, {})
         self.server = Server(self.engine, self._needs_auth)
+        self.tls = Tls(config, self.log)
+        self.handshakes = Handshakes(self.server, self.tls, self.log)
         self.housekeeper = Housekeeper(self.engine, self.server)
         self.handlers: dict[str, Handler] = commands.all_handlers()
         self.starts: list[Hook] = []  # awaited in order, before clients are let in
         self.stops: list[Hook] = []  # awaited in reverse order
         self.listeners: list[asyncio.AbstractServer] = []
+        self.tls_listeners: list[asyncio.AbstractServer] = []
         self.port = config.port
         self._attack_logged_ms = 0
         self.stopped = asyncio.Event()
@@ -52,6 +56,7 @@ class Node:
         engine = self.engine
         engine.extensions["config"] = config
         engine.extensions["node"] = self
+        engine.extensions["tls"] = self.tls
         engine.state.wall_us = lambda: time_ns() // 1000
         engine.on_crash = self._crashed
         engine.on_attack = self._attacked
@@ -154,7 +159,7 @@ class Node:
         """Load what is on disk, then let clients in.
 
         Raises:
-            OSError: an address is taken or can't be bound.
+            OSError: an address is taken or can't be bound, or TLS can't be had with the options given.
         """
         loop = asyncio.get_running_loop()
         log = self.engine.log
@@ -166,13 +171,18 @@ class Node:
             await hook()
         self.log.info("Ready to accept connections", port=self.port, pid=os.getpid())
 
-    async def _listen(self, context: ssl.SSLContext | None = None) -> None:
+    async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        if self.config.port:
-            for host in self.config.bind:
-                await self._listen_on(host)
-            if not self.listeners:
-                raise OSError("none of the addresses of 'bind' can be listened on")
+        self.tls.configure()
+        for port, protocol, listeners in (
+            (self.config.port, self.server.protocol, self.listeners),
+            (self.config.tls_port, self.handshakes.protocol, self.tls_listeners),
+        ):
+            if port:
+                for host in self.config.bind:
+                    await self._listen_on(host, port, protocol, listeners)
+                if self.config.bind and not listeners:
+                    raise OSError("none of the addresses of 'bind' can be listened on")
         if self.config.unixsocket:
             path = Path(self.config.unixsocket)
             path.unlink(missing_ok=True)
@@ -182,16 +192,18 @@ class Node:
             if self.config.unixsocketperm:
                 path.chmod(self.config.unixsocketperm)
 
-    async def _listen_on(self, host: str) -> None:
+    async def _listen_on(
+        self, host: str, port: int, protocol: Callable[[], Any], listeners: list[asyncio.AbstractServer]
+    ) -> None:
         """Listen on one address; one marked with a dash may be missing on this machine."""
         optional = host.startswith("-")
         address = host.removeprefix("-")
         try:
-            self.listeners.append(
+            listeners.append(
                 await asyncio.get_running_loop().create_server(
-                    self.server.protocol,
+                    protocol,
                     {"*": "0.0.0.0", "::*": "::"}.get(address, address),
-                    self.config.port,
+                    port,
                     backlog=self.config.tcp_backlog,
                 )
             )
@@ -213,9 +225,11 @@ class Node:
         """Close everything; idempotent."""
         for task in self._periodic:
             task.cancel()
-        for listener in self.listeners:
-            listener.close()
-        self.listeners.clear()
+        for listeners in (self.listeners, self.tls_listeners):
+            for listener in listeners:
+                listener.close()
+            listeners.clear()
+        self.handshakes.stop()
         for hook in reversed(self.stops):
             await hook()
         self.stops.clear()

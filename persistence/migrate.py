@@ -7,6 +7,7 @@ deleted here is the one that arrived there. Every waiting has the request's time
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,7 +109,9 @@ def migrate(c: Session, a: list[bytes]) -> bytes | None:
         admin.pause.begin(c.engine, _PAUSE_REASON, _PAUSE_WRITES, _FOREVER_MS)
     c.engine.block(c, "migrate", [], 0, _never)
     wait = c.blocked
-    task = asyncio.get_running_loop().create_task(_exchange(plan, requests))
+    task = asyncio.get_running_loop().create_task(
+        _exchange(plan, requests, c.engine.extensions["tls"].for_migration())
+    )
 
     def done(task: asyncio.Task[tuple[list[bool], bytes]]) -> None:
         arrived, reply = ([], error("ERR MIGRATE was interrupted")) if task.cancelled() else task.result()
@@ -137,11 +140,15 @@ def _let_go(c: Session, keys: list[bytes]) -> None:
     engine.log_outside()
 
 
-async def _exchange(plan: Plan, requests: list[bytes]) -> tuple[list[bool], bytes]:
+async def _exchange(
+    plan: Plan, requests: list[bytes], tls: ssl.SSLContext | None
+) -> tuple[list[bool], bytes]:
     """Send all; which keys arrived, and the reply."""
     arrived = [False] * len(requests)
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(plan.host, plan.port), plan.timeout_s)
+        reader, writer = await asyncio.wait_for(
+            asyncio.open_connection(plan.host, plan.port, ssl=tls), plan.timeout_s
+        )
     except (OSError, TimeoutError):
         return arrived, error("IOERR error or timeout connecting to the client")
     try:

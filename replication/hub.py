@@ -150,12 +150,16 @@ class Hub:
         return Settings(
             user=config.masteruser,
             password=config.masterauth,
-            listening_port=config.replica_announce_port or self.listening_port,
+            listening_port=config.replica_announce_port or self._reachable_port(),
             announce_ip=config.replica_announce_ip.encode(),
             replid=self.history.replid if self._known else b"?",
             next_offset=self.engine.log.offset + 1 if self._known else -1,
             failover=self.failover.asking,
         )
+
+    def _reachable_port(self) -> int:
+        """The port for other nodes: they use TLS if we do."""
+        return (self.config.tls_replication and self.config.tls_port) or self.listening_port
 
     def may_continue(self, replid: bytes | None) -> None:
         """The primary lets us continue, perhaps under a new id, which our own replicas have to learn."""

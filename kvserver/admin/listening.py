@@ -1,4 +1,5 @@
-"""Changing `port` and `bind` while running: clients that are connected stay, new ones use the new addresses.
+"""Changing `port`, `tls-port` and `bind` while running: clients that are connected stay, new ones use the new
+addresses.
 
 The old sockets are closed first, as an address can't be bound beside a wildcard; when the new ones can't be
 bound, the old ones are bound again and the change is refused.
@@ -9,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from kvserver.admin.context import NodeView
 from kvserver.config import Config, ConfigError
@@ -19,35 +21,67 @@ _WILDCARDS = {"*": "0.0.0.0", "::*": "::"}
 _TCP = (socket.AF_INET, socket.AF_INET6)
 
 
+CANT_LISTEN = "Unable to listen on this port. Check server logs."
+
+
 class Listening:
-    """The TCP listeners of a node, as far as they change."""
+    """The TCP listeners of a node, with and without TLS, as far as they change."""
 
     def __init__(self, node: NodeView) -> None:
         self._node = node
-        self._opening: list[tuple[asyncio.Task[None], socket.socket]] = []
+        self._plain = _Listeners(node, node.listeners, node.server.protocol)
+        self._secure = _Listeners(node, node.tls_listeners, node.handshakes.protocol)
 
     def port_changed(self, config: Config) -> None:
         """Listen on another port, or refuse."""
-        self._move(config, "Unable to listen on this port. Check server logs.")
+        self._plain.move(config, config.port, CANT_LISTEN)
+        self._node.port = config.port
+
+    def tls_port_changed(self, config: Config) -> None:
+        """Listen for TLS on another port, or refuse."""
+        self._node.tls.reconfigure(config)
+        self._secure.move(config, config.tls_port, CANT_LISTEN)
 
     def addresses_changed(self, config: Config) -> None:
         """Listen on other addresses, or refuse."""
-        self._move(config, "Failed to bind to specified addresses.")
-
-    def _move(self, config: Config, refusal: str) -> None:
-        backlog = config.tcp_backlog
-        before = self._close()
+        refusal = "Failed to bind to specified addresses."
+        before = self._plain.move(config, config.port, refusal)
         try:
-            wanted = [(host, config.port) for host in config.bind] if config.port else []
-            sockets = open_all(wanted, backlog)
-        except OSError as error:
-            self._node.log.warning("could not listen", error=str(error))
-            self._serve(open_all(before, backlog))
-            raise ConfigError(refusal) from None
-        self._serve(sockets)
-        self._node.port = config.port
+            self._secure.move(config, config.tls_port, refusal)
+        except ConfigError:
+            self._plain.close()
+            self._plain.serve(open_all(before, config.tcp_backlog))
+            raise
 
-    def _close(self) -> list[Address]:
+
+class _Listeners:
+    """Those of one port. `protocol` makes the protocol of a new connection."""
+
+    def __init__(
+        self, node: NodeView, listeners: list[asyncio.AbstractServer], protocol: Callable[[], Any]
+    ) -> None:
+        self._log = node.log
+        self._listeners = listeners
+        self._protocol = protocol
+        self._opening: list[tuple[asyncio.Task[None], socket.socket]] = []
+
+    def move(self, config: Config, port: int, refusal: str) -> list[Address]:
+        """Listen on `port` (0: on none) of the addresses of `bind`; return where it was before.
+
+        Raises ConfigError when one can't be bound; those of before are then listened on again.
+        """
+        backlog = config.tcp_backlog
+        before = self.close()
+        try:
+            sockets = open_all([(host, port) for host in config.bind] if port else [], backlog)
+        except OSError as error:
+            self._log.warning("could not listen", error=str(error), port=port)
+            self.serve(open_all(before, backlog))
+            raise ConfigError(refusal) from None
+        self.serve(sockets)
+        return before
+
+    def close(self) -> list[Address]:
         """Stop listening; returns where that was."""
         addresses: list[Address] = []
         for task, waiting in self._opening:
@@ -56,21 +90,22 @@ class Listening:
                 addresses.append(waiting.getsockname()[:2])
                 waiting.close()
         self._opening.clear()
-        for listener in list(self._node.listeners):
+        for listener in list(self._listeners):
             sockets = [sock for sock in getattr(listener, "sockets", ()) if sock.family in _TCP]
             if sockets:
                 addresses += [sock.getsockname()[:2] for sock in sockets]
                 listener.close()
-                self._node.listeners.remove(listener)
+                self._listeners.remove(listener)
         return addresses
 
-    def _serve(self, sockets: Iterable[socket.socket]) -> None:
+    def serve(self, sockets: Iterable[socket.socket]) -> None:
+        """Accept connections from listening sockets."""
         for sock in sockets:
             self._opening.append((asyncio.ensure_future(self._accept(sock)), sock))
 
     async def _accept(self, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        self._node.listeners.append(await loop.create_server(self._node.server.protocol, sock=sock))
+        self._listeners.append(await loop.create_server(self._protocol, sock=sock))
 
 
 def open_all(addresses: Iterable[Address], backlog: int) -> list[socket.socket]:

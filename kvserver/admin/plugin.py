@@ -39,6 +39,7 @@ from kvserver.engine.gates import ORDER_TRACKING
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.engine.tracking import Tracker
 from kvserver.spec import FAST, SKIP_SLOWLOG, Row
+from kvserver.tls import OPTIONS as TLS_OPTIONS
 
 TICK_S = 0.1
 NEVER_S = 1e9
@@ -94,6 +95,7 @@ def follow_options(admin: Admin) -> None:
         ("slowlog-log-slower-than", partial(_set_threshold, admin)),
         ("latency-monitor-threshold", partial(_set_threshold, admin)),
         ("port", listening.port_changed),
+        ("tls-port", listening.tls_port_changed),
         ("bind", listening.addresses_changed),
         ("http-port", _fixed),
         ("http-bind", _fixed),
@@ -103,6 +105,8 @@ def follow_options(admin: Admin) -> None:
         ("notify-keyspace-events", lambda config: notifications.configure(engine, config.notify_keyspace_events)),
     ):
         config.on_change(name, apply)
+    for name in TLS_OPTIONS:
+        config.on_change(name, admin.node.tls.reconfigure)
     score.apply(config)
     admin.node.every(TICK_S, lambda: score.apply(config))
     _set_threshold(admin, config)

@@ -18,6 +18,8 @@ class Option:
 
     `refused` says why values other than the default and those in `accepts` are an error. `inert` says why
     any value is taken though none changes anything; one that isn't the default is warned about at start-up.
+
+    `volatile`: the value names a file whose content may have changed, so that setting it again is a change.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Option:
     accepts: tuple[str, ...] = ()
     inert: str = ""
     ours: bool = False
+    volatile: bool = False
 
     @property
     def attribute(self) -> str:

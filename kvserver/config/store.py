@@ -75,7 +75,7 @@ class Config(Settings):
         except ConfigError as error:
             self._restore(old)
             raise _failed(name, str(error)) from None
-        self._apply([option for option, before in old if self.value(option) != before], old)
+        self._apply([option for option, before in old if option.volatile or self.value(option) != before], old)
 
     def assign(self, name: str, value: Any) -> None:
         """Put a typed value in force without checks or callbacks (REPLICAOF, chdir and the like)."""

@@ -80,7 +80,7 @@ async def _serve(started: Started, state: StateFile) -> int:
     node.engine.rows.update(sentinel_rows())
     monitor = Monitor(started.world, render, SystemRandom(), now_ms())
     runner = Runner(monitor, state, lambda channel, text: pubsub.publish(node.engine, channel, text),
-                    started.config.bind_source_addr)
+                    started.config.bind_source_addr, node.tls.for_replication)
     node.engine.extensions[KEY] = Seat(runner, node.stopped.set, is_executable, sections(node))
     _serve_metrics(node, runner)
     for warning in started.loaded.warnings:

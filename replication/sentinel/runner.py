@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -57,7 +58,10 @@ class NotSaved(Exception):
 class Runner:
     """Runs one Monitor in the current event loop."""
 
-    def __init__(self, monitor: Monitor, state: StateFile, publish: Publish, source_ip: str | None) -> None:
+    def __init__(
+        self, monitor: Monitor, state: StateFile, publish: Publish, source_ip: str | None,
+        tls: Callable[[], ssl.SSLContext | None] = lambda: None,
+    ) -> None:
         self.monitor = monitor
         self.state = state
         self.scripts = Scripts(monitor.world.periods, self._script_event)
@@ -66,6 +70,7 @@ class Runner:
         """How often each event happened, for the metrics."""
         self.last_switch_s: float = 0.0
         self._publish = publish
+        self._tls = tls
         self._log = logs.get("sentinel")
         self._source_ip = source_ip or None
         self._saved = True
@@ -154,7 +159,7 @@ class Runner:
                 if script is not None:
                     self.scripts.add((script, channel, message))
             case Connect(link, lane, address):
-                socket = self._sockets[link, lane] = Outgoing(link, lane, self.handle)
+                socket = self._sockets[link, lane] = Outgoing(link, lane, self.handle, self._tls())
                 socket.connect(address, self._source_ip)
             case Close(link, lane):
                 old = self._sockets.pop((link, lane), None)

@@ -32,7 +32,7 @@ def _server(node: Node, started_s: float) -> Pairs:
         ("redis_version", REDIS_VERSION), ("redis_mode", "sentinel"),
         ("os", f"{platform.system()} {platform.release()} {platform.machine()}"), ("arch_bits", 64),
         ("process_id", os.getpid()), ("run_id", node.engine.extensions["sentinel"].world.my_id),
-        ("tcp_port", node.port), ("server_time_usec", time.time_ns() // 1000),
+        ("tcp_port", node.port or node.config.tls_port), ("server_time_usec", time.time_ns() // 1000),
         ("uptime_in_seconds", uptime_s), ("uptime_in_days", uptime_s // 86400), ("hz", node.config.hz),
         ("configured_hz", node.config.hz), ("executable", sys.executable), ("config_file", node.config_file),
     ]

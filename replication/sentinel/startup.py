@@ -71,7 +71,7 @@ def start(
     statements = sorted(loaded.sentinel, key=lambda each: order(each[1]) if each[1] else 0)
     for where, words in statements:
         _apply(world, where, words, now_ms)
-    world.port = config.port
+    world.port = (config.tls_replication and config.tls_port) or config.port
     world.own_pass = config.requirepass.decode("utf-8", "surrogateescape") or None
     return Started(config, loaded, world)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from typing import Protocol, cast
 
@@ -30,10 +31,11 @@ class Take(Protocol):
 class Outgoing(asyncio.Protocol):
     """One attempt to connect, and the connection that comes of it. Tells its end exactly once."""
 
-    def __init__(self, link: int, lane: Lane, take: Take) -> None:
+    def __init__(self, link: int, lane: Lane, take: Take, tls: ssl.SSLContext | None = None) -> None:
         self._link = link
         self._lane = lane
         self._take = take
+        self._tls = tls
         self._parser = ReplyParser()
         self._due: deque[Send] = deque()
         self._transport: asyncio.Transport | None = None
@@ -47,7 +49,7 @@ class Outgoing(asyncio.Protocol):
         local = (source, 0) if source else None
         try:
             await asyncio.get_running_loop().create_connection(
-                lambda: self, address.ip, address.port, local_addr=local)
+                lambda: self, address.ip, address.port, local_addr=local, ssl=self._tls)
         except ConnectionRefusedError as error:
             self._end(Cause.REFUSED, str(error))
         except OSError as error:
