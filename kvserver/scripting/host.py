@@ -107,12 +107,10 @@ class Host:
 
     # -- running ----------------------------------------------------------------------------------------------
 
-    def run(
-        self, c: Session, fn: Any, keys: int, name: bytes, flags: int, read_only: bool, is_function: bool
-    ) -> bytes:
+    def run(self, c: Session, fn: Any, keys: int, name: bytes, flags: int, read_only: bool, is_function: bool) -> bytes:
         """Run a function for `c`, whose request has `keys` keys and then arguments; return the reply."""
         args = c.args
-        refusal = self._refusal(c, flags, read_only)
+        refusal = self.refusal(c, flags, read_only)
         if refusal:
             return refusal
         engine = self.engine
@@ -160,7 +158,7 @@ class Host:
         if self.engine.errors.get(code, 0) > 0:
             self.engine.errors[code] -= 1
 
-    def _refusal(self, c: Session, flags: int, read_only: bool) -> bytes:
+    def refusal(self, c: Session, flags: int, read_only: bool) -> bytes:
         """Why a script may not run at all, by its flags; b"" when it may."""
         if flags & COMPAT:
             return self._gate(c, _NEEDS_DATA)

@@ -11,6 +11,7 @@ from kvserver.engine.gates import ORDER_BUSY
 from kvserver.engine.session import Session
 from kvserver.errors import CommandError
 from kvserver.resp import OK
+from kvserver.scripting import queued
 from kvserver.scripting.busy import Busy
 from kvserver.scripting.commands import HANDLERS
 from kvserver.scripting.host import KEY, Host, host_of
@@ -34,6 +35,7 @@ def attach(node: Node) -> None:
     engine.extensions.setdefault("debug", {})[b"SET-DISABLE-DENY-SCRIPTS"] = _disable_deny
     busy = Busy(host, Pump(node.server, lambda: node.listeners))
     engine.add_gate(ORDER_BUSY, "busy", busy.gate)
+    engine.add_gate(queued.ORDER, "queued-scripts", queued.QueuedScripts(host).gate)
     host.api.on_tick = busy.tick
     config = node.config
     host.deprecated = config.lua_enable_deprecated_api
