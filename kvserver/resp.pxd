@@ -15,6 +15,7 @@ cdef class Parser:
     @cython.locals(rest=bytes)
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t buffered(self)
+    cpdef Py_ssize_t gathered(self)
     @cython.locals(buf=bytes, s=cython.p_const_char, n=Py_ssize_t, p=Py_ssize_t, v=Py_ssize_t)
     cpdef list next(self)
     cpdef Py_ssize_t header(self, Py_ssize_t start, Py_ssize_t most, bint is_bulk) except? -3

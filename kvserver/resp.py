@@ -94,6 +94,10 @@ class Parser:
             return self.have
         return len(self.buf) - self.pos
 
+    def gathered(self) -> int:
+        """Bytes of the arguments already read of a request that isn't whole."""
+        return sum(map(len, self.args)) if self.left else 0
+
     def next(self) -> list[bytes] | None:
         """Return the next whole request, or None when more bytes are needed.
 

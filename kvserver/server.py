@@ -310,7 +310,7 @@ class Connection:
 
     def buffered(self) -> int:
         """Bytes of requests received and not yet served."""
-        return self.parser.buffered()
+        return self.parser.buffered() + self.parser.gathered()
 
     def pending_bytes(self) -> int:
         """Bytes written that the peer hasn't taken."""

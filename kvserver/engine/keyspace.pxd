@@ -12,6 +12,7 @@ cdef class State:
     cdef public list replacements
     cdef public long notify_flags
     cdef public list trash
+    cdef public long long freed_in_slices
     cdef public object on_changed, on_event, rng, wall_us
     cpdef also(self, int db, list args)
     cpdef instead(self, int db, list args)

@@ -70,6 +70,7 @@ class State:
         self.replacements: list[tuple[int, list[bytes]]] | None = None  # logged instead of it
         self.notify_flags = 0
         self.trash: list[Any] = []  # big values waiting to be freed in slices
+        self.freed_in_slices = 0
         self.on_changed: Callable[[Db, bytes, int, bytes], None] = _ignore
         self.on_event: Callable[[Db, bytes, int, bytes], None] = _ignore
         self.rng = Random()
@@ -204,6 +205,10 @@ class Db:
         """Delete a key to make room, and log its DEL."""
         self.state.evicted_keys += 1
         self.drop(key, EV_EVICTED, b"evicted")
+        self.keys.trim(key)
+        self.expires.trim(key)
+        if self.access is not None:
+            self.access.table.trim(key)
 
     def drop(self, key: bytes, event_class: int, event: bytes) -> None:
         """Delete a key that no request deletes, log its DEL, and tell who observes."""

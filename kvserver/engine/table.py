@@ -20,12 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from sys import getsizeof
 from typing import Any
 
 from kvserver.engine.sampling import random_of
 
 LOAD = 512
 """Average entries a part may hold before another part is added."""
+SPARSE_BYTES = 100
+"""Bytes an entry may take of a part's dict (without key and value) before `trim` rebuilds it; 27 to 54 are usual."""
+FEW = 16
 CURSOR_BITS = 48
 """Bits of the hash that make a cursor; few enough for clients that keep cursors in doubles."""
 _CURSOR_MASK = (1 << CURSOR_BITS) - 1
@@ -133,6 +137,15 @@ class Table:
             d = d.copy()
             self.parts[i] = d
         return d
+
+    def trim(self, key: bytes) -> None:
+        """Rebuild the part that held `key` if it is nearly empty: a dict never gives up room by itself."""
+        i = self.index(hash(key))
+        d: dict[bytes, Any] = self.parts[i]
+        if getsizeof(d) > SPARSE_BYTES * (len(d) + FEW):
+            if self.shared is not None:
+                self.shared.discard(id(d))
+            self.parts[i] = dict(d.items())
 
     def split(self) -> None:
         """Add a part: halve the next one of the level being filled."""

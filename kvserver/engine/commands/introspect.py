@@ -119,7 +119,8 @@ def refcount(c: Session, a: list[bytes]) -> bytes:
     value = c.db.peek(a[2])
     if value is None:
         return null(c.resp)
-    shared = isinstance(value, bytes) and is_int(value) and 0 <= int(value) < SHARED_INTEGERS
+    # Redis shares no objects whose use it has to tell apart.
+    shared = c.db.access is None and isinstance(value, bytes) and is_int(value) and 0 <= int(value) < SHARED_INTEGERS
     return integer(SHARED_REFERENCES) if shared else ONE
 
 
