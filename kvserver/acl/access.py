@@ -6,7 +6,7 @@ each of their requests passes `Access.gate`. A session holds its `User` in `acl`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kvserver.acl.log import AclLog, Entry
@@ -50,6 +50,7 @@ class Access:
         self.config = config
         self.users = users
         self.log = AclLog()
+        self.on_default_changed: Callable[[], None] = _nobody
         self.denied = {"auth": 0, "cmd": 0, "key": 0, "channel": 0}
 
     # -- who a session is -------------------------------------------------------------------------------------
@@ -145,6 +146,8 @@ class Access:
     def user_changed(self, user: User, before: User) -> None:
         """Put changed rules in force for the sessions of a user; end those that listen to what is denied now."""
         wanted = _channels_if_fewer(user, before)
+        if user is self.users.default:
+            self.on_default_changed()
         for c in self.sessions_of(user):
             c.attend(ATT_RESTRICTED, user.restricted)
             if user is self.users.default and not self.needs_auth():
@@ -175,6 +178,10 @@ class Access:
         """CONFIG SET requirepass."""
         self.users.set_default_password(self.config.requirepass)
         self.user_changed(self.users.default, self.users.default)
+
+
+def _nobody() -> None:
+    """No server is attached."""
 
 
 def refusal(row: Row, denial: Denial) -> str:

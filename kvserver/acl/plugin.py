@@ -43,6 +43,7 @@ def attach(node: Node) -> None:
     engine.extensions["user_lines"] = lambda: _configuration_lines(access)
     engine.add_gate(ORDER_ACL, "acl", access.gate)
     engine.extensions.setdefault("on_open", []).append(access.enter_default)
+    access.on_default_changed = lambda: _protect(access, node)
     config.on_change("requirepass", lambda config: access.password_changed())
     config.on_change("acllog-max-len", lambda config: access.log.trim(config.acllog_max_len))
     config.on_change("acl-pubsub-default", lambda config: _follow(access, config))
@@ -56,6 +57,11 @@ def attach(node: Node) -> None:
             lambda: [(f"acl_access_denied_{reason}", count) for reason, count in access.denied.items()]
         )
         admin.reset_hooks.append(lambda: access.denied.update(dict.fromkeys(access.denied, 0)))
+
+
+def _protect(access: Access, node: Node) -> None:
+    """Strangers are kept out while whoever connects is let in (protected-mode)."""
+    node.server.limits.protected_mode = node.config.protected_mode and not access.needs_auth()
 
 
 def _follow(access: Access, config: Config) -> None:
