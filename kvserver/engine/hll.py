@@ -25,6 +25,8 @@ from __future__ import annotations
 
 import binascii
 import math
+import re
+from collections import Counter
 
 HEADER = 16
 DENSE = 0
@@ -44,10 +46,17 @@ _MASK = (1 << 64) - 1
 _SYMBOLS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FROM_SYMBOL = bytes.maketrans(_SYMBOLS, bytes(range(64)))
 _TO_SYMBOL = bytes.maketrans(bytes(range(64)), _SYMBOLS)
+_HIGHEST = int.from_bytes(b"\x80" * REGISTERS, "little")
 _SCANNED = 5
 """Runs looked at for equal neighbours after an update, from the one before it."""
 
 Raw = bytes | bytearray
+
+
+_EXPANDED = {bytes((i,)): bytes(((i >> 2 & 31) + 1,)) * ((i & 3) + 1) for i in range(0x80, 0x100)}
+"""The registers of each run that aren't 0."""
+_SHORT_SPANS = [(i & 3) + 1 if i & 0x80 else 0 if i & 0x40 else i + 1 for i in range(256)]
+"""How many registers a run covers that begins with this byte; 0 when that takes a second one."""
 
 
 class CorruptedError(Exception):
@@ -113,22 +122,28 @@ def run_at(raw: Raw, at: int) -> tuple[int, int, int]:
     return 2, ((first & 63) << 8 | raw[at + 1]) + 1, 0
 
 
-def runs(raw: Raw) -> list[tuple[int, int]]:
-    """Return (registers, number) of all runs of a sparse string.
+class _Spans(dict[bytes, int]):
+    """How many registers each run covers; of two-byte runs those that have come up."""
+
+    def __missing__(self, run: bytes) -> int:
+        count = self[run] = run_at(run, 0)[1]
+        return count
+
+
+_SPANS = _Spans()
+_RUN = re.compile(rb"[\x40-\x7f].|[^\x40-\x7f]", re.DOTALL)
+
+
+def runs(raw: Raw) -> list[bytes]:
+    """Return all runs of a sparse string.
 
     Raises:
         CorruptedError: they don't add up to all registers.
     """
-    found: list[tuple[int, int]] = []
-    at, total = HEADER, 0
-    while at < len(raw):
-        size, count, number = run_at(raw, at)
-        at += size
-        total += count
-        if total > REGISTERS:
-            raise CorruptedError
-        found.append((count, number))
-    if total != REGISTERS:
+    if len(raw) > HEADER + 2 * REGISTERS:
+        raise CorruptedError
+    found = _RUN.findall(raw, HEADER)
+    if sum(map(len, found)) != len(raw) - HEADER or sum(map(_SPANS.__getitem__, found)) != REGISTERS:
         raise CorruptedError
     return found
 
@@ -140,7 +155,7 @@ def registers(raw: Raw) -> bytes:
         CorruptedError: a sparse string that isn't one.
     """
     if raw[4] == SPARSE:
-        return b"".join([bytes((number,)) * count for count, number in runs(raw)])
+        return b"".join([_EXPANDED.get(run) or bytes(_SPANS[run]) for run in runs(raw)])
     packed = binascii.b2a_base64(raw[:15:-1], newline=False)
     return packed.translate(_FROM_SYMBOL)[::-1]
 
@@ -199,7 +214,10 @@ def _raise_sparse(raw: bytearray, index: int, number: int, sparse_max: int) -> b
     end = len(raw)
     size = count = old = 0
     while at < end:
-        size, count, old = run_at(raw, at)
+        count = _SHORT_SPANS[raw[at]]
+        size = 1
+        if not count:
+            size, count, _ = run_at(raw, at)
         if index < first + count:
             break
         previous = at
@@ -207,6 +225,7 @@ def _raise_sparse(raw: bytearray, index: int, number: int, sparse_max: int) -> b
         first += count
     else:
         raise CorruptedError
+    old = run_at(raw, at)[2]
     if old >= number:
         return False
     new = _zeros(index - first) if not old else _value(old, index - first)
@@ -254,15 +273,23 @@ def histogram(raw: Raw) -> list[int]:
     """How many registers hold 0, 1, 2 … 63."""
     found = [0] * 64
     if raw[4] == SPARSE:
-        for count, number in runs(raw):
-            found[number] += count
+        for run, times in Counter(runs(raw)).items():
+            _, count, number = run_at(run, 0)
+            found[number] += count * times
         return found
     return histogram_of(registers(raw))
 
 
 def histogram_of(numbers: bytes) -> list[int]:
     """How many of the registers hold 0, 1, 2 … 63."""
-    return [numbers.count(bytes((i,))) for i in range(64)]
+    found = [0] * 64
+    left = REGISTERS
+    for i in range(64):
+        found[i] = numbers.count(i)
+        left -= found[i]
+        if not left:
+            break
+    return found
 
 
 def estimate(counts: list[int]) -> int:
@@ -304,10 +331,16 @@ def _tau(x: float) -> float:
 def merge(into: bytes, raw: Raw) -> bytes:
     """The greater number of each register.
 
+    All registers are compared at once, as two long integers of 16384 bytes: with its highest bit set, a byte
+    keeps that bit when another, not greater one is taken from it.
+
     Raises:
         CorruptedError: the string isn't a HyperLogLog.
     """
-    return bytes(map(max, into, registers(raw)))
+    a, b = int.from_bytes(into, "little"), int.from_bytes(registers(raw), "little")
+    kept = ((a | _HIGHEST) - b) & _HIGHEST
+    mask = (kept << 1) - (kept >> 7)
+    return (b ^ (a ^ b) & mask).to_bytes(REGISTERS, "little")
 
 
 def describe(raw: Raw) -> bytes:
