@@ -18,6 +18,7 @@ class ClientLimit:
         self.engine = engine
         self.config = config
         self.evicted = 0
+        self.ending: set[int] = set()  # ids of sessions that are cut off and not yet gone
 
     def reset(self) -> None:
         """Forget what was counted."""
@@ -33,7 +34,9 @@ class ClientLimit:
         limit = self.limit()
         if not limit:
             return False
-        sizes = {c: held_by(c) for c in list(self.engine.sessions.values()) if c.kind == "normal"}
+        sessions = self.engine.sessions
+        self.ending &= sessions.keys()
+        sizes = {c: held_by(c) for c in list(sessions.values()) if c.kind == "normal" and c.id not in self.ending}
         total = sum(sizes.values())
         if total <= limit:
             return False
@@ -44,6 +47,7 @@ class ClientLimit:
             if not c.no_evict and sizes[c]:
                 total -= sizes[c]
                 self.evicted += 1
+                self.ending.add(c.id)
                 c.port.close("client eviction")
         return self.evicted > before
 

@@ -189,6 +189,7 @@ class Evictor:
         if self.clock is not None:
             self.clock.tick(self.engine.state.now_ms)
         self.watch()
+        self._clients_were_cut(self.clock_s())
         if self.engine.deny_masks.get(NAME):
             self.fresh(MEASURE_SHARE)
             self.go_on()
@@ -209,9 +210,7 @@ class Evictor:
             self.failed = False
             return
         began_s = self.clock_s()
-        if self.cut_clients():
-            self.clients_cut_s = began_s
-        if began_s - self.clients_cut_s < CLIENTS_GRACE_S:
+        if self._clients_were_cut(began_s):
             return
         end_s = began_s + time_limit_s(self.options.maxmemory_eviction_tenacity)
         state = self.engine.state
@@ -224,6 +223,12 @@ class Evictor:
             free_some(state, lambda: self.clock_s() < end_s)
         self.engine.log_outside()
         self.on_cycle(self.clock_s() - began_s)
+
+    def _clients_were_cut(self, now_s: float) -> bool:
+        """End clients whose buffers are too large; True when that was done now or a moment ago."""
+        if self.cut_clients():
+            self.clients_cut_s = now_s
+        return now_s - self.clients_cut_s < CLIENTS_GRACE_S
 
     def _measured(self) -> int:
         return self.fresh(UNSURE_SHARE)
