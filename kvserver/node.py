@@ -14,13 +14,14 @@ from time import time_ns
 from typing import Any
 
 from kvserver import logs
+from kvserver.admin.listening import open_all
 from kvserver.config import Config, Loaded
 from kvserver.engine import commands, gates
 from kvserver.engine.executor import Engine
 from kvserver.engine.registry import build_rows
 from kvserver.engine.session import Session
 from kvserver.engine.values import LIMITS
-from kvserver.handshake import Handshakes
+from kvserver.handshake import Handshakes, TlsListener
 from kvserver.housekeeping import Housekeeper
 from kvserver.server import Server
 from kvserver.spec import Handler
@@ -47,7 +48,7 @@ class Node:
         self.starts: list[Hook] = []  # awaited in order, before clients are let in
         self.stops: list[Hook] = []  # awaited in reverse order
         self.listeners: list[asyncio.AbstractServer] = []
-        self.tls_listeners: list[asyncio.AbstractServer] = []
+        self.tls_listeners: list[TlsListener] = []
         self.port = config.port
         self._attack_logged_ms = 0
         self.stopped = asyncio.Event()
@@ -174,15 +175,16 @@ class Node:
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         self.tls.configure()
-        for port, protocol, listeners in (
-            (self.config.port, self.server.protocol, self.listeners),
-            (self.config.tls_port, self.handshakes.protocol, self.tls_listeners),
-        ):
-            if port:
-                for host in self.config.bind:
-                    await self._listen_on(host, port, protocol, listeners)
-                if self.config.bind and not listeners:
-                    raise OSError("none of the addresses of 'bind' can be listened on")
+        if self.config.port:
+            for host in self.config.bind:
+                await self._listen_on(host)
+            if self.config.bind and not self.listeners:
+                raise OSError("none of the addresses of 'bind' can be listened on")
+        if self.config.tls_port:
+            for sock in open_all([(host, self.config.tls_port) for host in self.config.bind], self.config.tcp_backlog):
+                self.tls_listeners.append(await self.handshakes.listen(sock))
+            if self.config.bind and not self.tls_listeners:
+                raise OSError("none of the addresses of 'bind' can be listened on for TLS")
         if self.config.unixsocket:
             path = Path(self.config.unixsocket)
             path.unlink(missing_ok=True)
@@ -192,18 +194,16 @@ class Node:
             if self.config.unixsocketperm:
                 path.chmod(self.config.unixsocketperm)
 
-    async def _listen_on(
-        self, host: str, port: int, protocol: Callable[[], Any], listeners: list[asyncio.AbstractServer]
-    ) -> None:
+    async def _listen_on(self, host: str) -> None:
         """Listen on one address; one marked with a dash may be missing on this machine."""
         optional = host.startswith("-")
         address = host.removeprefix("-")
         try:
-            listeners.append(
+            self.listeners.append(
                 await asyncio.get_running_loop().create_server(
-                    protocol,
+                    self.server.protocol,
                     {"*": "0.0.0.0", "::*": "::"}.get(address, address),
-                    port,
+                    self.config.port,
                     backlog=self.config.tcp_backlog,
                 )
             )
@@ -225,10 +225,12 @@ class Node:
         """Close everything; idempotent."""
         for task in self._periodic:
             task.cancel()
-        for listeners in (self.listeners, self.tls_listeners):
-            for listener in listeners:
-                listener.close()
-            listeners.clear()
+        for listener in self.listeners:
+            listener.close()
+        self.listeners.clear()
+        for secure in self.tls_listeners:
+            secure.close()
+        self.tls_listeners.clear()
         self.handshakes.stop()
         for hook in reversed(self.stops):
             await hook()

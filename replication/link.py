@@ -182,7 +182,11 @@ class Link:
         source = self._config.bind_source_addr
         self._reader, self._writer = await asyncio.wait_for(
             asyncio.open_connection(
-                self.host, self.port, limit=READ_MAX, local_addr=(source, 0) if source else None
+                self.host,
+                self.port,
+                limit=READ_MAX,
+                local_addr=(source, 0) if source else None,
+                ssl=self._engine.extensions["tls"].for_replication(),
             ),
             self._config.repl_timeout,
         )

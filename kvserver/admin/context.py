@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kvserver.engine.eviction import Evictor
     from kvserver.engine.executor import Engine
     from kvserver.engine.session import Session
-    from kvserver.handshake import Handshakes
+    from kvserver.handshake import Handshakes, TlsListener
     from kvserver.server import Server
     from kvserver.spec import Handler
     from kvserver.tls import Tls
@@ -60,7 +60,7 @@ class NodeView(Protocol):
     config_file: str
     handlers: dict[str, Handler]
     listeners: list[asyncio.AbstractServer]
-    tls_listeners: list[asyncio.AbstractServer]
+    tls_listeners: list[TlsListener]
     tls: Tls
     handshakes: Handshakes
     port: int

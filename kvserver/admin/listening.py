@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from kvserver.admin.context import NodeView
 from kvserver.config import Config, ConfigError
 
 Address = tuple[str, int]
+Listener = Any
+"""What has `sockets` and `close()`: an asyncio.Server or a TlsListener."""
+Listen = Callable[[socket.socket], Awaitable[Listener]]
 _WILDCARDS = {"*": "0.0.0.0", "::*": "::"}
 _TCP = (socket.AF_INET, socket.AF_INET6)
 
@@ -29,8 +32,11 @@ class Listening:
 
     def __init__(self, node: NodeView) -> None:
         self._node = node
-        self._plain = _Listeners(node, node.listeners, node.server.protocol)
-        self._secure = _Listeners(node, node.tls_listeners, node.handshakes.protocol)
+        self._plain = _Listeners(node.log, node.listeners, self._listen)
+        self._secure = _Listeners(node.log, node.tls_listeners, node.handshakes.listen)
+
+    async def _listen(self, sock: socket.socket) -> asyncio.AbstractServer:
+        return await asyncio.get_running_loop().create_server(self._node.server.protocol, sock=sock)
 
     def port_changed(self, config: Config) -> None:
         """Listen on another port, or refuse."""
@@ -55,14 +61,12 @@ class Listening:
 
 
 class _Listeners:
-    """Those of one port. `protocol` makes the protocol of a new connection."""
+    """Those of one port. `listen` accepts connections from a socket."""
 
-    def __init__(
-        self, node: NodeView, listeners: list[asyncio.AbstractServer], protocol: Callable[[], Any]
-    ) -> None:
-        self._log = node.log
+    def __init__(self, log: Any, listeners: list[Any], listen: Listen) -> None:
+        self._log = log
         self._listeners = listeners
-        self._protocol = protocol
+        self._listen = listen
         self._opening: list[tuple[asyncio.Task[None], socket.socket]] = []
 
     def move(self, config: Config, port: int, refusal: str) -> list[Address]:
@@ -104,8 +108,7 @@ class _Listeners:
             self._opening.append((asyncio.ensure_future(self._accept(sock)), sock))
 
     async def _accept(self, sock: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        self._listeners.append(await loop.create_server(self._protocol, sock=sock))
+        self._listeners.append(await self._listen(sock))
 
 
 def open_all(addresses: Iterable[Address], backlog: int) -> list[socket.socket]:
