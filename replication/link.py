@@ -28,6 +28,7 @@ PIECE = 1 << 14
 """Bytes of a snapshot decoded between two looks at the clock."""
 SLICE_S = 0.002
 LINE_MAX = 1 << 12
+PAUSED_S = 0.01
 
 
 class LinkError(Exception):
@@ -90,6 +91,7 @@ class Link:
         self.payload: Payload | None = None
         self.stream_db = 0
         self.failures = 0
+        self.held_bytes = 0  # of the stream, received while CLIENT PAUSE holds writes back
         self._engine = engine
         self._config = config
         self._owner = owner
@@ -263,6 +265,7 @@ class Link:
     async def _stream(self, rest: bytes) -> None:
         engine = self._engine
         c = self._open_session()
+        pause = engine.extensions.get("pause")
         applier = Applier(engine, c, self._failed, self._config.proto_max_bulk_len)
         self.payload = None
         self.state = "connected"
@@ -272,6 +275,8 @@ class Link:
             data = rest
             while True:
                 if data:
+                    if pause is not None and pause.mode:
+                        await self._while_paused(pause, len(data))
                     c.bytes_in += len(data)
                     now_ms = c.last_ms = int(time() * 1000)
                     applier.apply(data, now_ms, perf_counter_ns())
@@ -281,7 +286,16 @@ class Link:
                 await asyncio.sleep(0)
                 data = await self._read()
         finally:
+            self.held_bytes = 0
             engine.close_session(c)
+
+    async def _while_paused(self, pause: Any, held: int) -> None:
+        """CLIENT PAUSE holds the primary's writes back as well; the primary isn't silent meanwhile."""
+        self.held_bytes = held
+        while pause.mode:
+            self.io_at_s = monotonic()
+            await asyncio.sleep(PAUSED_S)  # noqa: ASYNC110 - a pause ends in many ways, none of them awaitable
+        self.held_bytes = 0
 
     def _open_session(self) -> Session:
         engine = self._engine

@@ -114,6 +114,7 @@ def view(hub: Hub) -> View:
             syncing=link.state == "sync",
             total_bytes=link.payload.length if link.payload is not None else 0,
             read_bytes=link.payload.received if link.payload is not None else 0,
+            held_bytes=link.held_bytes,
         ),
         failover=hub.failover.state,
         now_s=now,

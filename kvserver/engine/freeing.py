@@ -21,6 +21,7 @@ def free_some(state: State, more: Callable[[], bool]) -> None:
         if not _shrink(state, value):
             # What was found inside it may have come to stand behind it.
             state.trash.remove(value)
+            state.freed_in_slices += 1
 
 
 def _shrink(state: State, value: Any) -> bool:

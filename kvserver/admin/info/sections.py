@@ -118,6 +118,7 @@ def memory(admin: Admin) -> Fields:
         ("mem_allocator", "python"),
         ("active_defrag_running", 0),
         ("lazyfree_pending_objects", len(admin.node.engine.state.trash)),
+        ("lazyfreed_objects", admin.node.engine.state.freed_in_slices),
     ]
 
 
