@@ -59,7 +59,7 @@ class Pause:
         """Hold a request back if a pause forbids it."""
         if self.mode == MODE_NONE or c.attention & ATT_INTERNAL or c.kind == "replica" or c.no_block:
             return PASS
-        if self.mode == MODE_WRITE and not _may_write(c, row):
+        if self.mode == MODE_WRITE and not _may_write(engine, c, row, args):
             return PASS
         c.row, c.args = row, args
         engine.block(c, BLOCKED_KIND, [], 0, _given_up)
@@ -101,10 +101,13 @@ class Pause:
             c.port.resume()
 
 
-def _may_write(c: Session, row: Row) -> bool:
+def _may_write(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bool:
     if row.name == "exec":
-        return any(queued.flags & _WRITES for queued, _ in c.queue or ())
-    return bool(row.flags & _WRITES)
+        return any(_may_write(engine, c, queued, queued_args) for queued, queued_args in c.queue or ())
+    if not row.flags & _WRITES:
+        return False
+    promises = engine.extensions.get("promises_no_writes")
+    return promises is None or not promises(row, args)
 
 
 def _given_up(c: Session) -> bytes:

@@ -18,7 +18,7 @@ from kvserver.scripting.decoding import decode
 from kvserver.scripting.running import GO_ON, REPL_REPLICA, Running
 from kvserver.scripting.runtime import Runtime
 from kvserver.scripting.shebang import ALLOW_OOM, ALLOW_STALE
-from kvserver.spec import NOSCRIPT, NOT_STALE, WRITE, Row
+from kvserver.spec import MAY_REPLICATE, NOSCRIPT, NOT_STALE, WRITE, Row
 
 STATUS, ERROR, TABLE, MEMORY = 1, 2, 3, 4
 _READ_ONLY = b"ERR Write commands are not allowed from read-only scripts."
@@ -134,7 +134,7 @@ class Api:
         flags = row.flags
         if flags & NOSCRIPT and self.deny_scripts:
             return self._counted(_NOT_ALLOWED, row)
-        if flags & WRITE and running.read_only:
+        if flags & (WRITE | MAY_REPLICATE) and running.read_only:
             return self._counted(_READ_ONLY, row)
         if flags & engine.deny or self.session.attention:
             refusal = self._ask_gates(engine, running, row, args)

@@ -35,7 +35,9 @@ def attach(node: Node) -> None:
     engine.extensions.setdefault("debug", {})[b"SET-DISABLE-DENY-SCRIPTS"] = _disable_deny
     busy = Busy(host, Pump(node.server, lambda: node.listeners))
     engine.add_gate(ORDER_BUSY, "busy", busy.gate)
-    engine.add_gate(queued.ORDER, "queued-scripts", queued.QueuedScripts(host).gate)
+    scripts = queued.QueuedScripts(host)
+    engine.add_gate(queued.ORDER, "queued-scripts", scripts.gate)
+    engine.extensions["promises_no_writes"] = scripts.promises_no_writes
     host.api.on_tick = busy.tick
     config = node.config
     host.deprecated = config.lua_enable_deprecated_api

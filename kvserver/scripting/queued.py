@@ -7,7 +7,7 @@ from kvserver.engine.gates import ORDER_EXEC, PASS
 from kvserver.engine.session import Session
 from kvserver.errors import CommandError
 from kvserver.scripting.host import Host
-from kvserver.scripting.shebang import COMPAT, script_flags
+from kvserver.scripting.shebang import COMPAT, NO_WRITES, script_flags
 from kvserver.spec import Row
 
 ORDER = ORDER_EXEC + 1
@@ -32,6 +32,13 @@ class QueuedScripts:
             if refusal:
                 return refusal
         return PASS
+
+    def promises_no_writes(self, row: Row, args: list[bytes]) -> bool:
+        """Whether a request runs a script that is marked as one that doesn't write."""
+        try:
+            return bool(self._flags(row.name, args) & NO_WRITES)
+        except CommandError:
+            return False
 
     def _flags(self, name: str, args: list[bytes]) -> int:
         """The flags of the script or function that a request runs; COMPAT for any other request."""
