@@ -50,6 +50,30 @@ def write_some(client: redis.Redis, seed: int, count: int = 400) -> None:
 
 
 def _command(rng: random.Random) -> tuple[Any, ...]:
+    return _stream_command(rng) if rng.random() < 0.2 else _plain_command(rng)
+
+
+def _stream_command(rng: random.Random) -> tuple[Any, ...]:
+    x, group, consumer = f"x{rng.randrange(4)}", f"g{rng.randrange(2)}", f"c{rng.randrange(3)}"
+    choices: list[tuple[Any, ...]] = [
+        ("XADD", x, "*", "f", rng.randrange(100)),
+        ("XADD", x, "*", "f", rng.randrange(100), "g", rng.randbytes(8)),
+        ("XADD", x, "MAXLEN", "~", 150, "*", "h", 1),
+        ("XADD", x, "MAXLEN", 40, "*", "h", 1),
+        ("XTRIM", x, "MAXLEN", "~", 10),
+        ("XGROUP", "CREATE", x, group, "0", "MKSTREAM"),
+        ("XGROUP", "SETID", x, group, "$"),
+        ("XGROUP", "CREATECONSUMER", x, group, consumer),
+        ("XREADGROUP", "GROUP", group, consumer, "COUNT", 3, "STREAMS", x, ">"),
+        ("XREADGROUP", "GROUP", group, consumer, "NOACK", "COUNT", 2, "STREAMS", x, ">"),
+        ("XAUTOCLAIM", x, group, consumer, 0, "-", "COUNT", 2),
+        ("XGROUP", "DELCONSUMER", x, group, consumer),
+        ("XSETID", x, "99999999999999-5") if rng.random() < 0.05 else ("XLEN", x),
+    ]
+    return rng.choice(choices)
+
+
+def _plain_command(rng: random.Random) -> tuple[Any, ...]:
     s, t = f"s{rng.randrange(40)}", f"s{rng.randrange(40)}"
     n, blob = rng.randrange(-1000, 1000), rng.randbytes(rng.randrange(60))
     choices: list[tuple[Any, ...]] = [
@@ -94,6 +118,14 @@ def _command(rng: random.Random) -> tuple[Any, ...]:
         ("ZPOPMIN", f"z{n % 7}"),
         ("ZREMRANGEBYRANK", f"z{n % 7}", 0, 1),
         ("ZUNIONSTORE", f"z{n % 7}", 2, f"z{n % 5}", f"z{n % 3}"),
+        ("SETBIT", f"b{n % 5}", rng.randrange(500), n % 2),
+        ("BITOP", "XOR", f"b{n % 5}", f"b{n % 4}", f"b{n % 3}"),
+        ("BITFIELD", f"b{n % 5}", "INCRBY", "u5", "#7", n, "SET", "i9", 3, n % 200),
+        ("PFADD", f"p{n % 4}", n, blob),
+        ("PFCOUNT", f"p{n % 4}"),
+        ("PFMERGE", f"p{n % 4}", f"p{n % 3}"),
+        ("GEOADD", f"z{n % 7}", n % 180, n % 85, blob),
+        ("GEOSEARCHSTORE", f"z{n % 7}", f"z{n % 5}", "FROMLONLAT", 1, 1, "BYRADIUS", 3000, "km"),
         ("SORT", f"e{n % 7}", "ALPHA", "STORE", f"l{n % 7}"),
         ("SELECT", rng.choice([0, 0, 0, 3, 4, 5])),
     ]
@@ -122,9 +154,28 @@ def _value(client: redis.Redis, kind: bytes, key: bytes) -> Any:
         b"hash": lambda: sorted(client.hgetall(key).items()),
         b"set": lambda: sorted(client.smembers(key)),
         b"zset": lambda: client.zrange(key, 0, -1, withscores=True),
+        b"stream": lambda: _stream(client, key),
         b"none": lambda: None,
     }
     return readers[kind]()
+
+
+def _stream(client: redis.Redis, key: bytes) -> list[Any]:
+    """Entries, counters, and of each group what is pending for whom; consumers only known to one side don't count."""
+    info = client.xinfo_stream(key)
+    counters = [info[name] for name in ("last-generated-id", "max-deleted-entry-id", "entries-added")]
+    groups = [
+        (
+            group["name"],
+            group["last-delivered-id"],
+            [
+                (p["message_id"], p["consumer"], p["times_delivered"])
+                for p in client.xpending_range(key, group["name"], "-", "+", 10_000)
+            ],
+        )
+        for group in client.xinfo_groups(key)
+    ]
+    return [client.xrange(key), counters, groups]
 
 
 def offset(server: Server) -> int:

@@ -7,7 +7,7 @@ from math import ceil, sqrt
 from kvserver.engine import hll
 from kvserver.engine.commands.bits import Raw, as_string
 from kvserver.engine.commands.strings import mutable
-from kvserver.engine.keyspace import EV_STRING, EXPIRE_DELETE
+from kvserver.engine.keyspace import EV_STRING, EXPIRE_HIDE
 from kvserver.engine.session import Session
 from kvserver.engine.values import LIMITS
 from kvserver.errors import CommandError
@@ -89,7 +89,7 @@ def pfcount(c: Session, a: list[bytes]) -> bytes:
         known = hll.estimate(hll.histogram(raw))
     except hll.CorruptedError:
         raise CommandError(_CORRUPTED) from None
-    if db.state.expire_mode == EXPIRE_DELETE:  # a replica's strings are its primary's
+    if db.state.expire_mode != EXPIRE_HIDE:  # a replica's strings are as its primary's stream makes them
         kept = mutable(db.lookup_write(a[1]), 0)
         kept[8:16] = known.to_bytes(8, "little")
         if kept is not raw:
