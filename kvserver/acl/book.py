@@ -6,12 +6,25 @@ what a user may do with a category is a matter of a few machine instructions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from kvserver.engine.catalog import CATEGORY_ORDER, CommandFacts
+from kvserver.engine.keyspec import fixed_use, has_keys
 
+READ = 1
+WRITE = 2
+BOTH = READ | WRITE
+_USES = {"access": READ, "insert": WRITE, "delete": WRITE, "update": WRITE}
 TEXTS_MAX = 1000
 """Texts of sets of commands that are remembered."""
+
+
+def uses_of(flags: Sequence[str]) -> int:
+    """What a key spec's flags say is done to a key: READ, WRITE, both, or (its existence is looked at) neither."""
+    wanted = 0
+    for flag in flags:
+        wanted |= _USES.get(flag, 0)
+    return wanted
 
 
 class CommandBook:
@@ -32,6 +45,9 @@ class CommandBook:
         self.categories = {category: self._members(known, category) for category in CATEGORY_ORDER}
         self.category_reach = {category: self._reach_of(members) for category, members in self.categories.items()}
         self.rules = self._rules()
+        self.keyed = {name for name, each in known.items() if has_keys(each)}
+        # Of commands that do the same to each key in every line: what. It saves working it out for each request.
+        self.uses = {name: uses_of(flags) for name, each in known.items() if (flags := fixed_use(each)) is not None}
         self._texts: dict[Hashable, bytes] = {}
 
     def _rules(self) -> dict[bytes, tuple[int, bool]]:

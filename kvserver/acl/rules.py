@@ -6,7 +6,8 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 
-from kvserver.acl.selector import BOTH, READ, WRITE, Selector
+from kvserver.acl.book import BOTH, READ, WRITE
+from kvserver.acl.selector import Selector
 from kvserver.acl.user import User
 from kvserver.quoting import split_args
 

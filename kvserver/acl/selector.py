@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kvserver.acl.book import CommandBook
+from kvserver.acl.book import BOTH, READ, WRITE, CommandBook, uses_of
 from kvserver.engine.catalog import CommandFacts
 from kvserver.engine.glob import Matcher, matcher
-from kvserver.engine.keyspec import has_keys, keys_of
-
-READ = 1
-WRITE = 2
-BOTH = READ | WRITE
+from kvserver.engine.keyspec import keys_of, positions_of
 
 DENIED_COMMAND = 1
 DENIED_KEY = 2
@@ -25,7 +21,6 @@ DENIED_CHANNEL = 4
 Denial = tuple[int, int]
 """Why, and which argument (0: the command itself)."""
 
-_USES = {"access": READ, "insert": WRITE, "delete": WRITE, "update": WRITE}
 _CHANNELS = {
     "publish": (1, 2, False),
     "spublish": (1, 2, False),
@@ -90,10 +85,16 @@ class Selector:
         """Return why a request is refused, or None."""
         if not self.may_run(name, facts, args):
             return DENIED_COMMAND, 0
-        if not self.all_keys and has_keys(facts):
-            for key in keys_of(facts, args):
-                if not self.may_use(args[key.position], key.flags):
-                    return DENIED_KEY, key.position
+        if not self.all_keys and name in self.book.keyed:
+            uses = self.book.uses.get(name)
+            if uses is not None:
+                for position in positions_of(facts, args):
+                    if not self._fits(args[position], uses):
+                        return DENIED_KEY, position
+            else:
+                for key in keys_of(facts, args):
+                    if not self._fits(args[key.position], uses_of(key.flags)):
+                        return DENIED_KEY, key.position
         if not self.all_channels and name in _CHANNELS:
             first, behind, is_pattern = _CHANNELS[name]
             for position in range(first, len(args) if behind is None else min(behind, len(args))):
@@ -103,23 +104,23 @@ class Selector:
 
     def may_run(self, name: str, facts: CommandFacts, args: Sequence[bytes]) -> bool:
         """Whether the command as such is allowed; what a client needs to authenticate always is."""
-        if self.commands & self.book.bits.get(name, 0) or "no_auth" in facts.flags:
+        if self.commands & self.book.bits.get(name, 0):
+            return True
+        if "no_auth" in facts.flags:
             return True
         words = self.first_args.get(name)
         return bool(words) and len(args) > 1 and args[1].lower() in [word.lower() for word in words or ()]
 
-    def may_use(self, key: bytes, flags: Sequence[str]) -> bool:
-        """Whether a key may be put to the use that the flags of its key spec tell."""
-        wanted = 0
-        for flag in flags:
-            wanted |= _USES.get(flag, 0)
-        return any(uses & wanted == wanted and self._fits(pattern, key) for pattern, uses in self.keys.items())
-
-    def _fits(self, pattern: bytes, key: bytes) -> bool:
-        match = self._matchers.get(pattern)
-        if match is None:
-            match = self._matchers[pattern] = matcher(pattern)
-        return match(key) is not None
+    def _fits(self, key: bytes, wanted: int) -> bool:
+        """Whether a key may be put to the `wanted` uses."""
+        for pattern, uses in self.keys.items():
+            if uses & wanted == wanted:
+                match = self._matchers.get(pattern)
+                if match is None:
+                    match = self._matchers[pattern] = matcher(pattern)
+                if match(key):
+                    return True
+        return False
 
     def reads_every_key(self) -> bool:
         """Whether each key of the server may be read."""

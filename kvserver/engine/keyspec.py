@@ -52,6 +52,15 @@ def keys_of(facts: CommandFacts, args: Args) -> list[Key]:
     return procedure(facts, args)
 
 
+def fixed_use(facts: CommandFacts) -> tuple[str, ...] | None:
+    """The flags of every key of a command, if they are the same in each line and `positions_of` finds all keys."""
+    if len(facts.key_specs) != 1 or not facts.first_key or facts.name in _VARIABLE_FLAGS:
+        return None
+    spec = facts.key_specs[0]
+    fixed = isinstance(spec.find, FindRange) and not {"not_key", "incomplete"} & set(spec.flags)
+    return spec.flags if fixed else None
+
+
 def positions_of(facts: CommandFacts, args: Args) -> Sequence[int]:
     """The positions of the keys of a command line: what `keys_of` finds, without the flags and faster."""
     if facts.first_key and len(facts.key_specs) == 1:

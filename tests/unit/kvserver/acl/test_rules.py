@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from kvserver.acl import rules
-from kvserver.acl.book import CommandBook
+from kvserver.acl.book import CommandBook, uses_of
 from kvserver.acl.rules import RuleError
 from kvserver.acl.user import User
 from kvserver.acl.users import Users
-from kvserver.engine import catalog
+from kvserver.engine import catalog, keyspec
 
 FACTS = catalog.load()
 BOOK = CommandBook(FACTS.values())
@@ -203,3 +203,14 @@ def test_a_wrong_rule_changes_nothing() -> None:
     assert users.lines() == [b"user default on nopass ~* &* +@all", b"user u on resetchannels -@all +get"]
     with pytest.raises(RuleError, match="Usernames can't contain spaces"):
         users.configure(b"a b", [])
+
+
+def test_the_short_way_to_keys_is_right() -> None:
+    """What is worked out beforehand of commands that treat all keys alike is what each line would give."""
+    for name, uses in BOOK.uses.items():
+        facts = FACTS[name.upper()]
+        for size in range(1, 8):
+            line = [b"2"] * size
+            found = keyspec.keys_of(facts, line)
+            assert [key.position for key in found] == list(keyspec.positions_of(facts, line)), name
+            assert {uses_of(key.flags) for key in found} <= {uses}, name
