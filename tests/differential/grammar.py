@@ -154,6 +154,60 @@ SORT anykey ALPHA [LIMIT index index] [ASC|DESC] [GET #] [GET word] [STORE anyke
 SORT lkey [BY word] [ASC|DESC] [LIMIT index index] [STORE anykey]
 SORT zkey BY word [ASC|DESC] [LIMIT index index]
 SORT_RO skey ALPHA
+SETBIT nkey bit ON
+GETBIT nkey bit
+BITCOUNT nkey
+BITCOUNT nkey index index [BIT|BYTE]
+BITPOS nkey ON [index]
+BITPOS nkey ON index index [BIT|BYTE]
+BITOP AND|OR|XOR|NOT anykey nkey+
+BITFIELD nkey GET width place [OVERFLOW WRAP|SAT|FAIL] INCRBY width place int [SET width place int]
+BITFIELD_RO nkey GET width place
+PFADD pkey el+
+PFADD pkey
+PFCOUNT pkey+
+PFMERGE pkey pkey+
+PFDEBUG ENCODING|DECODE pkey
+GEOADD zkey [NX|XX] [CH] longitude latitude member
+GEODIST zkey member member [unit]
+GEOHASH zkey member+
+GEOPOS zkey member+
+GEOSEARCH zkey FROMMEMBER member BYRADIUS far_away unit [ASC|DESC] [WITHCOORD] [WITHHASH] [WITHDIST]
+GEOSEARCH zkey FROMLONLAT longitude latitude BYBOX far_away far_away unit ASC [COUNT small] [WITHDIST]
+GEOSEARCHSTORE anykey zkey FROMLONLAT longitude latitude BYRADIUS far_away unit [ASC] [STOREDIST]
+GEORADIUS zkey longitude latitude far_away unit [WITHDIST] [STORE anykey]
+GEORADIUS_RO zkey longitude latitude far_away unit [ASC]
+GEORADIUSBYMEMBER zkey member far_away unit [STOREDIST anykey]
+GEORADIUSBYMEMBER_RO zkey member far_away unit [COUNT small]
+XADD xkey newid field value
+XADD xkey newid field value field value
+XADD xkey [NOMKSTREAM] [MAXLEN small] newid field value
+XADD xkey MAXLEN|MINID = id newid field value
+XADD xkey MAXLEN ~ small [LIMIT small] newid field value
+XLEN xkey
+XRANGE xkey edge edge [COUNT small]
+XREVRANGE xkey edge edge [COUNT small]
+XDEL xkey id+
+XTRIM xkey MAXLEN|MINID [=|~] id [LIMIT small]
+XSETID xkey newid [ENTRIESADDED small] [MAXDELETEDID id]
+XREAD [COUNT small] STREAMS xkey id
+XREAD BLOCK ON STREAMS xkey $
+XREAD STREAMS xkey xkey id $
+XGROUP CREATE xkey group id [MKSTREAM] [ENTRIESREAD small]
+XGROUP CREATE xkey group $
+XGROUP SETID xkey group id [ENTRIESREAD small]
+XGROUP DESTROY xkey group
+XGROUP CREATECONSUMER xkey group consumer
+XGROUP DELCONSUMER xkey group consumer
+XREADGROUP GROUP group consumer [COUNT small] [NOACK] STREAMS xkey >
+XREADGROUP GROUP group consumer [BLOCK ON] STREAMS xkey >
+XREADGROUP GROUP group consumer [COUNT small] STREAMS xkey id
+XACK xkey group id+
+XPENDING xkey group
+XCLAIM xkey group consumer ZERO id id [FORCE] [JUSTID]
+XCLAIM xkey group consumer small id [RETRYCOUNT small] [LASTID id]
+XAUTOCLAIM xkey group consumer ZERO edge [COUNT small] [JUSTID]
+XINFO GROUPS xkey
 MULTI
 EXEC
 DISCARD
@@ -164,7 +218,7 @@ def _kind(words: str) -> list[bytes]:
     return words.encode().split()
 
 
-KEYS = _kind("n1 n2 l1 l2 s1 s2 h1 h2 z1 z2")
+KEYS = _kind("n1 n2 l1 l2 s1 s2 h1 h2 z1 z2 x1 x2")
 
 
 def _keys(own: str) -> list[bytes]:
@@ -179,6 +233,8 @@ KINDS: dict[str, list[bytes]] = {
     "hkey": _keys("h"),
     "skey": _keys("s"),
     "zkey": _keys("z"),
+    "pkey": _kind("p1 p1 p1 p2 p2 n1"),
+    "xkey": _kind("x1 x1 x1 x1 x1 x2 x2 l1"),
     "ykey": [b"y1"],  # all its scores are 0, as ranges by name want it
     "num": _kind("0 1 -7 12 9223372036854775807 3.5 010 1e3"),
     "word": [*_kind("a abc hello w_* h1->* h*->f nosort"), b""],
@@ -198,6 +254,19 @@ KINDS: dict[str, list[bytes]] = {
     "value": [*_kind("1 5 abc 3.25 x"), b"v" * 70],
     "member": [*_kind("a b c d 1 2 3 -4 10"), b"m" * 70, b""],
     "score": _kind("0 1 1 2 -1 2.5 0.1 inf -inf 1e20 x nan"),
+    "bit": _kind("0 1 7 8 15 100 -1 x 4294967296"),
+    "ON": _kind("1 1 0"),
+    "width": _kind("u8 u8 i5 u1 i64 u63 u64 x"),
+    "place": _kind("0 3 #1 #2 40 -1"),
+    "longitude": _kind("13.361389 15.087269 -122.4 180 0 x"),
+    "latitude": _kind("38.115556 37.502669 -85.05 0 86"),
+    "unit": _kind("km km m mi ft parsec"),
+    "far_away": _kind("200 1000 1 20000 -1 x"),
+    "id": _kind("1 2 3 1-1 2-1 3-2 5 0 x"),
+    "newid": _kind("1-* 2-* 3-* 4-* 4-1 5-* 6-* 7-* 0-0 1-1"),
+    "edge": _kind("- + - + 1 (1-1 2 (3 x"),
+    "group": _kind("g g g k"),
+    "consumer": _kind("alice bob"),
     "bound": _kind("-inf +inf 0 1 2 (1 (2 (inf -1 3.5 x ("),
     "lex": _kind("- + [a (a [b (b [c (c [ x"),
     "pattern": _kind("* a* [a-c] ? f"),
@@ -261,6 +330,11 @@ PRELUDE: list[list[bytes]] = [
         "ZADD z2 0 a 0 b 0 c 0 d",
         "ZADD y1 0 a 0 aa 0 b 0 c",
         "SET n1 12",
+        "PFADD p1 a b c",
+        "XADD x1 1-1 f 1",
+        "XADD x1 2-1 f 2 g x",
+        "XGROUP CREATE x1 g 0",
+        "XREADGROUP GROUP g alice COUNT 1 STREAMS x1 >",
     )
 ]
 """What each sequence begins with, so that it soon meets values of every type."""

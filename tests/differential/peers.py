@@ -88,6 +88,7 @@ READERS: dict[bytes, list[list[bytes]]] = {
     b"set": [[b"SMEMBERS"]],
     b"hash": [[b"HGETALL"]],
     b"zset": [[b"ZRANGE", b"0", b"-1", b"WITHSCORES"]],
+    b"stream": [[b"XRANGE", b"-", b"+"], [b"XREVRANGE", b"+", b"-"], [b"XINFO GROUPS"]],
     b"none": [],
 }
 
@@ -96,7 +97,7 @@ def state(peer: Peer, keys: list[bytes]) -> dict[bytes, Any]:
     """Return what the keys hold, how it is encoded, and whether it expires."""
     found: dict[bytes, Any] = {}
     for key, kind in zip(keys, peer.run([[b"TYPE", key] for key in keys]), strict=True):
-        lines = [[line[0], key, *line[1:]] for line in READERS[kind]]
+        lines = [[*line[0].split(), key, *line[1:]] for line in READERS[kind]]
         lines += [[b"OBJECT", b"ENCODING", key], [b"TTL", key]]
         # A number that INCRBYFLOAT or APPEND made isn't an "int" to Redis; it is to us.
         replies = [b"embstr" if reply == b"int" else reply for reply in peer.run(lines)]

@@ -16,7 +16,7 @@ from differential.profile import bounded
 
 QUEUING = (b"MULTI", b"EXEC", b"DISCARD")
 Pair = tuple[Peer, Peer]
-ALL = [*KEYS, b"y1"]
+ALL = [*KEYS, b"y1", b"p1", b"p2"]
 RESET = [[b"FLUSHALL"], *PRELUDE]
 
 
