@@ -49,7 +49,15 @@ def empty(engine: Engine, db: Db) -> int:
         db.state.trash += [keys, expires]
     for listener in engine.extensions.get("on_flush", ()):
         listener(db)
+    wake(engine, db)
     return keys.used
+
+
+def wake(engine: Engine, db: Db) -> None:
+    """Let those who wait for a key of a database look at it again: all its keys are others now."""
+    if db.observers & OBSERVE_BLOCKED:
+        for key in db.blocked:
+            engine.ready[(db.index, key)] = None
 
 
 def swapdb(c: Session, a: list[bytes]) -> bytes:
@@ -67,10 +75,7 @@ def swapdb(c: Session, a: list[bytes]) -> bytes:
     if one.access is not None:
         one.access.swap(two.access)
     for db in (one, two):
-        if db.observers & OBSERVE_BLOCKED:
-            for key in db.blocked:
-                if db.keys.has(key):
-                    engine.ready[(db.index, key)] = None
+        wake(engine, db)
     c.db.state.dirty += 1
     return OK
 
