@@ -122,5 +122,7 @@ def _serve_key(engine: Engine, db: Db, key: bytes) -> None:
         wait.ready = key
         call = engine.call_tracked if c.attention & ATT_TRACKING else engine.call
         reply = call(c, wait.row, wait.args)
+        wait.row.calls -= 1  # it was counted when it began to wait
+        engine.commands -= 1
         if reply is not None:
             unblock(engine, c, reply)
