@@ -8,6 +8,7 @@ from kvserver.engine.keyspace import OBSERVE_BLOCKED, Db
 from kvserver.engine.session import Session
 from kvserver.engine.watching import touch_all
 from kvserver.errors import SYNTAX, CommandError
+from kvserver.numbers import parse_int
 from kvserver.resp import OK, bulks, integer
 
 
@@ -63,8 +64,9 @@ def wake(engine: Engine, db: Db) -> None:
 def swapdb(c: Session, a: list[bytes]) -> bytes:
     """SWAPDB index1 index2."""
     engine = c.engine
-    one = engine.dbs[db_index(c, a[1], "ERR invalid first DB index")]
-    two = engine.dbs[db_index(c, a[2], "ERR invalid second DB index")]
+    for raw, which in ((a[1], "first"), (a[2], "second")):
+        parse_int(raw, f"ERR invalid {which} DB index")
+    one, two = (engine.dbs[db_index(c, raw, "ERR DB index is out of range")] for raw in a[1:])
     if one is two:
         c.db.state.dirty += 1
         return OK
