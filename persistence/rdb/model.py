@@ -48,7 +48,10 @@ class Group:
 
 @dataclass(slots=True)
 class StreamData:
-    """A stream in plain form: entries are (id, [field, value, field, value ...]), ascending by id."""
+    """A stream in plain form: entries are (id, [field, value, field, value ...]), ascending by id.
+
+    `counted`: the format told what groups have read; where it didn't, that can often be worked out.
+    """
 
     entries: list[tuple[StreamId, list[bytes]]] = field(default_factory=list)
     last_id: StreamId = (0, 0)
@@ -56,6 +59,7 @@ class StreamData:
     max_deleted_id: StreamId = (0, 0)
     entries_added: int = 0
     groups: list[Group] = field(default_factory=list)
+    counted: bool = True
 
 
 class Key:

@@ -48,6 +48,9 @@ def stream_value(data: StreamData) -> StreamValue:
     value.last_id, value.first_id, value.max_deleted_id = data.last_id, data.first_id, data.max_deleted_id
     value.entries_added = data.entries_added
     value.groups = {group.name: _group(group) for group in data.groups}
+    if not data.counted:
+        for group in value.groups.values():
+            group.entries_read = value.estimate_read(group.last_id)
     return value
 
 

@@ -33,7 +33,7 @@ class StreamPart(Part):
     """Reads a stream in units: node, totals, a group's head, pending entry, consumer, one of its ids."""
 
     def __init__(self, nodes: int, version: int, builders: Builders) -> None:
-        super().__init__(1, StreamData(builders.stream_entries()))
+        super().__init__(1, StreamData(builders.stream_entries(), counted=version >= 2))
         self.version = version
         self.nodes = nodes
         self.groups = -1  # not yet known
