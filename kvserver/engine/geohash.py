@@ -12,6 +12,7 @@ All arithmetic follows Redis's step by step: doubles rounded otherwise would giv
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 STEP_MAX = 26
@@ -27,6 +28,11 @@ _EVEN = bytes(low | high << 4 for high in _EVEN_8 for low in _EVEN_8)
 """Of 16 bits, those at even places, drawn together."""
 _ODD_BITS = 0xAAAAAAAAAAAAAAAA
 _EVEN_BITS = 0x5555555555555555
+
+_SCORES = float(1 << 2 * STEP_MAX)
+_CELLS = float(1 << STEP_MAX)
+_WEST, _WIDTH = LONGITUDE[0], LONGITUDE[1] - LONGITUDE[0]
+_SOUTH, _HEIGHT = LATITUDE[0], LATITUDE[1] - LATITUDE[0]
 
 Position = tuple[float, float]
 """Longitude, latitude."""
@@ -64,13 +70,30 @@ class Shape:
     width_m: float = 0.0
     height_m: float = 0.0
 
-    def distance(self, place: Position) -> float | None:
-        """The distance in metres of a place from the centre, or None when it lies outside."""
+    def measure(self) -> Callable[[Position], float | None]:
+        """Make a function that returns the distance in metres of a place, or None when it lies outside."""
+        if self.radius_m < 0:
+            return self._in_box
+        radius_m = self.radius_m
+        x, y = self.centre[0] * _RADIAN, self.centre[1] * _RADIAN
+        north = math.cos(y)
+        sin, cos, asin, sqrt = math.sin, math.cos, math.asin, math.sqrt
+
+        def in_circle(place: Position) -> float | None:
+            latitude = place[1] * _RADIAN
+            v = sin((place[0] * _RADIAN - x) / 2)
+            if v == 0.0:
+                found = EARTH_RADIUS_M * abs(latitude - y)
+            else:
+                u = sin((latitude - y) / 2)
+                found = 2.0 * EARTH_RADIUS_M * asin(sqrt(min(u * u + north * cos(latitude) * v * v, 1.0)))
+            return None if found > radius_m else found
+
+        return in_circle
+
+    def _in_box(self, place: Position) -> float | None:
         longitude, latitude = place
         x, y = self.centre
-        if self.radius_m >= 0:
-            found = distance(x, y, longitude, latitude)
-            return None if found > self.radius_m else found
         if _north_south(latitude, y) > self.height_m / 2:
             return None
         if distance(longitude, latitude, x, latitude) > self.width_m / 2:
@@ -150,9 +173,20 @@ def score_bits(score: float) -> int:
 
 def decode(score: float) -> Position:
     """The place that a score stands for: the middle of its cell."""
-    area = area_of(score_bits(score), STEP_MAX)
-    longitude = min(max((area.west + area.east) / 2, LONGITUDE[0]), LONGITUDE[1])
-    return longitude, min(max((area.south + area.north) / 2, LATITUDE[0]), LATITUDE[1])
+    bits = int(score) if 0 <= score < _SCORES else score_bits(score)
+    y = _EVEN[bits & 0xFFFF] | _EVEN[bits >> 16 & 0xFFFF] << 8
+    y |= _EVEN[bits >> 32 & 0xFFFF] << 16 | _EVEN[bits >> 48] << 24
+    bits >>= 1
+    x = _EVEN[bits & 0xFFFF] | _EVEN[bits >> 16 & 0xFFFF] << 8
+    x |= _EVEN[bits >> 32 & 0xFFFF] << 16 | _EVEN[bits >> 48] << 24
+    west, east = _WEST + x / _CELLS * _WIDTH, _WEST + (x + 1) / _CELLS * _WIDTH
+    south, north = _SOUTH + y / _CELLS * _HEIGHT, _SOUTH + (y + 1) / _CELLS * _HEIGHT
+    longitude, latitude = (west + east) / 2, (south + north) / 2
+    if x >= _CELLS:
+        longitude = min(longitude, LONGITUDE[1])
+    if y >= _CELLS:
+        latitude = min(latitude, LATITUDE[1])
+    return longitude, latitude
 
 
 def standard(place: Position) -> bytes:

@@ -186,13 +186,14 @@ _STOREDIST = Option(0, lambda q: q.may_store, _store_distances)
 def find(value: ZSetValue, shape: Shape, most: int) -> list[Found]:
     """All places in a shape, cell by cell; with `most` > 0 no more than about so many."""
     found: list[Found] = []
+    measure = shape.measure()
     for cell in geohash.cells_around(shape):
         first, behind = cell.scores()
         start, stop = value.bisect(float(first), BOTTOM), value.bisect(float(behind), BOTTOM)
         for low in range(start, stop, _SLICE):
             for score, member in value.slice(low, min(low + _SLICE, stop)):
                 place = geohash.decode(score)
-                metres = shape.distance(place)
+                metres = measure(place)
                 if metres is not None:
                     found.append(Found(member, score, place, metres))
                     if len(found) == most:
