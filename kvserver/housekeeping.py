@@ -94,7 +94,7 @@ class Housekeeper:
         self._deadline = None
         self.engine.state.now_ms = int(time() * 1000)
         blocking.expire_waits(self.engine)
-        self._arm_deadline(self.engine.next_timeout_ms())
+        self._arm_deadline(blocking.next_timeout_ms(self.engine))
 
 
 def collect_young() -> None:

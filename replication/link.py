@@ -294,7 +294,7 @@ class Link:
         self.held_bytes = held
         while pause.mode:
             self.io_at_s = monotonic()
-            await asyncio.sleep(PAUSED_S)  # noqa: ASYNC110 - a pause ends in many ways, none of them awaitable
+            await asyncio.sleep(PAUSED_S)  # a pause ends in many ways, none awaitable
         self.held_bytes = 0
 
     def _open_session(self) -> Session:

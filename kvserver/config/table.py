@@ -231,7 +231,7 @@ _SNAPSHOTS = in_section(
         Option("rdb-key-save-delay", Int(-(2**31)), "0", "Microseconds to wait at each key saved.",
                hidden=True),
         Option("key-load-delay", Int(-(2**31)), "0", "Microseconds to wait at each key loaded.",
-               hidden=True, inert=_TESTS_ONLY),
+               hidden=True),
         Option("loading-process-events-interval-bytes", Int(1024), "2097152",
                "Bytes loaded between two looks at clients.", hidden=True,
                inert="loading yields to clients by time, not by bytes"),

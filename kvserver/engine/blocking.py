@@ -44,7 +44,14 @@ def block(engine: Engine, c: Session, wait: Blocked) -> None:
         c.db.observers |= OBSERVE_BLOCKED
     if wait.deadline_ms:
         heapq.heappush(engine.timeouts, (wait.deadline_ms, c.id, c, wait))
-        engine.on_deadline(engine.next_timeout_ms())
+        engine.on_deadline(next_timeout_ms(engine))
+
+
+def next_timeout_ms(engine: Engine) -> int:
+    """When the next waiting session times out (Unix milliseconds), or 0."""
+    while engine.timeouts and engine.timeouts[0][2].blocked is not engine.timeouts[0][3]:
+        heapq.heappop(engine.timeouts)
+    return engine.timeouts[0][0] if engine.timeouts else 0
 
 
 def forget(engine: Engine, c: Session) -> None:

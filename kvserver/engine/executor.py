@@ -14,7 +14,6 @@ its end.
 
 from __future__ import annotations
 
-import heapq
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -186,7 +185,7 @@ class Engine:
             self.propagate(c, row, args, st.dirty != dirty)
         self.current = previous
         if self.ready and self.depth == 0 and not self.serving_ready:
-            self.serve_ready()
+            blocking.serve_ready(self)
         return reply
 
     def count_slow(self, c: Session, row: Row, args: list[bytes], spent: float) -> None:
@@ -291,16 +290,6 @@ class Engine:
     def key_changed(self, db: Db, key: bytes, event_class: int, event: bytes) -> None:
         """Tell who observes a database that a key has changed."""
         blocking.key_changed(self, db, key, event_class, event)
-
-    def serve_ready(self) -> None:
-        """Serve the sessions that wait for keys which have been written."""
-        blocking.serve_ready(self)
-
-    def next_timeout_ms(self) -> int:
-        """Return when the next blocked session times out (Unix milliseconds), or 0."""
-        while self.timeouts and self.timeouts[0][2].blocked is not self.timeouts[0][3]:
-            heapq.heappop(self.timeouts)
-        return self.timeouts[0][0] if self.timeouts else 0
 
 
 def _no_event(db: Db, key: bytes, event_class: int, event: bytes) -> None:

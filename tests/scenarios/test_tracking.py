@@ -129,7 +129,8 @@ def test_a_broken_redirection_is_told(node: Server, reader: Wire, writer: Wire) 
     writer.ask("SET", "a", "1")
     assert reader.read() == [">", "tracking-redir-broken", target.id]
     info = reader.ask("CLIENT", "TRACKINGINFO")
-    assert isinstance(info, list) and "broken_redirect" in info[1]
+    assert isinstance(info, list)
+    assert "broken_redirect" in info[1]
     target.close()
 
 
