@@ -93,7 +93,7 @@ def test_refusals(replies: list[bytes], soon: bool) -> None:
 def test_a_wrong_password_ends_the_attempt() -> None:
     """AUTH must succeed."""
     last = _walk(_settings(password=b"pw"), [b"+PONG", b"-WRONGPASS invalid"])[-1]
-    assert last == Refused("auth: WRONGPASS invalid")
+    assert last == Refused("Unable to AUTH to MASTER: WRONGPASS invalid")
 
 
 def test_continue_with_an_id() -> None:
