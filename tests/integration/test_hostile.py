@@ -10,13 +10,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-import redis
 from support import Server, start_kvserver, wait_until
+from support.wire import MB, assert_clean, clients, read_exactly, received, rss_bytes
 
-MB = 1 << 20
 BIG_LINE = 70_000
 
 # What is sent, and the only thing that comes back before the connection is closed.
@@ -63,54 +61,6 @@ def node() -> Iterator[Server]:
         yield server
         assert server.command("PING") is True
         assert_clean(server)
-
-
-def assert_clean(server: Server) -> None:
-    """Nothing in the log tells of an error of ours."""
-    text = server.log_text()
-    assert "Traceback" not in text, text[-3000:]
-    assert "unexpectedly" not in text, text[-3000:]
-
-
-def received(link: socket.socket) -> bytes:
-    """All that comes until the server closes the connection."""
-    data = b""
-    with contextlib.suppress(ConnectionResetError):
-        while chunk := link.recv(65536):
-            data += chunk
-    return data
-
-
-def read_exactly(link: socket.socket, n: int) -> bytes:
-    data = b""
-    while len(data) < n:
-        chunk = link.recv(min(n - len(data), 1 << 16))
-        assert chunk, f"closed after {data[-200:]!r}"
-        data += chunk
-    return data
-
-
-def gone(link: socket.socket) -> bool:
-    """Whether the server has closed the connection (bytes still on their way are taken and dropped)."""
-    link.settimeout(0.05)
-    try:
-        while link.recv(1 << 20):
-            pass
-    except TimeoutError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def rss_bytes(server: Server) -> int:
-    pages = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def clients(server: Server) -> int:
-    """How many clients it has, the one that asks included."""
-    return int(server.info("clients")["connected_clients"])
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -169,36 +119,6 @@ def test_unfinished_requests_are_cheap(node: Server) -> None:
     wait_until(lambda: clients(node) == 1)
 
 
-def test_arguments_count_against_the_query_buffer() -> None:
-    """A request of endlessly many small arguments is bounded by client-query-buffer-limit, as one long one is."""
-    with start_kvserver(client_query_buffer_limit="1mb") as node:
-        for piece in (b"$1\r\nx\r\n" * 10_000, b"$60000\r\n" + b"x" * 60_000 + b"\r\n"):
-            with node.connect() as link:
-                with contextlib.suppress(OSError):
-                    link.sendall(b"*2000000000\r\n$4\r\nMSET\r\n")
-                    for _ in range(1000):
-                        link.sendall(piece)
-                    pytest.fail("the server takes an endless request")
-                assert gone(link)
-        with node.connect() as link:
-            with contextlib.suppress(OSError):
-                link.sendall(b"*2\r\n$4\r\nECHO\r\n$500000000\r\n")
-                for _ in range(1000):
-                    link.sendall(b"x" * 60_000)
-                pytest.fail("the server takes an endless argument")
-            assert gone(link)
-        assert node.info("stats")["client_query_buffer_limit_disconnections"] == 3
-        assert_clean(node)
-
-
-def test_an_endless_transaction_is_bounded() -> None:
-    """What MULTI has queued counts as the client's unserved requests."""
-    with start_kvserver(client_query_buffer_limit="1mb") as node, node.connect() as link:
-        link.sendall(b"MULTI\r\n" + b"*2\r\n$4\r\nECHO\r\n$1000\r\n%b\r\n" % (b"x" * 1000) * 3000)
-        wait_until(lambda: gone(link))
-        assert node.command("PING") is True
-
-
 def test_a_slow_reader_is_held_back(node: Server) -> None:
     """A client that asks for much and reads nothing isn't served further: memory stays, nothing is lost."""
     value = os.urandom(MB)
@@ -234,88 +154,6 @@ def test_a_half_closed_socket_gets_its_replies(node: Server) -> None:
         link.sendall(b"PING\r\nECHO bye\r\n*1\r\n$3\r\nunf")
         link.shutdown(socket.SHUT_WR)
         assert received(link) == b"+PONG\r\n$3\r\nbye\r\n"
-
-
-def test_a_deaf_subscriber_is_disconnected() -> None:
-    """A subscriber that doesn't read is ended at client-output-buffer-limit, and the publisher goes on."""
-    with start_kvserver(client_output_buffer_limit="pubsub 2mb 1mb 60") as node, node.connect() as link:
-        link.sendall(b"SUBSCRIBE news\r\n")
-        read_exactly(link, len(b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"))
-        client = node.client()
-        before = rss_bytes(node)
-
-        def publish() -> bool:
-            return client.publish("news", b"x" * 100_000) == 0
-
-        wait_until(publish, what="the subscriber is gone")
-        assert rss_bytes(node) - before < 32 * MB
-        assert node.info("stats")["client_output_buffer_limit_disconnections"] == 1
-        assert_clean(node)
-
-
-def test_a_soft_limit_needs_time() -> None:
-    """A subscriber above the soft limit is ended once it has stayed there for the seconds given."""
-    with start_kvserver(client_output_buffer_limit="pubsub 0 64kb 1") as node, node.connect() as link:
-        link.sendall(b"SUBSCRIBE news\r\n")
-        read_exactly(link, 20)
-        client = node.client()
-        for _ in range(100):
-            client.publish("news", b"x" * 100_000)
-        wait_until(lambda: client.publish("news", b"x") == 0)
-
-
-def test_maxclients() -> None:
-    """Beyond maxclients a new client is told so and closed; a place that frees up is given again."""
-    with start_kvserver(maxclients=5) as node:
-        wait_until(lambda: True)
-        links = [node.connect() for _ in range(5)]
-        for link in links:
-            link.sendall(b"PING\r\n")
-        wait_until(lambda: read_exactly(links[4], 7) == b"+PONG\r\n")
-        with node.connect() as late:
-            assert received(late) == b"-ERR max number of clients reached\r\n"
-        links[0].close()
-        wait_until(lambda: node.command("PING") is True)
-        assert node.info("stats")["rejected_connections"] >= 1
-        for link in links:
-            link.close()
-        assert_clean(node)
-
-
-def test_idle_clients_are_closed_but_not_subscribers() -> None:
-    """`timeout` ends clients that ask nothing; subscribed and blocked ones may wait."""
-    with start_kvserver(timeout=1) as node, node.connect() as idle, node.connect() as ear, node.connect() as waiter:
-        ear.sendall(b"SUBSCRIBE a\r\n")
-        waiter.sendall(b"BLPOP empty 0\r\n")
-        idle.sendall(b"PING\r\n")
-        read_exactly(idle, 7)
-        assert received(idle) == b""
-        assert not gone(ear)
-        assert not gone(waiter)
-
-
-def test_before_authentication_requests_are_small() -> None:
-    """A client that hasn't authenticated may send ten arguments of 16 kB, and run nothing."""
-    with start_kvserver(requirepass="secret") as node:
-        for data, text in (
-            (b"*11\r\n", b"unauthenticated multibulk length"),
-            (b"*2\r\n$4\r\nAUTH\r\n$16385\r\n", b"unauthenticated bulk length"),
-        ):
-            with node.connect() as link:
-                link.sendall(data)
-                assert received(link) == b"-ERR Protocol error: " + text + b"\r\n"
-        with node.connect() as link:
-            refused = b"-NOAUTH Authentication required.\r\n"
-            link.sendall(b"GET k\r\nMULTI\r\nSUBSCRIBE x\r\nNOSUCH\r\n")
-            assert read_exactly(link, len(refused) * 3) == refused * 3
-            read_exactly(link, len(b"-ERR unknown command 'NOSUCH', with args beginning with: \r\n"))
-            link.sendall(b"AUTH wrong\r\n")
-            wrong = b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"
-            assert read_exactly(link, len(wrong)) == wrong
-            link.sendall(b"AUTH secret\r\n*2\r\n$4\r\nECHO\r\n$20000\r\n" + b"x" * 20000 + b"\r\n")
-            expected = b"+OK\r\n$20000\r\n" + b"x" * 20000 + b"\r\n"
-            assert read_exactly(link, len(expected)) == expected
-        assert_clean(node)
 
 
 def test_a_stopped_client_hinders_nobody(node: Server) -> None:
@@ -420,23 +258,6 @@ def test_values_of_64_mb(node: Server) -> None:
         assert client.strlen("huge") == 64 * MB
         assert client.get("huge") == value
         assert client.delete("huge") == 1
-
-
-def test_proto_max_bulk_len() -> None:
-    """proto-max-bulk-len bounds one argument, at start-up and by CONFIG SET, and so a string grown by APPEND."""
-    with start_kvserver(proto_max_bulk_len="1mb") as node:
-        client = node.client()
-        assert client.set("k", b"x" * MB)
-        with node.connect() as link:
-            link.sendall(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1048577\r\n")
-            assert received(link) == b"-ERR Protocol error: invalid bulk length\r\n"
-        with pytest.raises(redis.ResponseError, match="string exceeds maximum allowed size"):
-            client.append("k", "y")
-        with pytest.raises(redis.ResponseError, match="string exceeds maximum allowed size"):
-            client.setrange("k", MB, "y")
-        assert client.strlen("k") == MB
-        assert client.config_set("proto-max-bulk-len", 2 * MB)
-        assert node.client().set("k", b"x" * (2 * MB))
 
 
 def test_replies_are_never_broken_by_what_was_sent(node: Server) -> None:
