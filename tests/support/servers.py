@@ -48,8 +48,10 @@ class Server(Process):
 
     def client(self, **options: Any) -> redis.Redis:
         """A redis-py client (replies as bytes, RESP2 unless told otherwise); closed with the server."""
-        settings: dict[str, Any] = {"protocol": 2, "socket_timeout": 20.0, "password": self.password}
-        client = redis.Redis(host=self.host, port=self.port, **(settings | options))
+        settings: dict[str, Any] = {
+            "host": self.host, "port": self.port, "protocol": 2, "socket_timeout": 20.0, "password": self.password,
+        }  # fmt: skip
+        client = redis.Redis(**(settings | options))
         self._clients.append(client)
         return client
 
