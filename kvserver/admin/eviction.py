@@ -29,7 +29,7 @@ def make(node: NodeView, process: Process) -> Evictor:
     engine = node.engine
 
     def measure() -> int:
-        return process.used_bytes() - unlimited_bytes(engine)
+        return process.measure() - unlimited_bytes(engine)
 
     return Evictor(engine, node.config, measure, perf_counter)
 

@@ -21,6 +21,9 @@ try:
 except ImportError:  # Windows
     resource = None
 
+QUICK_S = 0.0005
+MEASURE_SHARE = 50
+"""A measure of the memory in use that takes longer than `QUICK_S` may take one part in so many of the time."""
 RESERVED_FILES = 32
 """Files open for other things than clients: listeners, data files, links."""
 
@@ -36,6 +39,8 @@ class Process:
         self._allocated = allocated_bytes_meter() or self.resident_bytes
         self.startup_bytes = self._allocated()
         self.peak_bytes = 0
+        self._used_bytes = 0
+        self._measured_at_s = self._measure_took_s = 0.0
         self.system_bytes = psutil.virtual_memory().total
         self.system = " ".join((platform.system(), platform.release(), platform.machine()))
         self.executable = os.path.abspath(sys.argv[0])
@@ -52,9 +57,19 @@ class Process:
         What the interpreter and the program itself take (`startup_bytes`) is the same for every data set, and no
         limit could free it, so it isn't counted.
         """
-        size = max(0, self._allocated() - self.startup_bytes)
-        self.peak_bytes = max(self.peak_bytes, size)
-        return size
+        now = time.perf_counter()
+        if now - self._measured_at_s >= self._measure_took_s * MEASURE_SHARE:
+            self.measure()
+            self._measured_at_s = time.perf_counter()
+            took = self._measured_at_s - now
+            self._measure_took_s = took if took > QUICK_S else 0.0
+        return self._used_bytes
+
+    def measure(self) -> int:
+        """The same, always measured anew: with millions of keys that takes milliseconds."""
+        self._used_bytes = max(0, self._allocated() - self.startup_bytes)
+        self.peak_bytes = max(self.peak_bytes, self._used_bytes)
+        return self._used_bytes
 
     def uptime_s(self) -> int:
         """How long the process has been running."""

@@ -43,6 +43,9 @@ REQUEST_BYTES = 150
 MEASURE_SHARE = 20
 """Measuring may take one part in so many of the time, and one in `UNSURE_SHARE` after unpredictable requests."""
 UNSURE_SHARE = 4
+SLOW_S = 0.001
+SLOW_FACTOR = 10
+"""A measure that takes longer than `SLOW_S` (millions of keys) is made that much more seldom still."""
 CLIENTS_GRACE_S = 0.2
 """For so long after clients were cut off no key is evicted: their buffers take a moment to be freed."""
 _IN_MULTI = frozenset(("exec", "discard", "quit", "reset"))
@@ -147,6 +150,8 @@ class Evictor:
     def fresh(self, share: int) -> int:
         """Measure if that takes no more than one part in `share` of the time; return the bytes in use."""
         now = self.clock_s()
+        if self.measure_took_s > SLOW_S:
+            share *= SLOW_FACTOR
         if now - self.measured_at_s >= self.measure_took_s * share:
             self.used = self.measure()
             self.measured_at_s = self.clock_s()
