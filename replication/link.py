@@ -10,6 +10,7 @@ from outside: on a new primary, on promotion, or when nothing has been heard for
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from time import monotonic, perf_counter, perf_counter_ns, time
 from typing import Any, Protocol
 
@@ -29,6 +30,12 @@ PIECE = 1 << 14
 SLICE_S = 0.002
 LINE_MAX = 1 << 12
 PAUSED_S = 0.01
+# What a silent primary is called in the log, by the link's state: Redis's words, which tools look for.
+_SILENT = defaultdict(
+    lambda: "Timeout connecting to the MASTER",
+    sync="Timeout receiving bulk data from MASTER",
+    connected="MASTER timeout: no data nor PING received",
+)
 
 
 class LinkError(Exception):
@@ -129,7 +136,7 @@ class Link:
         if self._writer is None:
             return
         if monotonic() - self.io_at_s > self._config.repl_timeout:
-            self._log.warning("primary is silent", state=self.state, timeout_s=self._config.repl_timeout)
+            self._log.warning(_SILENT[self.state], state=self.state, timeout_s=self._config.repl_timeout)
             self.cut()
         elif send_ack and self.connected:
             self._acknowledge()
