@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from support.servers import Server
 
@@ -13,7 +15,7 @@ Steps = tuple[tuple[str, Any], ...]
 
 def play(node: Server, steps: Steps, **options: Any) -> None:
     """Send each line, split at single spaces; an expected reply that begins with "-" stands for an error."""
-    with node.client(single_connection_client=True, **options) as client:
+    with node.client(single_connection_client=True, retry=Retry(NoBackoff(), 0), **options) as client:
         client.response_callbacks.clear()
         for line, expected in steps:
             reply: Any
