@@ -220,9 +220,13 @@ class Evictor:
         end_s = began_s + time_limit_s(self.options.maxmemory_eviction_tenacity)
         state = self.engine.state
         if state.trash and self.may_free():
+            # What was deleted already may be enough.
             free_some(state, lambda: self.clock_s() < end_s)
-            if not state.trash:
-                too_much = self._measured() - self.options.maxmemory
+            if state.trash:
+                self.failed = False
+                self._ask_for_more()
+                return
+            too_much = self._measured() - self.options.maxmemory
         self.failed = not self._evict_bytes(too_much, end_s) and not state.trash
         if state.trash and self.may_free():
             free_some(state, lambda: self.clock_s() < end_s)
@@ -236,7 +240,9 @@ class Evictor:
         return now_s - self.clients_cut_s < CLIENTS_GRACE_S
 
     def _measured(self) -> int:
-        return self.fresh(UNSURE_SHARE)
+        """Bytes in use after something was freed."""
+        self.measured_at_s = float("-inf")
+        return self.fresh(1)
 
     def _evict_bytes(self, too_much: int, end_s: float) -> bool:
         """Evict keys that hold so many bytes; False when there are none left to evict."""
