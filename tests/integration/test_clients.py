@@ -154,11 +154,10 @@ def test_values_keep_their_types(client: redis.Redis) -> None:
     assert 95 < client.ttl("s") <= 100
     assert client.exists("s", "l", "none") == 2
     assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
-    assert client.client_info()["lib-name"] == "redis-py" if "lib-name" in client.client_info() else True
     assert client.command_count() > 200
     assert client.info("server")["redis_mode"] == "standalone"
     assert client.time()[0] > 1_600_000_000
-    assert client.object("encoding", "l") == "listpack" or client.object("encoding", "l") == "quicklist"
+    assert client.object("encoding", "l") == "quicklist"
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
         client.incr("l")
 

@@ -71,7 +71,6 @@ def test_a_soft_limit_needs_time() -> None:
 def test_maxclients() -> None:
     """Beyond maxclients a new client is told so and closed; a place that frees up is given again."""
     with start_kvserver(maxclients=5) as node:
-        wait_until(lambda: True)
         links = [node.connect() for _ in range(5)]
         for link in links:
             link.sendall(b"PING\r\n")
