@@ -6,7 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from support import (
 )
 from support.certificates import Authority, Certificate
 
-FAST = {"repl_diskless_sync_delay": 0, "repl_ping_replica_period": 1, "repl_timeout": 10}
-KINDS = {"ours": start_kvserver, "redis": start_redis}
+FAST: dict[str, Any] = {"repl_diskless_sync_delay": 0, "repl_ping_replica_period": 1, "repl_timeout": 10}
+KINDS: dict[str, Callable[..., Server]] = {"ours": start_kvserver, "redis": start_redis}
 REFUSED = (redis.ConnectionError, redis.TimeoutError)
 
 
@@ -56,9 +56,9 @@ def mine(authority: Authority) -> Certificate:
 class Secured:
     """A node that listens both with and without TLS."""
 
-    def __init__(self, stack: ExitStack, kind: str = "ours", **options: object) -> None:
+    def __init__(self, stack: ExitStack, kind: str = "ours", **options: Any) -> None:
         self.tls_port = free_port()
-        self.node: Server = stack.enter_context(KINDS[kind](tls_port=self.tls_port, **options))
+        self.node = stack.enter_context(KINDS[kind](tls_port=self.tls_port, **options))
 
     def client(self, **how: Any) -> redis.Redis:
         return self.node.client(port=self.tls_port, **how)
@@ -298,14 +298,14 @@ def test_sentinels(stack: ExitStack, mine: Certificate, node_kind: str, theirs: 
                  (("cert-file", mine.cert), ("key-file", mine.key), ("ca-cert-file", mine.authority))]
     sentinels = []
     for number in range(3):
-        starter = start_redis_sentinel if number < theirs else start_kvsentinel
+        starter: Callable[..., Server] = start_redis_sentinel if number < theirs else start_kvsentinel
         sentinels.append(stack.enter_context(starter(
             *tls_lines, "tls-replication yes", f"tls-port {free_port()}",
             f"sentinel monitor mymaster 127.0.0.1 {primary.tls_port} 2",
             "sentinel down-after-milliseconds mymaster 1500", "sentinel failover-timeout mymaster 20000")))
 
     def complete() -> bool:
-        views = [s.client(decode_responses=True).sentinel_master("mymaster") for s in sentinels]
+        views: list[Any] = [s.client(decode_responses=True).sentinel_master("mymaster") for s in sentinels]
         return all(v["num-slaves"] == 1 and v["num-other-sentinels"] == 2 and v["flags"] == "master" for v in views)
 
     wait_until(complete, timeout=30, what="discovery")

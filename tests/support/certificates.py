@@ -26,7 +26,7 @@ class Certificate:
     key: Path
     authority: Path
 
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         """A server's options."""
         return {"tls_cert_file": self.cert, "tls_key_file": self.key, "tls_ca_cert_file": self.authority}
 
