@@ -4,7 +4,7 @@ import cython
 cdef class Parser:
     cdef public bytes buf
     cdef public Py_ssize_t pos
-    cdef public list pieces
+    cdef public bytearray pieces
     cdef public Py_ssize_t have
     cdef public Py_ssize_t need
     cdef public list args

@@ -53,7 +53,7 @@ class Parser:
     def __init__(self, max_bulk: int = 512 * 1024 * 1024) -> None:
         self.buf = b""
         self.pos = 0
-        self.pieces: list[bytes] | None = None  # chunks of an argument not yet whole
+        self.pieces: bytearray | None = None  # what has come of an argument not yet whole
         self.have = 0  # bytes in buf[pos:] and pieces together
         self.need = 0  # bytes wanted before parsing can go on; 0 = unknown
         self.args: list[bytes] = []
@@ -65,11 +65,11 @@ class Parser:
     def feed(self, data: bytes) -> None:
         """Append what the socket delivered."""
         if self.pieces is not None:
-            self.pieces.append(data)
+            self.pieces += data
             self.have += len(data)
             if self.have < self.need:
                 return
-            self.buf = b"".join(self.pieces)
+            self.buf = bytes(self.pieces)
             self.pieces = None
             self.need = 0
         elif self.pos >= len(self.buf):
@@ -78,7 +78,8 @@ class Parser:
             rest = self.buf[self.pos :]
             self.have = len(rest) + len(data)
             if self.have < self.need:
-                self.pieces = [rest, data]
+                self.pieces = bytearray(rest)
+                self.pieces += data
                 self.buf = b""
                 self.pos = 0
                 return
