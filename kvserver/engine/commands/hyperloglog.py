@@ -15,6 +15,8 @@ from kvserver.resp import OK, ONE, ZERO, array, bulk, integer, simple
 
 _NOT_ONE = "WRONGTYPE Key is not a valid HyperLogLog string value."
 _CORRUPTED = "INVALIDOBJ Corrupted HLL object detected"
+_FEW = 5
+"""Up to so many arguments marks don't pay."""
 _TEST_CYCLES = 2
 _TEST_ELEMENTS = 10_000
 
@@ -40,9 +42,10 @@ def pfadd(c: Session, a: list[bytes]) -> bytes:
     if raw is not value:
         db.put(a[1], raw, True)
     damage = False
+    marks = hll.Marks() if len(a) > _FEW else None
     try:
         for element in a[2:]:
-            if hll.add(raw, element, LIMITS.hll_sparse):
+            if hll.add(raw, element, LIMITS.hll_sparse, marks):
                 updated += 1
     except hll.CorruptedError:
         damage = True
@@ -108,9 +111,10 @@ def pfmerge(c: Session, a: list[bytes]) -> bytes:
     if dense:
         raw[:] = hll.dense_of(numbers, raw)
     else:
+        marks = hll.Marks()
         for index, number in enumerate(numbers):
             if number:
-                hll.raise_register(raw, index, number, LIMITS.hll_sparse)
+                hll.raise_register(raw, index, number, LIMITS.hll_sparse, marks)
     hll.invalidate(raw)
     if raw is not value:
         db.put(a[1], raw, True)

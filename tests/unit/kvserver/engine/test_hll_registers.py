@@ -62,6 +62,18 @@ def test_adding_twice_changes_nothing() -> None:
     assert raw == before
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32), st.integers(100, 1500))
+def test_marks_change_nothing(seed: int, count: int) -> None:
+    """Many elements added with marks leave the same bytes as one after the other without."""
+    rng = random.Random(seed)
+    elements = [rng.randbytes(4) for _ in range(count)]
+    raw, marks = hll.empty(), hll.Marks()
+    for element in elements:
+        hll.add(raw, element, WIDE, marks)
+    assert raw == filled(elements)
+
+
 def test_a_long_string_becomes_dense() -> None:
     """Beyond the limit of bytes, or for a number above 32, the encoding changes and nothing is lost."""
     elements = [b"%d" % i for i in range(500)]
