@@ -180,6 +180,10 @@ class Connection:
     def pause_writing(self) -> None:
         """The peer is slow: serve no more of its requests until it has caught up."""
         self.paused = True
+        if self.session is not None and self.session.attention & ATT_UNAUTHENTICATED:
+            self.server.output_limit_kills += 1
+            self.abort()
+            return
         # A replica is slow whenever it takes a snapshot; its acknowledgements have to be heard meanwhile.
         if self.session is None or self.session.kind != "replica":
             self._read(False)
