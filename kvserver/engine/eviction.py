@@ -38,7 +38,7 @@ KEYS_A_LOOK = 8
 """Keys evicted between two looks at the clock."""
 ENTRY_BYTES = 32
 """What removing an entry of a table gives free beside key and value: its place is freed only when many are."""
-REQUEST_BYTES = 150
+REQUEST_BYTES = 300
 """What a request may add beside its arguments: the objects' heads and the entries of tables."""
 MEASURE_SHARE = 20
 """Measuring may take one part in so many of the time, and one in `UNSURE_SHARE` after unpredictable requests."""
