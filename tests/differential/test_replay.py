@@ -114,6 +114,7 @@ def test_every_command_of_the_groups_is_drawn() -> None:
         commands.streams_read,
         commands.streams_info,
         commands.stream_groups,
+        commands.stream_groups_claim,
     )
     for group in groups:
         assert {name.partition("|")[0] for name in group.HANDLERS} - {"PFSELFTEST"} <= drawn
