@@ -73,6 +73,8 @@ class Api:
 
     def call(self, *args: Any) -> Any:
         """Run a command; return its value, or (value, kind, text) for what the sandbox makes a table of."""
+        if not self.runtime().room(0):
+            return None, MEMORY
         request = [arg if type(arg) is bytes else number_text(arg) for arg in args]
         engine = self.engine
         running = self.running

@@ -9,6 +9,7 @@ from kvserver.engine.executor import Engine
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.errors import CommandError
 from kvserver.numbers import parse_int
+from kvserver.resp import bulk, integer
 from kvserver.scripting import native
 from kvserver.scripting.api import Api, digest
 from kvserver.scripting.libraries import Libraries
@@ -138,12 +139,14 @@ class Host:
 
     def _reply(self, name: bytes, result: Any) -> bytes:
         if type(result) is bytes:
-            return result
-        if result[0] is not False:
-            reply, counted = result
-            if counted:
+            return bulk(result)
+        if type(result) is int:
+            return integer(result)
+        if result[0]:
+            reply = bytes(result[1])
+            if len(result) > 2 and result[2]:
                 self._uncount(reply)
-            return bytes(reply)
+            return reply
         text, position, counted = (*result[1:], None, None)[:3]
         if position is not None:
             text = b"%b script: %b, on %b." % (text, name, position)

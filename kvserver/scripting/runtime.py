@@ -2,8 +2,9 @@
 
 Theory of operation.  One machine serves all scripts and libraries; it holds what `lua/*.lua` builds at start.
 Python calls two entry points, one for scripts and one for library functions, with the compiled function, the
-protocol of the client, and keys and arguments as plain values; what comes back is the encoded reply, or
-(False, error text, position, whether the error has been counted already).
+protocol of the client, and keys and arguments as plain values.  What comes back is a string or a whole number, or
+(True, the encoded reply, whether its error has been counted already), or (False, error text, position, whether
+the error has been counted already).
 
 Memory.  The machine has a limit, and an allocation beyond it raises an error inside the script.  An allocation
 that Python makes on the machine's behalf must never fail: outside of a script nothing would catch the error, and

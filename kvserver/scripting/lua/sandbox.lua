@@ -623,15 +623,20 @@ local function describe(err)
   return text, nil, rawget(err, 'ignore_error_stats_update')
 end
 
+-- A string or a whole number is handed back as it is; all else as (true, encoded reply, counted already?).
 local function finish(proto, ok, value)
-  if not ok then
-    if type(value) ~= 'table' then value = {err = 'ERR ' .. tostring(value)} end
-    return false, describe(value)
+  if ok then
+    local kind = type(value)
+    if kind == 'string' then return value end
+    if kind == 'number' and value % 1 == 0 and value < 1e15 and value > -1e15 then return value end
+    local counted = nil
+    if kind == 'table' and not real_of[value] and type(rawget(value, 'err')) == 'string' then
+      counted = rawget(value, 'ignore_error_stats_update')
+    end
+    return true, encode(value, proto), counted
   end
-  if type(value) == 'table' and type(rawget(value, 'err')) == 'string' then
-    return encode(value, proto), rawget(value, 'ignore_error_stats_update')
-  end
-  return encode(value, proto)
+  if type(value) ~= 'table' then value = {err = 'ERR ' .. tostring(value)} end
+  return false, describe(value)
 end
 
 local function split1(key, ...)
@@ -651,8 +656,7 @@ end
 local function run_script(fn, proto, n, ...)
   script_proto = 2
   local keys, argv = split(n, ...)
-  rawset(script_globals, 'KEYS', keys)
-  rawset(script_globals, 'ARGV', argv)
+  script_globals.KEYS, script_globals.ARGV = keys, argv
   return finish(proto, xpcall(fn, on_error))
 end
 
@@ -687,8 +691,7 @@ return {
       return finish(proto, xpcall(invoke, on_error))
     end
     script_proto = 2
-    rawset(script_globals, 'KEYS', keys)
-    rawset(script_globals, 'ARGV', argv)
+    script_globals.KEYS, script_globals.ARGV = keys, argv
     return finish(proto, xpcall(fn, on_error))
   end,
   compile_script = function(source) return compile(script_env, source, '@user_script') end,
