@@ -191,7 +191,7 @@ XDEL xkey id+
 XTRIM xkey MAXLEN|MINID [=|~] id [LIMIT small]
 XSETID xkey newid [ENTRIESADDED small] [MAXDELETEDID id]
 XREAD [COUNT small] STREAMS xkey id
-XREAD BLOCK ON STREAMS xkey $
+XREAD BLOCK MS STREAMS xkey $
 XREAD STREAMS xkey xkey id $
 XGROUP CREATE xkey group id [MKSTREAM] [ENTRIESREAD small]
 XGROUP CREATE xkey group $
@@ -200,7 +200,7 @@ XGROUP DESTROY xkey group
 XGROUP CREATECONSUMER xkey group consumer
 XGROUP DELCONSUMER xkey group consumer
 XREADGROUP GROUP group consumer [COUNT small] [NOACK] STREAMS xkey >
-XREADGROUP GROUP group consumer [BLOCK ON] STREAMS xkey >
+XREADGROUP GROUP group consumer [BLOCK MS] STREAMS xkey >
 XREADGROUP GROUP group consumer [COUNT small] STREAMS xkey id
 XACK xkey group id+
 XPENDING xkey group
@@ -256,6 +256,7 @@ KINDS: dict[str, list[bytes]] = {
     "score": _kind("0 1 1 2 -1 2.5 0.1 inf -inf 1e20 x nan"),
     "bit": _kind("0 1 7 8 15 100 -1 x 4294967296"),
     "ON": _kind("1 1 0"),
+    "MS": _kind("1 1 1 -1 x"),
     "width": _kind("u8 u8 i5 u1 i64 u63 u64 x"),
     "place": _kind("0 3 #1 #2 40 -1"),
     "longitude": _kind("13.361389 15.087269 -122.4 180 0 x"),
@@ -290,6 +291,15 @@ def command(draw: st.DrawFn) -> list[bytes]:
         line.pop()
     elif spoil == 3 and len(line) > 1:
         line[draw(st.integers(1, len(line) - 1))] = draw(st.sampled_from(JUNK))
+    return _finite(line)
+
+
+def _finite(line: list[bytes]) -> list[bytes]:
+    """Keep a spoiled line from waiting for ever."""
+    if line[0].startswith(b"XREAD") and b"BLOCK" in line:
+        return [b"1" if word == b"0" else word for word in line]
+    if line[0].startswith(b"B") and line[0] not in (b"BITPOS", b"BITFIELD", b"BITCOUNT", b"BITOP", b"BITFIELD_RO"):
+        return [b"0.001" if word == b"0" else word for word in line]
     return line
 
 
