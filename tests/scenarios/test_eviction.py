@@ -44,10 +44,10 @@ def test_the_limit_is_kept_by_evicting(node: Server, policy: str) -> None:
     client.config_set("maxmemory", limit)
     assert fill(client, 3000) == 0
     wait_until(lambda: used(client) < limit + 100_000)
-    evicted = client.info("stats")["evicted_keys"]
-    assert evicted > 1000
-    assert client.dbsize() == 3000 - evicted
-    assert client.dbsize() > 100
+    told = client.info()  # both numbers at one time: eviction may go on
+    assert told["evicted_keys"] > 1000
+    assert told["db0"]["keys"] == 3000 - told["evicted_keys"]
+    assert told["db0"]["keys"] > 100
 
 
 def test_volatile_policies_keep_what_does_not_expire(node: Server) -> None:
