@@ -115,6 +115,19 @@ class Group:
             self.pending.pop(entry)
         return len(consumer.pending)
 
+    def shrink(self) -> bool:
+        """Drop some of what is pending, or a consumer; False when nothing is left."""
+        if self.pending.chunks:
+            self.pending.chunks.pop()
+            return True
+        for name, consumer in self.consumers.items():
+            if consumer.pending.chunks:
+                consumer.pending.chunks.pop()
+            else:
+                del self.consumers[name]
+            return True
+        return False
+
     def sorted_consumers(self) -> list[Consumer]:
         """The consumers by name."""
         return [self.consumers[name] for name in sorted(self.consumers)]
@@ -197,6 +210,16 @@ class FrozenStream(StreamView):
 
 class StreamValue(StreamView):
     """A stream; see the module's theory of operation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waste: list[Node] = []  # nodes that a trim has dropped, until `take_waste`
+
+    def take_waste(self) -> StreamValue:
+        """Hand over what trims have dropped, to be freed in slices."""
+        heap = StreamValue()
+        heap.nodes, self.waste = self.waste, []
+        return heap
 
     def append(self, entry: Id, flat: list[bytes], node_entries: int, node_bytes: int) -> None:
         """Add an entry with an id greater than the last; the limits of nodes are 0 for none."""
@@ -286,6 +309,7 @@ class StreamValue(StreamView):
             self.length -= node.live
             gone += node.live
             dropped += 1
+        self.waste += self.nodes[:dropped]
         del self.nodes[:dropped]
         return gone
 
@@ -370,10 +394,7 @@ class StreamValue(StreamView):
             self.nodes.pop()
             return True
         for name, group in self.groups.items():
-            for pending in (group.pending, *(consumer.pending for consumer in group.consumers.values())):
-                if pending.chunks:
-                    pending.chunks.pop()
-                    return True
-            del self.groups[name]
+            if not group.shrink():
+                del self.groups[name]
             return True
         return False

@@ -15,7 +15,7 @@ from kvserver.engine.commands.streams import (
     parse_id,
 )
 from kvserver.engine.id_map import MIN_ID, Id
-from kvserver.engine.keyspace import EV_STREAM, Db
+from kvserver.engine.keyspace import BIG, EV_STREAM, Db
 from kvserver.engine.session import Session
 from kvserver.engine.stream_value import UNKNOWN, Consumer, Group, Nack, StreamValue
 from kvserver.errors import SYNTAX, CommandError
@@ -135,8 +135,13 @@ def setid(c: Session, a: list[bytes]) -> bytes:
 def destroy(c: Session, a: list[bytes]) -> bytes:
     """XGROUP DESTROY key group: who waits for it is told."""
     value = _stream_to_change(c, a[2])
-    if value.groups.pop(a[3], None) is None:
+    group = value.groups.pop(a[3], None)
+    if group is None:
         return ZERO
+    if len(group.pending) > BIG:
+        heap = StreamValue()
+        heap.groups[a[3]] = group
+        c.db.state.trash.append(heap)
     altered(c.db, a[2], b"xgroup-destroy")
     if a[2] in c.db.blocked:
         c.engine.ready[(c.db.index, a[2])] = None

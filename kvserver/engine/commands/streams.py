@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from kvserver.engine.id_map import LARGEST, MAX_ID, MIN_ID, Id, next_id, previous_id
-from kvserver.engine.keyspace import EV_STREAM, Db
+from kvserver.engine.keyspace import BIG, EV_STREAM, Db, State
 from kvserver.engine.session import Session
 from kvserver.engine.stream_value import NODE_BYTES_MAX, Entry, StreamValue
 from kvserver.engine.values import LIMITS
@@ -150,11 +150,17 @@ class Trim:
             most = _NODES_AT_ONCE * LIMITS.stream_entries
             self.limit = min(most, 1_000_000) if most > 0 else 10_000
 
-    def apply(self, value: StreamValue) -> int:
+    def apply(self, value: StreamValue, state: State) -> int:
         """Trim; return how many entries went."""
         if self.by == b"MAXLEN":
-            return value.trim_to_length(self.most, self.about, self.limit)
-        return value.trim_below(self.lowest, self.about, self.limit)
+            gone = value.trim_to_length(self.most, self.about, self.limit)
+        else:
+            gone = value.trim_below(self.lowest, self.about, self.limit)
+        if gone > BIG:
+            state.trash.append(value.take_waste())
+        else:
+            value.waste.clear()
+        return gone
 
     def exact(self, line: list[bytes], value: StreamValue) -> None:
         """Turn "about so much" into what was left, so that whoever repeats the request leaves the same."""
@@ -204,7 +210,7 @@ def _append(
     if fresh:
         db.put(key, value)
     db.changed(key, EV_STREAM, b"xadd")
-    if options is not None and options.by and options.apply(value):
+    if options is not None and options.by and options.apply(value, state):
         db.notify(key, EV_STREAM, b"xtrim")
     text = format_id(entry)
     if state.logging and (given is None or counted or (options is not None and options.about)):
@@ -316,7 +322,7 @@ def xtrim(c: Session, a: list[bytes]) -> bytes:
     value = as_stream(db.lookup_write(a[1]))
     if value is None:
         return ZERO
-    gone = options.apply(value)
+    gone = options.apply(value, db.state)
     if gone:
         db.changed(a[1], EV_STREAM, b"xtrim")
         db.state.dirty += gone - 1
