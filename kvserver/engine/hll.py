@@ -62,6 +62,10 @@ _SHORT_SPANS = [(i & 3) + 1 if i & 0x80 else 0 if i & 0x40 else i + 1 for i in r
 """How many registers a run covers that begins with this byte; 0 when that takes a second one."""
 
 
+BEYOND = 1 << 63
+"""The estimate of registers that no elements can have made, as C rounds infinity on common machines."""
+
+
 class CorruptedError(Exception):
     """The runs don't cover the registers exactly."""
 
@@ -346,7 +350,7 @@ def estimate(counts: list[int]) -> int:
     for j in range(LONGEST - 1, 0, -1):
         z = (z + counts[j]) * 0.5
     z += m * _sigma(counts[0] / m)
-    return math.floor(_ALPHA * m * m / z + 0.5) if z else 0
+    return math.floor(_ALPHA * m * m / z + 0.5) if z else BEYOND
 
 
 def _sigma(x: float) -> float:

@@ -80,14 +80,14 @@ def _checked_merge(numbers: bytes, raw: Raw) -> bytes:
 def pfcount(c: Session, a: list[bytes]) -> bytes:
     """PFCOUNT key [key …]. Of a single key the estimate is kept in its string, and so this may be a change."""
     if len(a) > 2:
-        return integer(hll.estimate(hll.histogram_of(_merged(c, a[1:])[0])))
+        return _signed(hll.estimate(hll.histogram_of(_merged(c, a[1:])[0])))
     db = c.db
     raw = as_hll(db.lookup(a[1]))
     if raw is None:
         return ZERO
     known = hll.cached(raw)
     if known is not None:
-        return b":%d\r\n" % known if known < 1 << 63 else b":%d\r\n" % (known - (1 << 64))
+        return _signed(known)
     try:
         known = hll.estimate(hll.histogram(raw))
     except hll.CorruptedError:
@@ -99,7 +99,12 @@ def pfcount(c: Session, a: list[bytes]) -> bytes:
             db.put(a[1], kept, True)
         db.changed(a[1], 0, b"")
         db.state.instead(db.index, a)
-    return integer(known)
+    return _signed(known)
+
+
+def _signed(estimate: int) -> bytes:
+    """Encode an estimate, an unsigned number that is replied as a signed one."""
+    return integer(estimate if estimate < 1 << 63 else estimate - (1 << 64))
 
 
 def pfmerge(c: Session, a: list[bytes]) -> bytes:
