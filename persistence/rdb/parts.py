@@ -114,6 +114,8 @@ class Quicklist2Part(Part):
     def step(self, r: Reader) -> None:
         container = r.length()
         blob = r.string()
+        if not blob:
+            raise r.error("Empty quicklist node")
         if container == NODE_PLAIN:
             self.value.push_tail(blob)
         elif container == NODE_PACKED:
