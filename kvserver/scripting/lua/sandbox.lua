@@ -575,6 +575,8 @@ function redis.acl_check_cmd(...)
   return allowed
 end
 
+local SCRIPTS_ONLY = {breakpoint = true, debug = true, replicate_commands = true}
+
 local loading_redis = {
   log = log, REDIS_VERSION = native.version, REDIS_VERSION_NUM = native.version_number,
   -- `register_function` comes with the module of function libraries.
@@ -684,6 +686,11 @@ return {
   finish_setup = function(library_env)
     publish(script_globals, script_env)
     publish(function_globals, library_env)
+    local for_functions = {}
+    for name, value in pairs(redis) do
+      if not SCRIPTS_ONLY[name] then for_functions[name] = value end
+    end
+    rawset(function_globals, 'redis', protect(for_functions))
   end,
   run_many = function(fn, proto, keys, argv, is_function)
     if is_function then
