@@ -85,6 +85,10 @@ class _Port:
         """Acknowledgements only: nothing worth counting."""
         return 0
 
+    def fileno(self) -> int:
+        """The socket's file descriptor, -1 for none."""
+        return self._link.fileno()
+
 
 class Link:
     """The way to one primary. `state` is ROLE's word for how far it is."""
@@ -130,6 +134,11 @@ class Link:
         """Drop the connection, if there is one."""
         if self._writer is not None:
             self._writer.transport.abort()
+
+    def fileno(self) -> int:
+        """The connection's file descriptor, -1 without one."""
+        sock = None if self._writer is None else self._writer.get_extra_info("socket")
+        return -1 if sock is None else int(sock.fileno())
 
     def tick(self, send_ack: bool) -> None:
         """Notice a silent primary; once a second, acknowledge or show that we live."""

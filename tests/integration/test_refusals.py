@@ -134,6 +134,7 @@ def test_a_pause_holds_the_primarys_stream_back() -> None:
         wait_until(lambda: replica.info("replication")["master_link_status"] == "up")
         replica.command("CLIENT", "PAUSE", "100000", "WRITE")
         primary.command("SET", "k", "v")
+        assert "M" in {client["flags"] for client in replica.client().client_list()}
         wait_until(
             lambda: (facts := replica.info("replication"))["slave_read_repl_offset"] > facts["slave_repl_offset"]
         )
