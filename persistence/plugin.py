@@ -125,7 +125,10 @@ class Persistence:
             await self.saver.stop()
             return ""
         await self.saver.stop()
+        good = self.saver.last_ok
         failure = await self.saver.begin()
+        if failure:
+            self.saver.last_ok = good  # the node goes on, and takes writes if it did before
         return f"Error trying to save the DB, can't exit: {failure}" if failure else ""
 
 
