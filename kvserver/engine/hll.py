@@ -58,7 +58,7 @@ Raw = bytes | bytearray
 
 _EXPANDED = {bytes((i,)): bytes(((i >> 2 & 31) + 1,)) * ((i & 3) + 1) for i in range(0x80, 0x100)}
 """The registers of each run that aren't 0."""
-_SHORT_SPANS = [(i & 3) + 1 if i & 0x80 else 0 if i & 0x40 else i + 1 for i in range(256)]
+_SHORT_SPANS = bytes((i & 3) + 1 if i & 0x80 else 0 if i & 0x40 else i + 1 for i in range(256))
 """How many registers a run covers that begins with this byte; 0 when that takes a second one."""
 
 
