@@ -31,6 +31,10 @@ class NodeEntries:
         node = self.nodes[place]
         return node.ids[place], node.values[place]
 
+    def __iter__(self) -> Iterator[Entry]:
+        for node in self.nodes:
+            yield from zip(node.ids, node.values, strict=True)
+
     def add_node(self, entries: list[Entry], size: int) -> None:
         """Add a node of `size` bytes."""
         if entries:

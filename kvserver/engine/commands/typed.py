@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kvserver.engine.keyspace import EV_GENERIC, Db
-from kvserver.engine.values import HashValue, ListValue, SetValue, ZSetValue
+from kvserver.engine.keyspace import BIG, EV_GENERIC, Db
+from kvserver.engine.values import HashValue, ListValue, SetValue, ZSetValue, size_of
 from kvserver.errors import WRONGTYPE, CommandError
 
 WRONG = b"-" + WRONGTYPE.encode() + b"\r\n"
@@ -66,11 +66,13 @@ def removed_all(db: Db, key: bytes, value: Any, event_class: int, event: bytes) 
 
 def stored(db: Db, target: bytes, value: Any, event_class: int, event: bytes) -> int:
     """Put a result in place of whatever the key held; an empty one removes the key.  Return its size."""
-    gone = db.remove(target)  # and not just replaced: what is big is freed in slices
     if len(value):
+        old = db.peek(target)  # held until it is replaced: what is big is freed in slices
         db.put(target, value)
+        if old is not None and size_of(old) > BIG:
+            db.state.trash.append(old)
         db.changed(target, event_class, event)
-    elif gone:
+    elif db.remove(target):
         db.changed(target, EV_GENERIC, b"del")
     return len(value)
 
