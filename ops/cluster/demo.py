@@ -41,6 +41,8 @@ class Writer:
     attempts: int = 0
     failures: int = 0
     last_ack_s: float = 0.0
+    over: bool = False
+    """Set to end the writing: redis-py may turn a cancellation that meets a timeout into the timeout's error."""
     gap_s: float = 0.0
     """The longest time between two acknowledgements since the last `forget_gap`."""
 
@@ -49,7 +51,7 @@ class Writer:
         self.gap_s = 0.0
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Write until cancelled or `over`."""
         sentinel = Sentinel(
             [(HOST, s.port) for s in self.layout.sentinels],
             sentinel_kwargs={"socket_timeout": 0.5, "protocol": 2},
@@ -57,7 +59,7 @@ class Writer:
         )
         primary = sentinel.master_for(self.layout.service, socket_timeout=0.5, protocol=2)
         async with primary:
-            while True:
+            while not self.over:
                 number = self.attempts
                 self.attempts += 1
                 try:
@@ -172,5 +174,6 @@ async def writing(writer: Writer) -> AsyncIterator[Writer]:
     try:
         yield writer
     finally:
+        writer.over = True
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
