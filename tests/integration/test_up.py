@@ -47,6 +47,9 @@ def started(folder: Path, *options: str) -> Iterator[Process]:
     command = [sys.executable, "-m", "ops.cli", "up", "--dir", str(folder / "data"), *options]
     with Process(command, folder, "kvops", python_env()) as process:
         yield process
+        if process.returncode is None:  # it ends six processes, one waiting for another: give it the time
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
 
 
 def new_cluster() -> list[str]:
