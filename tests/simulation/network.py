@@ -27,7 +27,7 @@ class Process:
         self.alive = True
         self.paused = False
         self.inbox: list[Callable[[], None]] = []
-        self.connections: set[Connection] = set()
+        self.connections: dict[Connection, None] = {}  # in order: a set would go by address, and no seed repeat
         network.processes[host] = self
 
     def take(self, act: Callable[[], None]) -> None:
@@ -106,8 +106,8 @@ class Connection:
     def close(self) -> None:
         """The client closes: the other side forgets at once."""
         self.open = False
-        self.client_process.connections.discard(self)
-        self.server.connections.discard(self)
+        self.client_process.connections.pop(self, None)
+        self.server.connections.pop(self, None)
 
     def broken_by(self, dead: Process) -> None:
         """A process died, or its server killed the connection: the client hears, if it can."""
@@ -115,8 +115,8 @@ class Connection:
             if dead is self.client_process:
                 self.close()
             return
-        self.client_process.connections.discard(self)
-        self.server.connections.discard(self)
+        self.client_process.connections.pop(self, None)
+        self.server.connections.pop(self, None)
         self.network.clock.after(self.network.delay(), self._tell_lost)
 
     def _tell_lost(self) -> None:
@@ -151,7 +151,7 @@ class Network:
             self.clock.after(self.delay(), lambda: process.take(
                 lambda: client.ended(connection, Cause.REFUSED)))
             return
-        server.connections.add(connection)
-        process.connections.add(connection)
+        server.connections[connection] = None
+        process.connections[connection] = None
         self.clock.after(self.delay(), lambda: process.take(
             lambda: client.opened(connection) if connection.open else None))
