@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from ops.bench import machine, memory, results, servers, stalls, sync, throughput
+from ops.bench import machine, memory, results, servers, stalls, sync, throughput, types
 from ops.bench.report import Sheet, throughput_sheet
 
 T = TypeVar("T")
@@ -102,6 +102,38 @@ def bench(
 
 def _title(about: dict[str, object], what: str) -> str:
     return f"{machine.title(about, servers.redis_version())}; {what}"
+
+
+@bench.command("types")
+@click.option("--quick", is_flag=True, help="A fifth of the requests, in one round: less than a minute.")
+@click.option("--cases", callback=_words, help="How the cases' names begin, separated by commas  [default: all]")
+@click.option("--pipelines", callback=_numbers, default="1,16", show_default=True, help="Pipeline depths.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option("--divide", type=click.IntRange(1), default=1, show_default=True, help="Make the runs so much shorter.")
+@_output
+def types_command(
+    quick: bool,
+    cases: tuple[str, ...],
+    pipelines: tuple[int, ...],
+    rounds: int,
+    divide: int,
+    markdown: bool,
+    json_file: Path | None,
+) -> None:
+    """Requests on every type of value: ratios to Redis, the worst ones named."""
+    chosen = types.choose(cases)
+    if not chosen:
+        raise click.BadParameter(f"no such case; there are {', '.join(case.name for case in types.CASES)}")
+    if quick:
+        rounds, divide = 1, divide * throughput.QUICK
+    plan = types.Plan(chosen, pipelines, rounds, divide=divide)
+    about = machine.describe()
+    found = _measure(lambda progress: types.run(plan, machine.choose_cores(), progress))
+    about |= {"redis": servers.redis_version(), "clients": plan.clients, "rounds": rounds}
+    title = _title(about, f"{plan.clients} clients; ratio (lowest–highest round) and "
+                   "thousand requests per second of both; ratio by processor time per request")  # fmt: skip
+    _show(types.sheet(found, title), markdown, json_file, results.as_data(found, about))
+    click.echo(types.worst(found))
 
 
 @bench.command("memory")

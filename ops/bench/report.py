@@ -52,6 +52,14 @@ def throughput_sheet(comparisons: Sequence[Comparison], title: str) -> Sheet:
     return Sheet(title, ("test", *(f"pipeline {depth}" for depth in depths)), tuple(rows))
 
 
+def type_row(comparisons: Sequence[Comparison | None]) -> tuple[str, ...]:
+    """Two cells per pipeline depth: the ratio with the rates, the ratio by processor time."""
+    cells: list[str] = []
+    for c in comparisons:
+        cells += ("", "") if c is None else (_cell(c), f"{c.cpu_ratio:.2f}")
+    return tuple(cells)
+
+
 def _cell(c: Comparison) -> str:
     low, high = c.spread
     ours, theirs = c.rates

@@ -65,6 +65,26 @@ def test_sync(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(180)
+def test_types(tmp_path: Path) -> None:
+    """Every case runs on both servers, at both pipeline depths, and the smallest ratios are named."""
+    path = tmp_path / "types.json"
+    output = bench(tmp_path, "types", "--rounds", "1", "--divide", "1000", "--markdown", "--json", str(path))
+    rows = written(path)["tests"]
+    names = [row["test"].split(" ")[0] for row in rows if row["pipeline"] == 16]
+    assert names == ["XADD", "ZRANGEBYSCORE", "LRANGE_100", "LRANGE_300", "LRANGE_500", "LRANGE_600", "EVALSHA",
+                     "MSET", "MGET", "HGETALL", "SUNION", "ZUNIONSTORE", "GEOSEARCH", "PFADD"]  # fmt: skip
+    assert all(row["ratio"] > 0 for row in rows)
+    assert "| geometric mean of 14 |" in output
+    assert "elow 0.6 of Redis" in output
+
+
+def test_unknown_cases_are_named(tmp_path: Path) -> None:
+    """A case that doesn't exist is refused with the names of those that do."""
+    output = bench(tmp_path, "types", "--cases", "frobnicate", code=2)
+    assert "ZUNIONSTORE" in output
+
+
+@pytest.mark.timeout(180)
 def test_stalls(tmp_path: Path) -> None:
     """Each case that was chosen has answers of both servers."""
     path = tmp_path / "stalls.json"

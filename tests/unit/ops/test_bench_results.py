@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 
-from ops.bench import datasets
+from ops.bench import datasets, types
 from ops.bench.report import Sheet, throughput_sheet
 from ops.bench.results import (
     Comparison,
@@ -129,3 +129,24 @@ def test_small_aggregates_have_distinct_elements(kind: str) -> None:
     keys = {"hash": words[::2], "sorted set": words[1::2]}.get(kind, words)
     assert len(set(keys)) == datasets.SMALL
     assert len(list(islice(datasets.small(kind, 5), 10))) == 5
+
+
+def test_types_name_the_worst() -> None:
+    """Of each request the smaller ratio by processor time counts, and those below the bound are named in order."""
+    found = [
+        Comparison("XADD", 1, [Measured("XADD", 1, 1.0, 2.0)], [Measured("XADD", 1, 1.0, 2.0)]),
+        Comparison("XADD", 16, [Measured("XADD", 1, 1.0, 4.0)], [Measured("XADD", 1, 1.0, 2.0)]),
+        Comparison("PFADD", 1, [Measured("PFADD", 1, 1.0, 5.0)], [Measured("PFADD", 1, 1.0, 1.0)]),
+        Comparison("MGET", 1, [Measured("MGET", 1, 1.0, 1.0)], [Measured("MGET", 1, 1.0, 1.0)]),
+    ]
+    assert types.worst(found) == "Below 0.6 of Redis by processor time: PFADD 0.20, XADD 0.50"
+    assert types.worst(found[-1:]) == "None is below 0.6 of Redis."
+
+
+def test_types_have_a_column_pair_per_depth() -> None:
+    """A request has its ratio and its ratio by processor time at each depth; what wasn't measured stays empty."""
+    sheet = types.sheet([compared("XADD", 1, [50], [100]), compared("PFADD", 16, [100], [100])], "title")
+    assert sheet.columns == ("request", "pipeline 1", "by processor time", "pipeline 16", "by processor time")
+    assert sheet.rows[0][1].startswith("0.50")
+    assert sheet.rows[0][3:] == ("", "")
+    assert sheet.rows[-1][0] == "geometric mean of 2"
