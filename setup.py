@@ -50,6 +50,7 @@ HOT = (
     "kvserver/scripting/runtime.py",
     "persistence/crc64.py",
     "persistence/lzf.py",
+    "persistence/aof/records.py",
     "persistence/rdb/containers.py",
     "persistence/rdb/decoder.py",
     "persistence/rdb/encoder.py",
