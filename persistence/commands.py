@@ -220,6 +220,7 @@ HANDLERS = {
     "DUMP": dump,
     "LASTSAVE": lastsave,
     "RESTORE": restore,
+    "RESTORE-ASKING": restore,
     "SAVE": save,
 }
 DEBUG = {b"RELOAD": debug_reload, b"SET-SKIP-CHECKSUM-VALIDATION": debug_skip_checksums}

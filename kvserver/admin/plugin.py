@@ -16,6 +16,7 @@ from kvserver.admin import (
     latency,
     lolwut,
     memory,
+    modules,
     monitor,
     shutdown,
     slowlog,
@@ -43,7 +44,7 @@ from kvserver.tls import OPTIONS as TLS_OPTIONS
 
 TICK_S = 0.1
 NEVER_S = 1e9
-_GROUPS = (client, config, debug, info, introspect, latency, lolwut, memory, monitor, shutdown, slowlog)
+_GROUPS = (client, config, debug, info, introspect, latency, lolwut, memory, modules, monitor, shutdown, slowlog)
 
 
 def attach(node: NodeView) -> None:

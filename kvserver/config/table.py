@@ -58,7 +58,6 @@ _NO_SYSLOG = "logs go to the standard output or to logfile, not to syslog"
 _NO_PIN = "pin the process with taskset or the service manager"
 _FREED_IN_SLICES = "large values are always freed in slices, never in one go"
 _NO_LOG_FILE = "there is no append-only file: use save points, and replicas"
-_NO_MODULES = "modules written for Redis can't be loaded"
 _TESTS_ONLY = "an aid to Redis's own tests"
 
 _NETWORK = in_section(
@@ -152,8 +151,8 @@ _GENERAL = in_section(
                mutable=False),
         Option("enable-protected-configs", _PROTECTED, "no",
                "Who may change protected options with CONFIG SET.", mutable=False),
-        Option("enable-module-command", _PROTECTED, "no", "Who may use MODULE.", mutable=False,
-               inert=_NO_MODULES),
+        Option("enable-module-command", _PROTECTED, "no", "Who may use MODULE LOAD and UNLOAD, which can but fail.",
+               mutable=False),
         Option("always-show-logo", _YES_NO, "no", "Draw a logo at start.", mutable=False,
                inert="there is no logo"),
         Option("set-proc-title", _YES_NO, "yes", "Rename the process.", mutable=False,

@@ -12,6 +12,7 @@ A key without an entry hasn't been used since the policy was chosen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -30,6 +31,7 @@ class Clock:
         self.log_factor = log_factor
         self.decay_minutes = decay_minutes
         self.rng = rng
+        self.spared: Callable[[], bool] | None = None  # whether the use that is made just now doesn't count
         self.tick(now_ms)
 
     def tick(self, now_ms: int) -> None:
@@ -67,6 +69,8 @@ class Access:
     def touch(self, key: bytes) -> None:
         """A key is used, or is new."""
         clock = self.clock
+        if clock.spared is not None and clock.spared() and self.table.has(key):
+            return
         if not clock.lfu:
             self.table.set(key, clock.now_s)
             return

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable
+from functools import partial
 from sys import getsizeof
 
 from kvserver.config import Config
@@ -102,6 +103,7 @@ class Evictor:
         self.more = False  # the shell has been asked to go on
         self.clients_cut_s = -CLIENTS_GRACE_S  # when clients were cut off last
         self.clock: Clock | None = None
+        self.spared: Callable[[], bool] | None = None  # set once a client's commands shall not count as use
 
     # -- options ----------------------------------------------------------------------------------------------
 
@@ -117,6 +119,7 @@ class Evictor:
             self._drop_access()
             state = engine.state
             self.clock = Clock(lfu, options.lfu_log_factor, options.lfu_decay_time, state.rng, state.now_ms)
+            self.clock.spared = self.spared
             for db in engine.dbs:
                 db.access = Access(self.clock)
         if self.clock is not None:
@@ -126,6 +129,12 @@ class Evictor:
             self.measured_at_s = 0.0
             self.unsure = True  # the first request measures
             self._ask_for_more()
+
+    def heed_no_touch(self) -> None:
+        """From now on ask of each use of a key whether it counts (CLIENT NO-TOUCH)."""
+        self.spared = partial(_spared, self.engine)
+        if self.clock is not None:
+            self.clock.spared = self.spared
 
     def _drop_access(self) -> None:
         for db in self.engine.dbs:
@@ -317,6 +326,13 @@ class Evictor:
                 if len(pool) > POOL_SIZE:
                     del pool[0]
         return any_keys
+
+
+
+def _spared(engine: Engine) -> bool:
+    """Whether the client that is served asked not to touch keys; TOUCH counts all the same."""
+    c = engine.current
+    return c is not None and c.no_touch and c.row is not None and c.row.name != "touch"
 
 
 def time_limit_s(tenacity: int) -> float:

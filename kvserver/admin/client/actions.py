@@ -36,6 +36,8 @@ def kill(c: Session, a: list[bytes]) -> bytes:
             skip_me = value.upper() == b"YES"
         elif option == b"USER":
             tests.append(_by_user(c, value))
+        elif option == b"MAXAGE":
+            tests.append(_by_age(c, value))
         elif option in _KILL_OPTIONS:
             tests.append(_KILL_OPTIONS[option](value))
         else:
@@ -70,6 +72,14 @@ def _by_user(c: Session, raw: bytes) -> Test:
     if raw not in known:
         raise CommandError(b"ERR No such user '%b'" % raw)
     return lambda session: session.user == raw
+
+
+def _by_age(c: Session, raw: bytes) -> Test:
+    seconds = parse_int(raw, "ERR maxage is not an integer or out of range")
+    if seconds <= 0:
+        raise CommandError("ERR maxage should be greater than 0")
+    now_ms = c.engine.state.now_ms
+    return lambda session: (now_ms - session.created_ms) // 1000 >= seconds
 
 
 _KILL_OPTIONS: dict[bytes, Callable[[bytes], Test]] = {

@@ -1,4 +1,4 @@
-"""CLIENT LIST and INFO: one line a client, in the fields and the order of Redis 7.0."""
+"""CLIENT LIST and INFO: one line a client, in the fields and the order of Redis 7.2."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def flags_of(c: Session) -> str:
         ("c", bool(c.attention & ATT_CLOSE)),
         ("U", c.address.startswith("/")),
         ("e", c.no_evict),
+        ("T", c.no_touch),
     )
     return "".join(letter for letter, on in told if on) or "N"
 
@@ -106,6 +107,8 @@ def describe(c: Session) -> bytes:
         ("user", c.user.decode("utf-8", "surrogateescape")),
         ("redir", -1 if c.tracking is None else c.tracking.redirect),
         ("resp", c.resp),
+        ("lib-name", c.lib_name.decode("latin-1")),
+        ("lib-ver", c.lib_ver.decode("latin-1")),
     )
     return " ".join(f"{name}={value}" for name, value in fields).encode("utf-8", "surrogateescape")
 

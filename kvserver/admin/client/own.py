@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvserver.admin.context import admin_of
 from kvserver.engine.commands.connection import check_name
 from kvserver.engine.session import (
     ATT_REPLY,
@@ -39,15 +40,20 @@ HELP = (
     "    * ADDR <ip:port>, LADDR <ip:port>: the remote, the local address",
     "    * ID <client-id>, USER <name>",
     "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "    * MAXAGE <seconds>: connected for at least so long",
     "    * SKIPME (YES|NO): spare this connection (default: yes)",
     "LIST [TYPE (NORMAL|MASTER|REPLICA|PUBSUB) | ID <client-id> ...]",
     "    Describe connections.",
     "NO-EVICT (ON|OFF)",
     "    Spare this connection when clients' buffers are too large together.",
+    "NO-TOUCH (ON|OFF)",
+    "    Don't count this connection's commands as use of their keys.",
     "PAUSE <timeout> [WRITE|ALL]",
     "    Hold back clients, or only what writes, for <timeout> milliseconds.",
     "REPLY (ON|OFF|SKIP)",
     "    Say whether this connection wants replies.",
+    "SETINFO <option> <value>",
+    "    Tell the client's library: LIB-NAME its name, LIB-VER its version.",
     "SETNAME <name>",
     "    Name this connection.",
     "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
@@ -104,6 +110,28 @@ def no_evict(c: Session, a: list[bytes]) -> bytes:
     return OK
 
 
+def no_touch(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT NO-TOUCH ON|OFF."""
+    c.no_touch = _on_or_off(a[2])
+    if c.no_touch:
+        admin_of(c).evictor.heed_no_touch()
+    return OK
+
+
+def setinfo(c: Session, a: list[bytes]) -> bytes:
+    """CLIENT SETINFO LIB-NAME|LIB-VER value; the empty text is none."""
+    option = a[2].upper()
+    if option not in (b"LIB-NAME", b"LIB-VER"):
+        raise CommandError(b"ERR Unrecognized option '%b'" % a[2])
+    if not all(33 <= byte <= 126 for byte in a[3]):
+        raise CommandError(b"ERR %b cannot contain spaces, newlines or special characters." % a[2])
+    if option == b"LIB-NAME":
+        c.lib_name = a[3]
+    else:
+        c.lib_ver = a[3]
+    return OK
+
+
 def help_(c: Session, a: list[bytes]) -> bytes:
     """CLIENT HELP."""
     return array([simple(text) for text in HELP])
@@ -121,6 +149,8 @@ HANDLERS = {
     "CLIENT|HELP": help_,
     "CLIENT|ID": id_,
     "CLIENT|NO-EVICT": no_evict,
+    "CLIENT|NO-TOUCH": no_touch,
     "CLIENT|REPLY": reply,
+    "CLIENT|SETINFO": setinfo,
     "CLIENT|SETNAME": setname,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kvserver.engine.commands import (
     bitfield,
     bits,
+    cluster,
     command,
     connection,
     databases,
@@ -41,6 +42,7 @@ def all_handlers() -> dict[str, Handler]:
     for group in (
         bitfield,
         bits,
+        cluster,
         command,
         connection,
         databases,
