@@ -7,7 +7,7 @@ from replication.sentinel.groups import change_address
 from replication.sentinel.hello import HelloMessage, parse_hello
 from replication.sentinel.messages import Level
 from replication.sentinel.turn import Turn
-from replication.sentinel.world import BadAddress, Peer, Primary
+from replication.sentinel.world import BadAddress, Kind, Peer, Primary
 
 MAX_PEERS = 1_000
 """Bounds what strangers with access to the hello channel can make us remember."""
@@ -22,7 +22,7 @@ def hello_arrived(turn: Turn, payload: bytes) -> Primary | None:
     if group is None:
         return None
     peer = _find_peer(turn, group, message)
-    election.adopt_epoch(turn, group, message.epoch)
+    election.adopt_epoch(turn, group, max(message.epoch, message.config_epoch))
     if peer is not None:
         peer.hello_ms = turn.now
         peer.hello_epoch = message.config_epoch
@@ -80,8 +80,14 @@ def _forget_everywhere(turn: Turn, run_id: str) -> None:
 
 
 def _adopt_configuration(turn: Turn, group: Primary, peer: Peer, message: HelloMessage) -> None:
-    """Somebody was elected and promoted a replica after the failover that we know of."""
-    if message.config_epoch <= group.config_epoch:
+    """Somebody was elected and promoted a replica after the failover that we know of, or the one we lead.
+
+    Invariant: `config_epoch` never decreases, and is never newer than our epoch. What we call the primary while
+    we lead a failover is the promoted replica, so it is that address which a newer configuration replaces,
+    even by the one that we were about to leave: else two would be published under one epoch for ever.
+    """
+    newer = message.config_epoch > group.config_epoch
+    if not newer and not _we_are_mistaken(group, message):
         return
     try:
         new = turn.world.address(message.primary_host, message.primary_port)
@@ -89,10 +95,23 @@ def _adopt_configuration(turn: Turn, group: Primary, peer: Peer, message: HelloM
         return
     group.config_epoch = message.config_epoch
     turn.persist()
-    if group.address.is_at(message.primary_host, message.primary_port):
+    if group.failover_epoch <= message.config_epoch:
+        failover.abandon(turn, group)
+    old = group.current_address()
+    if old.is_at(message.primary_host, message.primary_port):
         return
     turn.emit(Level.WARNING, "+config-update-from", peer)
-    old = group.address
-    failover.announce_switch(turn, group, new)
+    failover.announce_switch(turn, group, old, new)
     change_address(turn, group, new)
     failover.run_reconfig_script(turn, group, "observer", old, new)
+
+
+def _we_are_mistaken(group: Primary, message: HelloMessage) -> bool:
+    """Two primaries under one epoch (forced failovers can do that, and disks that lie): reality decides.
+
+    True if ours is down, and what the peer names is a replica known to us that is up and says that it leads.
+    """
+    if message.config_epoch != group.config_epoch or group.failing_over or not group.down:
+        return False
+    return any(replica.address.is_at(message.primary_host, message.primary_port)
+               and replica.role is Kind.PRIMARY and not replica.down for replica in group.replicas.values())

@@ -5,7 +5,8 @@
 
 Until WAIT_PROMOTION the failover may be abandoned: not elected, no replica, no answer, a newer leader. From
 RECONF_SLAVES on there is a new primary, whose configuration epoch is the epoch of the election, and the
-failover only goes forward. The promotion itself is believed when the replica's INFO says so (`reconcile`).
+failover only goes forward, unless a newer configuration replaces it (`discovery`). The promotion itself is
+believed when the replica's INFO says so (`reconcile`).
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ def abort(turn: Turn, group: Primary, pause_ms: int) -> None:
         turn.wake_at(group.hold_until_ms)
 
 
-def suspend(turn: Turn, group: Primary) -> None:
-    """Our judgement is suspended (TILT): what isn't promoted yet is left to others."""
+def abandon(turn: Turn, group: Primary) -> None:
+    """Leave what isn't promoted yet to others: our judgement is suspended (TILT), or theirs is newer."""
     if Stage.NONE < group.stage <= Stage.WAIT_PROMOTION:
         elected = group.stage > Stage.WAIT_START
         channel = "-failover-abort-slave-timeout" if elected else "-failover-abort-not-elected"
@@ -164,6 +165,7 @@ def _give_up_promotion(turn: Turn, group: Primary) -> bool:
 def promotion_seen(turn: Turn, group: Primary) -> None:
     """The chosen replica says it is a primary: this is the configuration now, durably, for all to know."""
     assert group.promoted is not None
+    assert group.failover_epoch > group.config_epoch
     group.config_epoch, group.attempts = group.failover_epoch, 0
     _enter(turn, group, Stage.RECONF_SLAVES)
     turn.persist()
@@ -229,15 +231,17 @@ def _send_over(turn: Turn, group: Primary, replica: Replica, channel: str) -> bo
 
 
 def _detect_end(turn: Turn, group: Primary) -> None:
-    """The end: every replica that is up follows, or the time for it has run out."""
+    """The end: every replica that is up follows, or the time for it has run out, or the new primary is gone.
+
+    Whoever waited for a dead primary to return could neither call it down nor vote for its successor: it is
+    watched as the primary that it is, like the peers do, and its replicas are brought into line later.
+    """
     assert group.promoted is not None
-    if group.promoted.down:
-        return
     waiting = any(not (r.promoted or r.down or r.reconf is Reconf.DONE) for r in group.replicas.values())
     late = turn.now - group.stage_since_ms > group.failover_timeout_ms
     if late:
         turn.emit(Level.WARNING, "+failover-end-for-timeout", group)
-    if late or not waiting:
+    if late or not waiting or group.promoted.down:
         turn.emit(Level.WARNING, "+failover-end", group)
         _enter(turn, group, Stage.UPDATE_CONFIG)
     if late:
@@ -248,13 +252,13 @@ def _detect_end(turn: Turn, group: Primary) -> None:
 
 def _update_config(turn: Turn, group: Primary) -> None:
     new = group.promoted.address if group.promoted is not None else group.address
-    announce_switch(turn, group, new)
+    announce_switch(turn, group, group.address, new)
     change_address(turn, group, new)
 
 
-def announce_switch(turn: Turn, group: Primary, new: Address) -> None:
+def announce_switch(turn: Turn, group: Primary, old: Address, new: Address) -> None:
     shown = turn.world.shown
-    text = (f"{group.name} {shown(group.address)} {group.address.port} {shown(new)} {new.port}")
+    text = f"{group.name} {shown(old)} {old.port} {shown(new)} {new.port}"
     turn.emit_text(Level.WARNING, "+switch-master", text, group)
 
 

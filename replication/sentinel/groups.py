@@ -32,12 +32,16 @@ def reset_group(turn: Turn, group: Primary, *, forget_peers: bool) -> None:
 
 
 def change_address(turn: Turn, group: Primary, new: Address) -> None:
-    """The group has another primary; the old one is watched as a replica, to be brought back later."""
+    """The group has another primary; the old one is watched as a replica, to be brought back later.
+
+    What was seen of the processes stays true: one that lived is known to be dead when its host refuses.
+    """
+    proven = any(r.link.proven for r in group.replicas.values() if r.address.same(new))
     kept = [(r.address, r.link.proven) for r in group.replicas.values() if not r.address.same(new)]
     if not new.same(group.address):
         kept.append((group.address, group.link.proven))
     reset_group(turn, group, forget_peers=False)
-    group.address = new
+    group.address, group.link.proven = new, proven
     group.down_since_ms = group.objectively_down_since_ms = 0
     turn.persist()
     for address, proven in kept:

@@ -82,7 +82,7 @@ class Monitor:
             world.tilt, world.tilt_since_ms = True, turn.now
             turn.emit_text(Level.WARNING, "+tilt", "#tilt mode entered", None)
             for group in world.groups.values():
-                failover.suspend(turn, group)
+                failover.abandon(turn, group)
         elif gap > FORGIVEN_GAP_MS:
             detector.forgive_gap(world, gap, turn.now)
         self._round(turn)

@@ -1,4 +1,4 @@
-"""Run stories for a while: ``python -m simulation --seconds 60 [--seed N] [--faults N]``."""
+"""Run stories for a while: ``python -m simulation --seconds 60 [--seed N] [--faults N] [--unsound]``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="run the stories from this seed on (default: by chance)")
     parser.add_argument("--stories", type=int, default=0, help="stop after so many stories (0: by time)")
     parser.add_argument("--faults", type=int, default=25, help="faults in each half of a story")
+    parser.add_argument("--unsound", action="store_true", help="also disks that lie, and forced failovers")
     options = parser.parse_args(argv)
     seed = SystemRandom().randrange(10**9) if options.seed is None else options.seed
     start = time.monotonic()
     stories = faults = failovers = 0
     while time.monotonic() - start < options.seconds and (not options.stories or stories < options.stories):
         try:
-            story = run(seed + stories, options.faults)
+            story = run(seed + stories, options.faults, options.unsound)
         except Violation as violation:
             print(violation, file=sys.stderr)
             return 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from replication.sentinel.hello import parse_hello
 from replication.sentinel.messages import Action, Answer, Emit, Request, Send
 from replication.sentinel.world import Primary
 from simulation.sentinels import Sentinel
@@ -13,16 +14,26 @@ MEMORY_MS = 20_000
 
 
 class Violation(AssertionError):
-    """Safety was broken."""
+    """Safety was broken, or all was not well when it should have been."""
+
+
+def written(sentinel: Sentinel, epoch: str) -> int:
+    """The epoch of this name (`leader-epoch`, `config-epoch`) on the sentinel's disk; 0 if there is none."""
+    return max((int(line.split()[-1]) for line in sentinel.durable
+                if line.startswith(f"sentinel {epoch} ")), default=0)
 
 
 @dataclass
 class Checkers:
     majority: int
     quorum: int
+    unsound: bool = False
+    """The safety argument's premises don't hold: only the return to a sound state is watched."""
     votes: dict[tuple[str, int], str] = field(default_factory=dict)
     leaders: dict[int, str] = field(default_factory=dict)
     promotions: dict[int, str] = field(default_factory=dict)
+    configurations: dict[int, tuple[str, int]] = field(default_factory=dict)
+    newest_told: dict[str, int] = field(default_factory=dict)
     said_down: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
@@ -30,6 +41,8 @@ class Checkers:
     def observe(self, sentinel: Sentinel, action: Action) -> None:
         group = next(iter(sentinel.monitor.world.groups.values()))
         my_id = sentinel.monitor.world.my_id
+        if self.unsound and not isinstance(action, Emit):
+            return
         match action:
             case Answer(down, leader, epoch):
                 if down:
@@ -41,9 +54,13 @@ class Checkers:
                     self._voted(sentinel, my_id, group.failover_epoch, my_id)
                 elif args == (b"SLAVEOF", b"NO", b"ONE"):
                     self._promoted(group)
+                elif request is Request.HELLO:
+                    self._told_configuration(sentinel, my_id, args[-1])
             case Emit(_, channel, message, _):
                 self.counts[channel] = self.counts.get(channel, 0) + 1
                 self.log.append(f"{sentinel.network.clock.now_ms} {sentinel.host} {channel} {message}")
+                if self.unsound:
+                    return
                 if channel == "+elected-leader":
                     self._elected(group, my_id)
                 elif channel == "+odown":
@@ -53,10 +70,22 @@ class Checkers:
         before = self.votes.setdefault((voter, epoch), leader)
         if before != leader:
             raise Violation(f"{voter} voted for {before} and for {leader} in epoch {epoch}")
-        written = max((int(line.split()[-1]) for line in sentinel.durable
-                       if line.startswith("sentinel leader-epoch")), default=0)
-        if written < epoch:
-            raise Violation(f"{voter} told its vote in epoch {epoch}, its disk knows of {written}")
+        durable = written(sentinel, "leader-epoch")
+        if durable < epoch:
+            raise Violation(f"{voter} told its vote in epoch {epoch}, its disk knows of {durable}")
+
+    def _told_configuration(self, sentinel: Sentinel, teller: str, payload: bytes) -> None:
+        hello = parse_hello(payload)
+        assert hello is not None
+        epoch, address = hello.config_epoch, (hello.primary_host, hello.primary_port)
+        before = self.configurations.setdefault(epoch, address)
+        if before != address:
+            raise Violation(f"{teller} names {address} in configuration {epoch}, which was {before}")
+        if epoch < self.newest_told.get(teller, 0):
+            raise Violation(f"{teller} went back from configuration {self.newest_told[teller]} to {epoch}")
+        self.newest_told[teller] = epoch
+        if written(sentinel, "config-epoch") < epoch:
+            raise Violation(f"{teller} told configuration {epoch} before it was on its disk")
 
     def _elected(self, group: Primary, leader: str) -> None:
         epoch = group.failover_epoch

@@ -11,9 +11,15 @@ from simulation.sentinels import Sentinel
 
 
 class Faults:
-    """Breaks one thing at a time, or several; `mend` ends all of it."""
+    """Breaks one thing at a time, or several; `mend` ends all of it.
 
-    def __init__(self, network: Network, rng: Random, sentinels: list[Sentinel], nodes: list[Node]) -> None:
+    With `unsound`, also what the safety argument excludes: a disk that loses a write it confirmed, and
+    operators who force failovers at several sentinels at once. All must be well again after that, too.
+    """
+
+    def __init__(
+        self, network: Network, rng: Random, sentinels: list[Sentinel], nodes: list[Node], unsound: bool = False,
+    ) -> None:
         self.network = network
         self.rng = rng
         self.sentinels = sentinels
@@ -22,8 +28,11 @@ class Faults:
         self._kinds: list[tuple[int, Callable[[], None]]] = [
             (6, self._kill_leader), (3, self._kill_node), (3, self._kill_sentinel), (3, self._crash_in_step),
             (3, self._pause), (4, self._partition), (2, self._isolate), (2, self._delay),
-            (1, self._jump), (2, self._break_connections), (8, self._revive), (4, self._heal),
+            (1, self._jump), (2, self._break_connections), (2, self._tear_connections),
+            (8, self._revive), (4, self._heal),
         ]
+        if unsound:
+            self._kinds += [(4, self._lose_a_write), (3, self._force_failovers)]
 
     def strike(self) -> None:
         self.count += 1
@@ -84,13 +93,34 @@ class Faults:
         self.network.max_delay_ms = self.rng.choice((1, 10, 80, 400))
 
     def _jump(self) -> None:
-        self.rng.choice(self.sentinels).clock_offset_ms += self.rng.randrange(-5_000, 5_000)
+        reach = self.rng.choice((5_000, 5_000, 3_600_000))
+        self.rng.choice(self.sentinels).clock_offset_ms += self.rng.randrange(-reach, reach)
 
     def _break_connections(self) -> None:
         process = self.rng.choice(self._everyone())
         for connection in list(process.connections):
             if connection.server is process:
                 connection.broken_by(process)
+
+    def _tear_connections(self) -> None:
+        """Some connections of one process end in the middle of a message."""
+        process = self.rng.choice(self._everyone())
+        for connection in list(process.connections):
+            if self.rng.randrange(2):
+                connection.torn = True
+                connection.broken_by(connection.server)
+
+    def _lose_a_write(self) -> None:
+        """A sentinel restarts, and its state file is as it was one write earlier."""
+        sentinel = self.rng.choice(self.sentinels)
+        sentinel.kill()
+        sentinel.durable = sentinel.one_write_ago
+        sentinel.restart()
+
+    def _force_failovers(self) -> None:
+        for sentinel in self.rng.sample(self.sentinels, 2):
+            if sentinel.alive and not sentinel.paused:
+                sentinel.fail_over()
 
     def _revive(self) -> None:
         dead = [p for p in self._everyone() if not p.alive]

@@ -2,7 +2,8 @@
 
 A message on a connection arrives in order, after a delay; while the two hosts can't reach each other it waits
 and is tried again, as TCP does. A process that is paused takes what arrived when it wakes up; one that died
-resets its connections (towards hosts that it reaches) and its host refuses new ones.
+resets its connections (towards hosts that it reaches) and its host refuses new ones. A connection can be
+torn: what was on its way is lost in both directions, the end of a message with it, so the whole message.
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ class Connection:
     server: Process
     key: object
     open: bool = True
+    torn: bool = False
+    orphaned: bool = False
+    """The server's end is gone, and the client couldn't be told: its next message is answered by a reset."""
     subscribed: bool = False
     queued: list[tuple[bytes, ...]] | None = None
     ready_at: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
@@ -93,10 +97,13 @@ class Connection:
         clock.after(arrival - clock.now_ms, lambda: self._arrive(to_server, deliver, RETRANSMIT_MS))
 
     def _arrive(self, to_server: bool, deliver: Callable[[], None], retry_ms: int) -> None:
-        if not self.open:
+        if not self.open or self.torn:
             return
         if self.network.reaches(self.client_process, self.server):
-            deliver()
+            if self.orphaned:
+                self._lose()
+            else:
+                deliver()
             return
         clock = self.network.clock
         self.ready_at[to_server] = max(self.ready_at[to_server], clock.now_ms + retry_ms)
@@ -111,12 +118,17 @@ class Connection:
 
     def broken_by(self, dead: Process) -> None:
         """A process died, or its server killed the connection: the client hears, if it can."""
-        if dead is self.client_process or not self.network.reaches(self.client_process, self.server):
-            if dead is self.client_process:
-                self.close()
+        if dead is self.client_process:
+            self.close()
             return
-        self.client_process.connections.pop(self, None)
         self.server.connections.pop(self, None)
+        if self.network.reaches(self.client_process, self.server):
+            self._lose()
+        else:
+            self.orphaned = True
+
+    def _lose(self) -> None:
+        self.client_process.connections.pop(self, None)
         self.network.clock.after(self.network.delay(), self._tell_lost)
 
     def _tell_lost(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
+from replication.sentinel import failover
 from replication.sentinel.directives import load, render
 from replication.sentinel.messages import (
     Action,
@@ -28,6 +29,7 @@ from replication.sentinel.messages import (
     Tick,
 )
 from replication.sentinel.monitor import Monitor
+from replication.sentinel.selection import select_replica
 from replication.sentinel.world import Lane
 from simulation.network import Connection, Network, Process
 
@@ -50,7 +52,7 @@ class Sentinel(Process):
         super().__init__(network, host)
         self.rng = rng
         self.observe = observe
-        self.durable = tuple(lines)
+        self.durable = self.one_write_ago = tuple(lines)
         self.clock_offset_ms = 0
         self.crash_in = -1
         """After how many more actions the process dies in the middle of a step; negative: never."""
@@ -94,9 +96,21 @@ class Sentinel(Process):
             clock.after(due - clock.now_ms, self._tick)
 
     def handle(self, event: Event) -> Answer | None:
-        """Take one step and do what it says, in order, unless we die on the way."""
+        """Take one step and do what it says."""
+        return self._carry_out(self.monitor.step(event, self.local_ms))
+
+    def fail_over(self) -> None:
+        """What SENTINEL FAILOVER does."""
+        turn = self.monitor.begin(self.local_ms)
+        for group in self.monitor.world.groups.values():
+            if not group.failing_over and select_replica(self.monitor.world, group, self.local_ms):
+                failover.start(turn, group, forced=True)
+        self._carry_out(self.monitor.end(turn))
+
+    def _carry_out(self, actions: list[Action]) -> Answer | None:
+        """In order, unless we die on the way."""
         answer = None
-        for action in self.monitor.step(event, self.local_ms):
+        for action in actions:
             if self.crash_in == 0:
                 self.crash_in = -1
                 self.kill()
@@ -113,7 +127,7 @@ class Sentinel(Process):
     def _perform(self, action: Action) -> None:
         match action:
             case Persist(lines):
-                self.durable = lines
+                self.one_write_ago, self.durable = self.durable, lines
             case Connect(link, lane, address):
                 self.network.connect(self, self, address.ip, Key(self.monitor, link, lane))
             case Close(link, lane):

@@ -22,7 +22,9 @@ REPLICATION_TURN_MS = 50
 
 
 class Story:
-    def __init__(self, seed: int, sentinels: int | None = None, nodes: int | None = None) -> None:
+    def __init__(
+        self, seed: int, sentinels: int | None = None, nodes: int | None = None, unsound: bool = False,
+    ) -> None:
         rng = self.rng = Random(seed)
         self.seed = seed
         self.clock = Clock(rng)
@@ -35,9 +37,9 @@ class Story:
             node.follows = (self.nodes[0].host, NODE_PORT)
         majority = sentinel_count // 2 + 1
         quorum = rng.choice((majority, 2))
-        self.checkers = Checkers(majority, quorum)
+        self.checkers = Checkers(majority, quorum, unsound)
         self.sentinels = [self._sentinel(i, quorum) for i in range(sentinel_count)]
-        self.faults = Faults(self.network, rng, self.sentinels, self.nodes)
+        self.faults = Faults(self.network, rng, self.sentinels, self.nodes, unsound)
         self.clock.after(0, self._replicate)
         self.clock.run_until(self.clock.now_ms + SETTLE_MS)
         for sentinel in self.sentinels:
@@ -70,6 +72,12 @@ class Story:
             pause = self.rng.choice((20, 200, 1_000, 5_000))
             self.clock.run_until(self.clock.now_ms + self.rng.randrange(1, pause))
 
+    def run_until_event(self, channel: str, times: int = 1, within_ms: int = 60_000) -> None:
+        """Go on until the sentinels have told of this event so many times, counted from the beginning."""
+        if not self.clock.run_until(self.clock.now_ms + within_ms,
+                                    lambda: self.checkers.counts.get(channel, 0) >= times):
+            raise Violation(f"no {channel} in {within_ms} ms: {self.state()}")
+
     def converge(self, within_ms: int = CONVERGE_MS) -> int:
         """Stop the faults; how long it took (ms) until all was well. Raises Violation if it isn't."""
         self.faults.mend()
@@ -97,11 +105,11 @@ class Story:
         return "; ".join(views + [f"{n.host} follows {n.follows}" for n in self.nodes])
 
 
-def run(seed: int, faults: int = 25) -> Story:
-    """A whole story; raises Violation naming the seed."""
+def run(seed: int, faults: int = 25, unsound: bool = False) -> Story:
+    """A whole story; raises Violation naming the seed. With `unsound`, see `Faults`."""
     story = None
     try:
-        story = Story(seed)
+        story = Story(seed, unsound=unsound)
         for _ in range(2):
             story.trouble(faults)
             story.converge()
