@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ops.bench.cli import bench
+from ops.check_aof import check_aof
 
 
 @click.group()
@@ -75,6 +76,7 @@ def check_rdb(file: Path) -> None:
 
 
 main.add_command(bench)
+main.add_command(check_aof)
 
 if __name__ == "__main__":
     main()

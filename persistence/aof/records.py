@@ -32,6 +32,8 @@ HEADER_MAX = 24
 """Longest line that announces a length, bytes: a prefix, the digits of 64 bits, CR LF."""
 
 TS = b"#TS:"
+NO_EXEC = "Reached EOF before reading EXEC for MULTI"
+NOT_A_COMMAND = "Expected a command, got: "
 
 
 class AofFormatError(ValueError):
@@ -41,6 +43,14 @@ class AofFormatError(ValueError):
         super().__init__(f"{reason} (at offset {offset})")
         self.reason = reason
         self.offset = offset
+
+
+class Annotation(NamedTuple):
+    """A line between commands: where it begins and ends, its text without the line's end."""
+
+    start: int
+    end: int
+    text: bytes
 
 
 class Truncation(NamedTuple):
@@ -63,7 +73,7 @@ class RecordDecoder:
         self.valid_up_to = base  # behind the last whole command or annotation that isn't in an open transaction
         self.multi_at = -1  # where the open transaction's MULTI begins; -1 = none is open
         self.lines = 0  # line ends met in commands
-        self.annotations: list[tuple[int, bytes]] = []  # of the last feed: offset, line without its end
+        self.annotations: list[Annotation] = []  # of the last feed
         self.salvaged: list[Record] = []  # of the last feed, if it failed: the commands before the failure
         self._base = base  # offset in the file of buf[0]
         self._buf = b""
@@ -214,13 +224,14 @@ class RecordDecoder:
     def _annotation(self, p: int) -> bool:
         """Step over the annotation at `p`; False when it isn't whole."""
         if self._buf[p] != 35:
-            raise AofFormatError(f"Expected a command, got: {_shown(self._buf[p : p + 1])}", self._base + p)
+            raise AofFormatError(NOT_A_COMMAND + _shown(self._buf[p : p + 1]), self._base + p)
         end = self._buf.find(b"\n", p, p + ANNOTATION_MAX)
         if end < 0:
             if len(self._buf) - p >= ANNOTATION_MAX:
                 raise AofFormatError(f"Annotation longer than {ANNOTATION_MAX} bytes", self._base + p)
             return False
-        self.annotations.append((self._base + p, self._buf[p:end].removesuffix(b"\r")))
+        text = self._buf[p:end].removesuffix(b"\r")
+        self.annotations.append(Annotation(self._base + p, self._base + end + 1, text))
         self._pos = end + 1
         if self.multi_at < 0:
             self.valid_up_to = self._base + self._pos
@@ -240,7 +251,7 @@ class RecordDecoder:
             return "Annotation without an end"
         if held:
             return _expected_line_end(held[1:].lstrip(b"0123456789"))
-        return "Reached EOF before reading EXEC for MULTI" if not self._left else "Reached EOF inside a command"
+        return NO_EXEC if self.multi_at >= 0 else "Reached EOF inside a command"
 
 
 def timestamp(annotation: bytes) -> int | None:

@@ -79,7 +79,11 @@ def test_annotations() -> None:
     decoder = RecordDecoder(100)
     assert decoder.feed(data) == [([b"PING"], 100 + 16 + len(ping)), ([b"PING"], 100 + len(data))]
     second = 116 + len(ping)
-    notes = [(100, b"#TS:1628217470"), (second, b"#other"), (second + 7, b"#TS:1628217471")]
+    notes = [
+        (100, 116, b"#TS:1628217470"),
+        (second, second + 7, b"#other"),
+        (second + 7, second + 23, b"#TS:1628217471"),
+    ]
     assert decoder.annotations == notes
     assert decoder.feed(b"") == []
     assert decoder.annotations == []

@@ -1,0 +1,87 @@
+"""The folder of the append-only file: its names as paths, and the manifest on disk. Every call may block."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from kvserver.config import Config
+from persistence.aof import manifest as names
+from persistence.aof.manifest import AofFile, Manifest
+from persistence.disk import sync_folder
+
+
+class Folder:
+    """Where the files are; the working directory is the server's `dir`."""
+
+    def __init__(self, config: Config) -> None:
+        self.filename = config.appendfilename
+        self.path = Path(config.appenddirname)
+        self.manifest = self.path / names.manifest_name(self.filename)
+        self.single = Path(self.filename)  # where a Redis before 7.0 had its one file
+        self.temporary_incr = self.path / names.temp_incr_name(self.filename)
+        self.temporary_base = Path(names.temp_rewrite_name(os.getpid()))
+
+    def of(self, file: AofFile) -> Path:
+        """The path of a file that the manifest names."""
+        return self.path / file.name
+
+    def create(self) -> None:
+        """Make the folder if it isn't there."""
+        self.path.mkdir(exist_ok=True)
+
+    def read(self) -> Manifest:
+        """The manifest; an empty one when there is none.
+
+        Raises:
+            ManifestError: it isn't valid.
+            OSError: it can't be read.
+        """
+        if not self.path.is_dir() or not self.manifest.exists():
+            return Manifest()
+        return names.parse(self.manifest.read_bytes())
+
+    def persist(self, manifest: Manifest) -> None:
+        """Replace the manifest, durably: the old or the new one is there at any moment."""
+        temporary = self.path / names.temp_manifest_name(self.filename)
+        with temporary.open("wb") as file:
+            file.write(manifest.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.manifest)
+        sync_folder(self.path)
+
+    def size(self, files: Iterable[AofFile]) -> int:
+        """How many bytes files have together; one that isn't there is an error."""
+        return sum(self.of(file).stat().st_size for file in files)
+
+    def wants_upgrade(self, manifest: Manifest) -> bool:
+        """Whether there is a single file of an older release, and the folder doesn't hold anything newer."""
+        if not self.single.is_file():
+            return False
+        base = manifest.base
+        if not self.path.is_dir() or not manifest.files:
+            return True
+        return (
+            base is not None
+            and not manifest.incr
+            and base.name == self.filename
+            and not (self.path / self.filename).exists()
+        )
+
+    def upgrade(self) -> Manifest:
+        """Take the single file of an older release in as the base."""
+        manifest = names.upgraded(self.filename)
+        self.create()
+        self.persist(manifest)
+        self.single.rename(self.path / self.filename)
+        sync_folder(self.path)
+        return manifest
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Delete what is there of some files."""
+        for path in paths:
+            with suppress(OSError):
+                path.unlink()
