@@ -115,7 +115,7 @@ class Hub:
         self.history = self.history.promoted(new_id(), engine.log.offset)
         engine.log.selected = -1
         engine.state.expire_mode = EXPIRE_DELETE
-        self._log_active(bool(engine.log.sinks))
+        self._log_active(engine.log.active)
         self.feeder.drop_all("this node was promoted")
         self.feeder.no_replicas_since_s = monotonic()
         self.config.assign("replicaof", None)
@@ -237,7 +237,7 @@ class Hub:
     def ask_for_acks(self) -> None:
         """Have the replicas acknowledge at once."""
         if self.feeder.feeds:
-            self.engine.log.append_raw(GETACK)
+            self.engine.log.append_passing(GETACK)
 
     def _closed(self, c: Session) -> None:
         self.waiters.forget(c.id)
@@ -259,7 +259,7 @@ class Hub:
         if (self._beats // 10) % self.config.repl_ping_replica_period == 0:
             self.feeder.pulse()
             if self.link is None and self.feeder.feeds:
-                self.engine.log.append_raw(PING)
+                self.engine.log.append_passing(PING)
         self._give_up_backlog()
 
     def _give_up_backlog(self) -> None:

@@ -12,8 +12,13 @@ from collections.abc import Callable
 
 from kvserver.engine.executor import Engine
 from kvserver.engine.keyspace import EXPIRE_HIDE, EXPIRE_IGNORE
+from kvserver.engine.log import CommandLog
 from kvserver.engine.session import Session
 from kvserver.resp import Parser
+from kvserver.spec import WRITE
+
+PASSING = frozenset((b"PING", b"REPLCONF", b"PUBLISH", b"SPUBLISH"))
+"""Commands of a stream that change nothing: replicas of this one need them, and no file keeps them."""
 
 
 class Applier:
@@ -23,7 +28,9 @@ class Applier:
     its primary disagree; `on_failure(command name, error)` hears of each.
     """
 
-    __slots__ = ("_engine", "_fed", "_held", "_kept_from", "_parser", "failures", "on_failure", "session")
+    __slots__ = (
+        "_engine", "_fed", "_held", "_kept_from", "_parser", "_passing", "failures", "on_failure", "session",
+    )  # fmt: skip
 
     def __init__(self, engine: Engine, session: Session, on_failure: Callable[[str, str], None], max_bulk: int) -> None:
         self.session = session
@@ -34,6 +41,7 @@ class Applier:
         self._fed = 0  # bytes ever fed
         self._held = b""  # bytes fed and not yet in the own log
         self._kept_from = 0  # the number of the first of them
+        self._passing: list[tuple[int, int]] = []  # of those, what needn't be kept: from and up to which number
 
     def apply(self, data: bytes, now_ms: int, now_ns: int) -> None:
         """Apply the commands that `data` completes; `now_ns` is the executor's clock.
@@ -55,12 +63,24 @@ class Applier:
             # Unless a command of the stream made a primary of us.
             if state.expire_mode == EXPIRE_IGNORE:
                 state.expire_mode = EXPIRE_HIDE
-        count = whole - self._kept_from
-        if count > 0:
-            held = self._held
-            engine.log.append_raw(held if count == len(held) else held[:count])
-            self._held = held[count:]
-            self._kept_from = whole
+        if whole > self._kept_from:
+            self._log(engine.log, whole)
+
+    def _log(self, log: CommandLog, whole: int) -> None:
+        """Append what is whole, that which nobody keeps apart from the rest."""
+        held, start = self._held, self._kept_from
+        at = 0
+        for first, behind in self._passing:
+            if first - start > at:
+                log.append_raw(held[at : first - start])
+            at = behind - start
+            log.append_passing(held[first - start : at])
+        self._passing.clear()
+        count = whole - start
+        if count > at:
+            log.append_raw(held if not at and count == len(held) else held[at:count])
+        self._held = held[count:]
+        self._kept_from = whole
 
     def _run(self, engine: Engine, c: Session) -> int:
         """Execute what is whole; return how many bytes ever fed belong to complete units."""
@@ -86,7 +106,10 @@ class Applier:
                 self.failures += 1
                 self.on_failure(_shown(args[0]), _shown(reply[1:].rstrip()))
             if c.queue is None:
-                whole = self._fed - parser.buffered()
+                behind = self._fed - parser.buffered()
+                if row is not None and not row.flags & WRITE and args[0].upper() in PASSING:
+                    self._passing.append((whole, behind))
+                whole = behind
 
 
 def _shown(raw: bytes) -> str:

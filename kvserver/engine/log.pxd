@@ -3,10 +3,13 @@ import cython
 @cython.final
 cdef class CommandLog:
     cdef public long long offset
-    cdef public list sinks
-    cdef public list pending
+    cdef public list sinks, keepers
+    cdef public list pending, kept
     cdef public int selected
     cdef public object on_pending, on_active
     cpdef append(self, int db, list args)
     cpdef append_raw(self, bytes data)
+    cpdef append_passing(self, bytes data)
+    cpdef select(self, int db)
+    @cython.locals(pending=list, kept=list, data=bytes)
     cpdef flush(self)

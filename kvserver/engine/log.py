@@ -1,8 +1,11 @@
 """The command log: every effect, encoded once, in the order it happened.
 
 The log numbers bytes, not commands: `offset` is the count of bytes ever appended, and it is the replication
-offset.  Sinks (backlog, replicas, AOF) get the same bytes object once per loop turn, by `flush`.  With no sink
-the log is inactive, and nothing is encoded.
+offset.  Sinks (the backlog and its replicas) get the same bytes object once per loop turn, by `flush`.  With no
+sink the log is inactive, and nothing is encoded.
+
+A keeper is a sink that records effects (the append-only file): it comes before the others, and what concerns
+replicas alone, which still counts in the offset, isn't shown to it.
 """
 
 from __future__ import annotations
@@ -23,22 +26,32 @@ class CommandLog:
     def __init__(self) -> None:
         self.offset = 0  # bytes
         self.sinks: list[Sink] = []
+        self.keepers: list[Sink] = []
         self.pending: list[bytes] = []
+        self.kept: list[bytes] = []  # those of `pending` that are for the keepers, too
         self.selected = -1  # database the stream stands at; -1 = unknown, the next effect selects
         self.on_pending: Callable[[], None] = _nothing  # called when the first bytes of a batch arrive
         self.on_active: Callable[[bool], None] = _active
 
-    def attach(self, sink: Sink) -> None:
-        """Plug a sink in; it sees all bytes appended from now on."""
+    @property
+    def active(self) -> bool:
+        """Whether anybody wants the effects."""
+        return bool(self.sinks or self.keepers)
+
+    def attach(self, sink: Sink, keeper: bool = False) -> None:
+        """Plug a sink in; it sees all bytes appended from now on.
+
+        A keeper gets no bytes when a flush was of nothing but what is for replicas: only the offset has moved.
+        """
         self.flush()
-        self.sinks.append(sink)
+        (self.keepers if keeper else self.sinks).append(sink)
         self.on_active(True)
 
     def detach(self, sink: Sink) -> None:
         """Unplug a sink."""
         self.flush()
-        self.sinks.remove(sink)
-        self.on_active(bool(self.sinks))
+        (self.keepers if sink in self.keepers else self.sinks).remove(sink)
+        self.on_active(self.active)
 
     def append(self, db: int, args: list[bytes]) -> None:
         """Append one effect, preceded by a SELECT when it concerns another database than the last one."""
@@ -53,13 +66,34 @@ class CommandLog:
         if not self.pending:
             self.on_pending()
         self.pending.append(data)
+        if self.keepers:
+            self.kept.append(data)
         self.offset += len(data)
+
+    def append_passing(self, data: bytes) -> None:
+        """Append bytes that replicas need and nobody keeps (PING, a published message)."""
+        if not self.pending:
+            self.on_pending()
+        self.pending.append(data)
+        self.offset += len(data)
+
+    def select(self, db: int) -> None:
+        """Have the stream stand at a database."""
+        if db != self.selected:
+            self.selected = db
+            self.append_raw(encode_request([b"SELECT", b"%d" % db]))
 
     def flush(self) -> None:
         """Give all sinks what has gathered."""
         if self.pending:
-            data = self.pending[0] if len(self.pending) == 1 else b"".join(self.pending)
+            pending = self.pending
+            kept = self.kept
+            data = pending[0] if len(pending) == 1 else b"".join(pending)
             self.pending = []
+            if self.keepers:
+                self.kept = []
+                for keeper in self.keepers:
+                    keeper(data if len(kept) == len(pending) else b"".join(kept))
             for sink in self.sinks:
                 sink(data)
 
