@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
+from ops.bench import aof as aof_runs
 from ops.bench import machine, memory, results, servers, stalls, sync, throughput, types
 from ops.bench.report import Sheet, throughput_sheet
 
@@ -66,7 +67,8 @@ def _show(sheet: Sheet, markdown: bool, json_file: Path | None, data: object) ->
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
 @click.option("--clients", type=click.IntRange(1, 10000), default=50, show_default=True)
 @click.option("--replicas", type=click.IntRange(0, 8), default=0, help="Replicas attached to both servers.")
-@click.option("--aof", is_flag=True, help="Append-only file on, fsync every second, on both servers.")
+@click.option("--aof", type=click.Choice(aof_runs.POLICIES), is_flag=False, flag_value="everysec", default=None,
+              help="Append-only file on, on both servers; how it is synced  [without a value: everysec]")
 @click.option("--keyspace", type=click.IntRange(0), default=0, help="Random keys out of so many; 0 = one key.")
 @_output
 @click.pass_context
@@ -78,7 +80,7 @@ def bench(
     rounds: int,
     clients: int,
     replicas: int,
-    aof: bool,
+    aof: str | None,
     keyspace: int,
     markdown: bool,
     json_file: Path | None,
@@ -86,18 +88,22 @@ def bench(
     """Compare with a Redis server in the same run; without a subcommand, requests per second."""
     if context.invoked_subcommand is not None:
         return
-    unknown = [test for test in tests if test not in throughput.TESTS]
-    if unknown:
-        raise click.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(throughput.TESTS)}")
+    _refuse_unknown(tests)
     plan = throughput.Plan(
-        tests or throughput.TESTS, pipelines, rounds, clients, replicas, aof, quick, keyspace
+        tests or throughput.TESTS, pipelines, rounds, clients, replicas, aof or "", quick, keyspace
     )
     about = machine.describe()
     found = _measure(lambda progress: throughput.run(plan, machine.choose_cores(), progress))
     about |= {"redis": servers.redis_version(), "clients": clients, "replicas": replicas, "aof": aof, "rounds": rounds}
-    title = _title(about, f"{clients} clients, {replicas} replicas, AOF {'on' if aof else 'off'}; "
+    title = _title(about, f"{clients} clients, {replicas} replicas, AOF {aof or 'off'}; "
                    "ratio (lowest–highest round) and thousand requests per second of both")  # fmt: skip
     _show(throughput_sheet(found, title), markdown, json_file, results.as_data(found, about))
+
+
+def _refuse_unknown(tests: tuple[str, ...]) -> None:
+    unknown = [test for test in tests if test not in throughput.TESTS]
+    if unknown:
+        raise click.BadParameter(f"unknown: {', '.join(unknown)}; there are {', '.join(throughput.TESTS)}")
 
 
 def _title(about: dict[str, object], what: str) -> str:
@@ -134,6 +140,25 @@ def types_command(
                    "thousand requests per second of both; ratio by processor time per request")  # fmt: skip
     _show(types.sheet(found, title), markdown, json_file, results.as_data(found, about))
     click.echo(types.worst(found))
+
+
+@bench.command("aof")
+@click.option("--tests", callback=_words, help="Tests of redis-benchmark, separated by commas  [default: four]")
+@click.option("--pipelines", callback=_numbers, default="1,16", show_default=True, help="Pipeline depths.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
+@_output
+def aof_command(
+    tests: tuple[str, ...], pipelines: tuple[int, ...], rounds: int, markdown: bool, json_file: Path | None
+) -> None:
+    """Writes with the append-only file synced every second, and before each reply."""
+    _refuse_unknown(tests)
+    plan = throughput.Plan(tests or aof_runs.TESTS, pipelines, rounds, quick=True)
+    about = machine.describe()
+    found = _measure(lambda progress: aof_runs.run(plan, machine.choose_cores(), progress))
+    about |= {"redis": servers.redis_version(), "clients": plan.clients, "rounds": rounds}
+    title = _title(about, f"{plan.clients} clients, AOF on; "
+                   "ratio (lowest–highest round) and thousand requests per second of both")  # fmt: skip
+    _show(aof_runs.sheet(found, title), markdown, json_file, {"about": about, "aof": aof_runs.as_data(found)})
 
 
 @bench.command("memory")

@@ -33,7 +33,8 @@ class Plan:
     rounds: int = 3
     clients: int = 50
     replicas: int = 0
-    aof: bool = False
+    aof: str = ""
+    """When the append-only file is synced (appendfsync); "" = there is none."""
     quick: bool = False
     keyspace: int = 0
     """Random keys out of so many; 0 = one key, as redis-benchmark does by itself."""
@@ -46,7 +47,7 @@ class Plan:
 
 def options_of(plan: Plan) -> list[str]:
     """The options that both servers are started with."""
-    return ["--appendonly", "yes", "--appendfsync", "everysec"] if plan.aof else []
+    return ["--appendonly", "yes", "--appendfsync", plan.aof] if plan.aof else []
 
 
 def run(plan: Plan, cores: Cores, progress: Callable[[str], None]) -> list[Comparison]:
