@@ -50,3 +50,10 @@ def tune_socket(sock: Any, keepalive_s: int) -> None:
         ):
             if hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def duplicate(known: Any) -> socket.socket:
+    """A second handle of a socket that the loop has; it shares the first one's mode, and never blocks."""
+    sock = socket.fromfd(known.fileno(), known.family, known.type, known.proto)
+    sock.setblocking(False)
+    return sock

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha1
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from kvserver.engine import naming
 from kvserver.engine.executor import Engine
@@ -30,6 +30,19 @@ _WRITE_GATES = frozenset(("replica", "disk", "few-replicas", "memory"))
 _IGNORED_GATES = frozenset(("auth", "no-multi", "pubsub", "multi", "busy", "pause", "loading"))
 
 
+class Trace(Protocol):
+    """Who is told what a script's commands do."""
+
+    def called_with(self, args: list[bytes]) -> None:
+        """A command is about to run."""
+
+    def replied(self, reply: bytes) -> None:
+        """It has replied."""
+
+    def refused(self, text: bytes) -> None:
+        """It may not run."""
+
+
 class Api:
     """The functions of the sandbox that act on the server."""
 
@@ -42,6 +55,7 @@ class Api:
         self.deny_scripts = True  # False: commands that scripts may not run, may (DEBUG)
         self.on_tick: Callable[[Running], None] = _nothing
         self.on_log: Callable[[int, str], None] = _unheard
+        self.trace: Trace | None = None  # the debugger, while it runs
         self._rng = Random()
 
     def natives(self) -> dict[bytes, Any]:
@@ -77,12 +91,17 @@ class Api:
             return None, MEMORY
         request = [arg if type(arg) is bytes else number_text(arg) for arg in args]
         engine = self.engine
+        trace = self.trace
+        if trace is not None:
+            trace.called_with(request)
         running = self.running
         row: Row | None = engine.rows.get(request[0])
         if row is None or row.subs is not None:
             row = naming.resolve(engine.rows, request)
         refusal = self._refusal(engine, running, row, request)
         if refusal is not None:
+            if trace is not None:
+                trace.refused(refusal)
             return None, ERROR, refusal
         assert running is not None
         assert row is not None
@@ -91,6 +110,8 @@ class Api:
         reply = engine.call(c, row, request) or b"$-1\r\n"
         if running.repl & REPL_REPLICA == 0:
             del engine.batch[mark:]
+        if trace is not None:
+            trace.replied(reply)
         return self._value(reply)
 
     def call_packed(self, lengths: bytes, data: bytes) -> Any:

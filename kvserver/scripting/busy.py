@@ -18,7 +18,7 @@ from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.resp import error
 from kvserver.scripting.commands import BUSY_FUNCTION, BUSY_SCRIPT
 from kvserver.scripting.host import Host
-from kvserver.scripting.running import GO_ON, KILLED_SCRIPT, LOAD_TIMEOUT, Running
+from kvserver.scripting.running import GO_ON, KILLED_SCRIPT, Running
 from kvserver.spec import ADMIN, NOT_BUSY, Row
 
 NAME = "busy"
@@ -50,7 +50,7 @@ class Busy:
         now_s = self.host.clock()
         if running.deadline_s:
             if now_s > running.deadline_s:
-                running.stop = LOAD_TIMEOUT
+                running.stop = running.overdue
             return
         if not self.threshold_s or now_s - running.started_s < self.threshold_s:
             return

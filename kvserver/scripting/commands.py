@@ -6,6 +6,7 @@ from kvserver.engine.glob import matcher
 from kvserver.engine.session import Session
 from kvserver.errors import CommandError
 from kvserver.resp import OK, array, array_header, bulk, bulks, integer, map_header, null, set_header, simple
+from kvserver.scripting.debug_commands import debug, script_debug
 from kvserver.scripting.help import FUNCTION_HELP, SCRIPT_HELP
 from kvserver.scripting.host import Host, Script, host_of, key_count
 from kvserver.scripting.libraries import Library
@@ -26,14 +27,18 @@ BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION
 
 
 def _eval(c: Session, a: list[bytes], read_only: bool) -> bytes:
-    keys = key_count(a)
     host = host_of(c)
+    if host.debug_modes and c.id in host.debug_modes:
+        return debug(host, c, a[1], lambda: _run(host, c, host.script(a[1]), key_count(a), read_only))
+    keys = key_count(a)
     return _run(host, c, host.script(a[1]), keys, read_only)
 
 
 def _evalsha(c: Session, a: list[bytes], read_only: bool) -> bytes:
     keys = key_count(a)
     host = host_of(c)
+    if host.debug_modes and c.id in host.debug_modes:
+        raise CommandError("ERR Please use EVAL instead of EVALSHA for debugging")
     script = host.scripts.get(a[1]) or host.scripts.get(a[1].lower())
     if script is None:
         raise CommandError(_NOSCRIPT)
@@ -91,16 +96,6 @@ def script_flush(c: Session, a: list[bytes]) -> bytes:
 def script_kill(c: Session, a: list[bytes]) -> bytes:
     """End the script that is slow, unless it has written."""
     return _kill(c, False)
-
-
-def script_debug(c: Session, a: list[bytes]) -> bytes:
-    """Refuse: there is no debugger."""
-    mode = a[2].upper()
-    if mode == b"NO":
-        return OK
-    if mode in (b"YES", b"SYNC"):
-        raise CommandError("ERR this server has no Lua debugger")
-    raise CommandError("ERR Use SCRIPT DEBUG YES/SYNC/NO")
 
 
 def _kill(c: Session, is_function: bool) -> bytes:

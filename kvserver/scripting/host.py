@@ -12,6 +12,7 @@ from kvserver.numbers import parse_int
 from kvserver.resp import bulk, integer
 from kvserver.scripting import native
 from kvserver.scripting.api import Api, digest
+from kvserver.scripting.debugger import Debugger
 from kvserver.scripting.libraries import Libraries
 from kvserver.scripting.running import GO_ON, Running
 from kvserver.scripting.runtime import Runtime, ScriptFailed
@@ -56,11 +57,15 @@ class Host:
         self._machine: Runtime | None = None
         self.api = Api(engine, self.runtime)
         self.libraries = Libraries(self._load)
+        self.debugger = Debugger(self.api, clock)
+        self.debug_modes: dict[int, bool] = {}  # session -> whether on the data itself, for those that debug
+        self.open_channel: Callable[[Session], Any] = _no_channel
 
     def runtime(self) -> Runtime:
         """The Lua machine, made when it is first needed."""
         if self._machine is None:
             natives = self.api.natives()
+            natives.update(self.debugger.natives())
             natives.update(native.table(lambda size: self._machine is None or self._machine.room(size)))
             natives[b"version"] = VERSION
             natives[b"version_number"] = VERSION_NUMBER
@@ -215,6 +220,10 @@ _FLAG_GATES = frozenset(("replica", "disk", "few-replicas", "memory", "stale"))
 
 def _nothing(running: Running) -> None:
     """Nobody watches the time."""
+
+
+def _no_channel(c: Session) -> Any:
+    raise CommandError("ERR a script can't be debugged here")
 
 
 def key_count(args: list[bytes]) -> int:

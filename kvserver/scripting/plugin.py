@@ -14,8 +14,11 @@ from kvserver.resp import OK
 from kvserver.scripting import queued
 from kvserver.scripting.busy import Busy
 from kvserver.scripting.commands import HANDLERS
+from kvserver.scripting.debug_socket import open_socket
+from kvserver.scripting.debugger import TIMEOUT_S
 from kvserver.scripting.host import KEY, Host, host_of
 from kvserver.scripting.pump import Pump
+from kvserver.scripting.running import GO_ON
 
 if TYPE_CHECKING:
     from kvserver.node import Node
@@ -39,16 +42,28 @@ def attach(node: Node) -> None:
     engine.add_gate(queued.ORDER, "queued-scripts", scripts.gate)
     engine.extensions["promises_no_writes"] = scripts.promises_no_writes
     host.api.on_tick = busy.tick
+    host.open_channel = partial(open_socket, node.server, partial(_ended, host))
+    engine.on_close.append(partial(_forget, host))
     config = node.config
     host.deprecated = config.lua_enable_deprecated_api
 
     def follow(changed: object) -> None:
         busy.threshold_s = config.busy_reply_threshold / 1000
+        host.debugger.threshold_s = busy.threshold_s or TIMEOUT_S
 
     config.on_change("busy-reply-threshold", follow)
     follow(config)
     log = logs.get("script")
     host.api.on_log = lambda level, text: getattr(log, _LEVELS[level])(text)
+
+
+def _forget(host: Host, session: Session) -> None:
+    host.debug_modes.pop(session.id, None)
+
+
+def _ended(host: Host) -> bool:
+    """Look after the others while a script is debugged; whether it must end."""
+    return host.api.tick() != GO_ON
 
 
 def _restore(host: Host, codes: list[bytes], policy: bytes = b"FLUSH") -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from kvserver.engine.session import Session
 from kvserver.server import Connection, Server
+from kvserver.sockets import duplicate
 
 CHUNK = 1 << 16
 
@@ -110,16 +111,16 @@ class Pump:
         for listener in self._listeners():
             for known in getattr(listener, "sockets", ()):
                 if getattr(listener, "_ssl_context", None) is None:
-                    selector.register(_duplicate(known), selectors.EVENT_READ, None)
+                    selector.register(duplicate(known), selectors.EVENT_READ, None)
         for connection in list(self._server.connections.values()):
             transport = connection.transport
             known = transport.get_extra_info("socket")
             encrypted = transport.get_extra_info("ssl_object") is not None
             if connection.session is besides or encrypted or known is None or not connection.reading:
                 continue
-            if connection.closing or connection.paused:
+            if connection.closing or connection.paused or connection.slow:
                 continue
-            direct = Direct(_duplicate(known), transport)
+            direct = Direct(duplicate(known), transport)
             connection.transport = direct
             self._taken[connection] = direct
             selector.register(direct.sock, selectors.EVENT_READ, connection)
@@ -200,10 +201,3 @@ class _Handover(asyncio.Protocol):
         if self.direct.unsent:
             connection.transport.write(bytes(self.direct.unsent))
         transport.set_protocol(connection)  # type: ignore[arg-type]
-
-
-def _duplicate(known: Any) -> socket.socket:
-    """A second handle of a socket that the loop has."""
-    sock = socket.fromfd(known.fileno(), known.family, known.type, known.proto)
-    sock.setblocking(False)
-    return sock

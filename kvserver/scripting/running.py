@@ -10,6 +10,7 @@ GO_ON = 0
 KILLED_SCRIPT = 1
 KILLED_FUNCTION = 2
 LOAD_TIMEOUT = 3
+EVAL_TIMEOUT = 4
 
 REPL_ALL = 3
 REPL_REPLICA = 2
@@ -30,4 +31,5 @@ class Running:
     slow: bool = False  # other clients are told to wait
     stop: int = GO_ON  # why it must end
     repl: int = REPL_ALL
-    deadline_s: float = field(default=0.0)  # 0 = none; only a library load has one
+    deadline_s: float = field(default=0.0)  # 0 = none; a library load has one, and what is typed into the debugger
+    overdue: int = LOAD_TIMEOUT  # why it must end once that has passed

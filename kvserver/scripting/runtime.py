@@ -33,7 +33,7 @@ SMALL = 4 << 20
 MANY = 100
 """More arguments are handed over in tables, as Lua's stack is short."""
 
-_CHUNKS = ("cjson", "cmsgpack", "bit", "struct", "deprecated", "libraries")
+_CHUNKS = ("cjson", "cmsgpack", "bit", "struct", "deprecated", "debugger", "libraries")
 
 
 _DANGEROUS = (b"os", b"io", b"debug", b"package", b"require", b"module", b"dofile", b"loadfile", b"print", b"python")
@@ -78,6 +78,7 @@ class Runtime:
         self._compile: Callable[..., Any] = self.sandbox[b"compile_script"]
         self._load_library: Callable[..., Any] = self.sandbox[b"load_library"]
         self._watch: Callable[[], None] = self.sandbox[b"watch"]
+        self.debug: Callable[[], None] = self.sandbox[b"debug"]
         self._collect()
         self._sandbox_bytes = int(self.lua.get_memory_used())
         self.limit = LIMIT

@@ -205,21 +205,33 @@ local REASONS = {
   'ERR Script killed by user with SCRIPT KILL.',
   'ERR Function killed by user with FUNCTION KILL.',
   'ERR FUNCTION LOAD timeout',
+  'ERR the code took too long, and was stopped',
 }
 
 local hook
 local killed = false
+local doomed  -- what the script ends with, when that isn't the server's decision but the debugger's
+local armed, mask  -- the hook that coroutines get: this one, or the debugger's
+
+-- Fail here, and from now on at each line, so that no pcall gets away.
+local function doom(reason)
+  killed = true
+  sethook(hook, 'l')
+  error({err = reason}, 0)
+end
+
 hook = function()
-  local reason = REASONS[native.tick()]
+  local reason = doomed or REASONS[native.tick()]
   if not reason then return end
   killed = true
-  sethook(hook, 'l')  -- from now on at each line, so that no pcall gets away
+  sethook(hook, 'l')
   local info = getinfo(2, 'S')
   if info and info.source ~= SOURCE then error({err = reason}, 0) end
 end
 
 local function watch()
-  killed = false
+  killed, doomed = false, nil
+  armed, mask = hook, ''
   sethook(hook, '', HOOK_EVERY)
 end
 
@@ -237,7 +249,7 @@ local create, resume, running, status, wrap, yield =
 local function new_thread(fn)
   if type(fn) ~= 'function' then bad_argument(1, 'create', 'Lua function expected') end
   local thread = create(fn)
-  sethook(thread, hook, '', HOOK_EVERY)
+  sethook(thread, armed, mask, HOOK_EVERY)
   return thread
 end
 
@@ -540,9 +552,7 @@ local redis = {
   REDIS_VERSION = native.version, REDIS_VERSION_NUM = native.version_number,
   REPL_NONE = 0, REPL_AOF = 1, REPL_SLAVE = 2, REPL_REPLICA = 2, REPL_ALL = 3,
   replicate_commands = function() return true end,
-  breakpoint = function() return false end,
-  debug = function() end,
-}
+}  -- `breakpoint` and `debug` come with the debugger.
 
 function redis.sha1hex(...)
   local text = ...
@@ -682,7 +692,19 @@ return {
   function_globals = function_globals, loading_redis = loading_redis,
   on_error = on_error, protect = protect, publish = publish, raise = raise, run_function = run_function,
   run_script = run_script, script_env = script_env, undefined_metatable = undefined_metatable, watch = watch,
-  real_of = real_of, environment = environment,
+  real_of = real_of, environment = environment, hook = hook, redis = redis, script_globals = script_globals,
+  arm = function(new, new_mask)
+    local old, old_mask = armed, mask
+    armed, mask = new, new_mask
+    return old, old_mask
+  end,
+  doom = function(reason)
+    doomed = reason
+    doom(reason)
+  end,
+  forgive = function() killed, doomed = false, nil end,
+  reason = function() return doomed or REASONS[native.tick()] end,
+  doomed = function() return doomed end,
   finish_setup = function(library_env)
     publish(script_globals, script_env)
     publish(function_globals, library_env)
