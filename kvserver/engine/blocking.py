@@ -10,6 +10,7 @@ that replies.  What it takes is logged right behind the write that made it possi
 from __future__ import annotations
 
 import heapq
+import itertools
 from typing import TYPE_CHECKING
 
 from kvserver.engine import watching
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 _NOBODYS = (EV_EXPIRED, EV_EVICTED)
 """Classes of events that no request causes, though one may run at the time."""
 
+_turns = itertools.count()
+"""Whose time is over in the same millisecond are answered in the order in which they began to wait."""
+
+_STALE_TIMEOUTS = 1024
+"""How many timeouts of waits that are over may be kept beside as many as are in force."""
+
 
 def block(engine: Engine, c: Session, wait: Blocked) -> None:
     """Make a session wait; `wait.deadline_ms` holds the timeout in ms (0 = none) and becomes its time."""
@@ -43,7 +50,10 @@ def block(engine: Engine, c: Session, wait: Blocked) -> None:
     if wait.keys:
         c.db.observers |= OBSERVE_BLOCKED
     if wait.deadline_ms:
-        heapq.heappush(engine.timeouts, (wait.deadline_ms, c.id, c, wait))
+        if len(engine.timeouts) > 2 * engine.blocked_count + _STALE_TIMEOUTS:
+            engine.timeouts = [entry for entry in engine.timeouts if entry[2].blocked is entry[3]]
+            heapq.heapify(engine.timeouts)
+        heapq.heappush(engine.timeouts, (wait.deadline_ms, next(_turns), c, wait))
         engine.on_deadline(next_timeout_ms(engine))
 
 

@@ -148,3 +148,23 @@ def test_sorted_sets_too(bench: Bench) -> None:
     bench.do("giver", "ZADD z 1 a 2 b 3 c")
     assert bench.got("low") == b"*3\r\n$1\r\nz\r\n$1\r\na\r\n$1\r\n1\r\n"
     assert bench.got("high") == b"*3\r\n$1\r\nz\r\n$1\r\nc\r\n$1\r\n3\r\n"
+
+
+def test_equal_deadlines(bench: Bench) -> None:
+    """Waits of one client that end in the same millisecond, served or not, are told apart."""
+    for _ in range(3):
+        assert bench.do("waiter", "BLPOP q 5") is None
+        bench.do("giver", "RPUSH q x")
+    assert bench.do("waiter", "BLPOP q 5") is None
+    before = bench.got("waiter")
+    bench.engine.state.now_ms += 5_000
+    blocking.expire_waits(bench.engine)
+    assert bench.got("waiter") == before + b"*-1\r\n"
+
+
+def test_timeouts_of_served_waits_are_not_kept(bench: Bench) -> None:
+    """Waiting with a long timeout, served at once, again and again, takes no memory."""
+    for _ in range(3_000):
+        assert bench.do("waiter", "BLPOP q 100000") is None
+        bench.do("giver", "RPUSH q x")
+    assert len(bench.engine.timeouts) < 1_100
