@@ -57,7 +57,8 @@ class Failover:
         action = handover.step(self._order, hub.feeder.records(), offset, waited_ms)
         if isinstance(action, Proceed):
             self.state = handover.IN_PROGRESS
-            hub.log.info("handing over", replica=f"{action.target[0]}:{action.target[1]}", offset=offset)
+            why = "is synced" if action.synced else "time out exceeded"  # Redis's words, which tools look for
+            hub.log.info(f"failover {why}, failing over.", replica=action.target, offset=offset)
             hub.follow(*action.target)
         elif isinstance(action, GiveUp):
             self.abort(action.reason)

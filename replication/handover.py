@@ -33,9 +33,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Proceed:
-    """Hand over to this replica now."""
+    """Hand over to this replica now, which has everything or not."""
 
     target: Address
+    synced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,6 @@ def step(order: Order, replicas: Iterable[Attached], offset: int, waited_ms: int
             return Proceed(address)
     if order.timeout_ms and waited_ms >= order.timeout_ms:
         if order.force and order.target is not None:
-            return Proceed(order.target)
+            return Proceed(order.target, synced=False)
         return GiveUp("replica never caught up before timeout")
     return None

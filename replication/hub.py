@@ -27,8 +27,8 @@ from replication.failover import Failover
 from replication.feeder import Feeder
 from replication.history import History, restarted_as_primary, restarted_as_replica
 from replication.link import Link
-from replication.primary import Released, Waiters
 from replication.replica import Full, Settings
+from replication.waiting import Waiting
 
 KEY = "replication"
 PING = encode_request([b"PING"])
@@ -50,8 +50,8 @@ class Hub:
         self.log = log
         self.history = History(new_id())
         self.link: Link | None = None
-        self.waiters = Waiters()
         self.feeder = Feeder(engine, config, log, self._snapshot)
+        self.waiting = Waiting(engine, self.feeder.records)
         self.listening_port = config.port
         self.failover = Failover(self)
         self._known = False  # whether asking to continue makes sense
@@ -125,7 +125,7 @@ class Hub:
     def _unblock_all(self) -> None:
         for c in list(self.engine.sessions.values()):
             if c.blocked is not None and c.blocked.kind != "pause":
-                self.waiters.forget(c.id)
+                self.waiting.forget(c)
                 c.close_after_reply()
                 blocking.unblock(self.engine, c, UNBLOCKED)
 
@@ -136,8 +136,12 @@ class Hub:
     def open_backlog(self) -> None:
         """Begin to record; what was written unrecorded must not be taken for known."""
         if self.feeder.backlog is None:
-            self.history = self.history.forgotten(new_id())
+            self.begin_history()
             self.feeder.open_backlog()
+
+    def begin_history(self) -> None:
+        """Give the stream another id, which nobody knows yet."""
+        self.history = self.history.forgotten(new_id())
 
     def resize_backlog(self) -> None:
         """repl-backlog-size has changed."""
@@ -191,7 +195,7 @@ class Hub:
     def refused(self, reason: str) -> None:
         """The primary refused us: the link tries again, but doesn't wrest the role back."""
         if self.failover.asking:
-            self.failover.abort(reason)
+            self.failover.abort(f"Failover target rejected psync request: {reason}")
 
     def link_changed(self) -> None:
         """The link went up or down: reads may be stale."""
@@ -221,18 +225,21 @@ class Hub:
         snapshot: Snapshot = self.engine.extensions["persistence"].open()
         return snapshot, self.history.replid
 
+    def synced_offset(self) -> int | None:
+        """How far the append-only file is on the disk: None without one, -1 before its first."""
+        return self.waiting.synced_offset()
+
+    def file_synced(self) -> None:
+        """The append-only file has got further, or has been switched off."""
+        self.waiting.look()
+        if self.link is not None:
+            self.link.file_synced()
+
     def acknowledged(self) -> None:
         """Some replica acknowledged: perhaps WAIT is over, perhaps writes are allowed again."""
-        if self.waiters:
-            self._release(self.waiters.release(self.feeder.records(), self.engine.state.now_ms))
+        self.waiting.look()
         if self.engine.deny_masks.get("few-replicas"):
             self.refresh_denials()
-
-    def _release(self, released: list[Released]) -> None:
-        for entry in released:
-            c = self.engine.sessions.get(entry.client_id)
-            if c is not None and c.blocked is not None:
-                blocking.unblock(self.engine, c, b":%d\r\n" % entry.count)
 
     def ask_for_acks(self) -> None:
         """Have the replicas acknowledge at once."""
@@ -240,7 +247,7 @@ class Hub:
             self.engine.log.append_passing(GETACK)
 
     def _closed(self, c: Session) -> None:
-        self.waiters.forget(c.id)
+        self.waiting.forget(c)
         if c.kind == "replica":
             self.feeder.detach(c)
             self.refresh_denials()
@@ -267,7 +274,7 @@ class Hub:
         idle = self.link is None and not self.feeder.feeds and self.feeder.backlog is not None
         if idle and ttl_s and monotonic() - self.feeder.no_replicas_since_s > ttl_s:
             self.feeder.close_backlog()
-            self.history = self.history.forgotten(new_id())
+            self.begin_history()
             self.log.info("backlog given up", idle_s=ttl_s)
 
     async def start(self) -> None:

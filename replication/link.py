@@ -64,6 +64,9 @@ class Owner(Protocol):
     def refused(self, reason: str) -> None:
         """The primary refused PSYNC."""
 
+    def synced_offset(self) -> int | None:
+        """How far the own append-only file is on the disk: None without one, -1 before its first."""
+
 
 class _Port:
     """The stream's session can be listed and killed like a client's; it is never written to."""
@@ -111,6 +114,7 @@ class Link:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._ack_wanted = False
+        self._file_wanted = 0  # the offset whose place on the disk the primary is to hear of at once
 
     @property
     def connected(self) -> bool:
@@ -156,9 +160,23 @@ class Link:
         """The primary asked (REPLCONF GETACK): answer behind what is being applied."""
         self._ack_wanted = True
 
+    def file_synced(self) -> None:
+        """The append-only file got further: perhaps as far as the primary wants to know."""
+        if self._file_wanted and self.connected and (self._owner.synced_offset() or 0) >= self._file_wanted:
+            self._file_wanted = 0
+            self._acknowledge()
+
     def _acknowledge(self) -> None:
-        self._ack_wanted = False
-        self._write(encode_request([b"REPLCONF", b"ACK", b"%d" % self._engine.log.offset]))
+        """Say how far the stream is applied, and how far that is in a file on the disk."""
+        offset = self._engine.log.offset
+        args = [b"REPLCONF", b"ACK", b"%d" % offset]
+        synced = self._owner.synced_offset()
+        if synced is not None and synced >= 0:
+            args += [b"FACK", b"%d" % synced]
+        if self._ack_wanted:
+            self._ack_wanted = False
+            self._file_wanted = offset if synced is not None and synced < offset else 0
+        self._write(encode_request(args))
 
     def _write(self, data: bytes) -> None:
         if self._writer is not None and not self._writer.transport.is_closing():
@@ -324,4 +342,4 @@ class Link:
 
     def _failed(self, name: str, reply: str) -> None:
         self.failures += 1
-        self._log.error("a command of the primary's stream failed here", command=name, error=reply)
+        self._log.error("== CRITICAL == a command of the primary's stream failed here", command=name, error=reply)

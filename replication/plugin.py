@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvserver import logs
 from kvserver.admin.pause import MODE_WRITE
-from replication import commands, guards
+from replication import commands, debugging, guards
 from replication.hub import KEY, Hub
 from replication.info import LinkView, View, replication_fields
 from replication.primary import behind_count
@@ -35,6 +35,7 @@ def attach(node: Node) -> None:
     if admin is not None:
         hub.failover.hold_writes = lambda: admin.pause.begin(engine, "failover", MODE_WRITE, _FOR_EVER_MS)
         hub.failover.let_writes = lambda: admin.pause.end(engine, "failover")
+        admin.debug.update(debugging.DEBUG)
     _add_info(hub, admin)
     for name in ("replica-serve-stale-data", "replica-read-only", "min-replicas-to-write", "min-replicas-max-lag"):
         config.on_change(name, lambda _: hub.refresh_denials())
@@ -91,6 +92,7 @@ def _stats(hub: Hub) -> Iterable[tuple[str, object]]:
 def _memory(hub: Hub) -> Iterable[tuple[str, object]]:
     backlog = hub.feeder.backlog
     yield "mem_replication_backlog", backlog.histlen if backlog is not None else 0
+    yield "mem_clients_slaves", sum(feed.waiting_bytes() for feed in hub.feeder.feeds.values())
 
 
 def view(hub: Hub) -> View:

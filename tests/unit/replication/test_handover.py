@@ -67,4 +67,4 @@ def test_time_is_up() -> None:
     assert step(Order(), late, 10, 10**9) is None
     assert step(Order(timeout_ms=50), late, 10, 49) is None
     assert isinstance(step(Order(timeout_ms=50), late, 10, 50), GiveUp)
-    assert step(Order(HERE, force=True, timeout_ms=50), late, 10, 50) == Proceed(HERE)
+    assert step(Order(HERE, force=True, timeout_ms=50), late, 10, 50) == Proceed(HERE, synced=False)
