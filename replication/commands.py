@@ -1,22 +1,27 @@
-"""REPLICAOF, SLAVEOF, PSYNC, SYNC, REPLCONF, ROLE, WAIT."""
+"""REPLICAOF, SLAVEOF, PSYNC, SYNC, REPLCONF, ROLE, FAILOVER, WAIT, WAITAOF."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from time import monotonic
 
 from kvserver.engine.session import Session
 from kvserver.errors import NOT_INT, SYNTAX, CommandError
 from kvserver.numbers import parse_int
+from kvserver.quoting import split_args
 from kvserver.resp import OK, array, bulk, bulks, integer, simple
 from replication import handover
 from replication.feed import Feed
 from replication.history import same_id
 from replication.hub import Hub, hub_of
-from replication.primary import Attached, Phase, Waiter, acked_count
+from replication.primary import Attached, Parts, Phase
 from replication.psync import FullResync, Request, decide
+from replication.waiting import NO_FILE
 
 MAX_ADDRESS = 256
+TIME_MAX = 2**63 - 1
+_OFFSET = re.compile(rb"[0-9]{1,19}")
 
 
 @dataclass(slots=True)
@@ -28,6 +33,7 @@ class Announced:
     capa_eof: bool = False
     capa_psync2: bool = False
     rdb_only: bool = False
+    parts: Parts = Parts.ALL
 
 
 def _announced(c: Session) -> Announced:
@@ -145,6 +151,9 @@ def _ready_to_serve(c: Session, hub: Hub) -> None:
         raise CommandError("NOMASTERLINK Can't SYNC while not connected with my master")
     if c.out:
         raise CommandError("ERR SYNC and PSYNC are invalid with pending output")
+    told = _announced(c)
+    if told.parts is not Parts.ALL and not told.capa_eof:
+        raise CommandError("ERR Filtered replica requires EOF capability")
 
 
 def _record(c: Session) -> Attached:
@@ -158,6 +167,7 @@ def _record(c: Session) -> Attached:
         capa_eof=told.capa_eof,
         capa_psync2=told.capa_psync2,
         rdb_only=told.rdb_only,
+        parts=told.parts,
     )
 
 
@@ -168,7 +178,7 @@ def replconf(c: Session, a: list[bytes]) -> bytes | None:
     for i in range(1, len(a), 2):
         option = a[i].lower()
         if option == b"ack":
-            _ack(c, a[i + 1])
+            _ack(c, a[i + 1], a[i + 3] if len(a) > i + 3 and a[i + 2].lower() == b"fack" else b"0")
             return None
         if option == b"getack":
             hub = hub_of(c)
@@ -183,10 +193,10 @@ def replconf(c: Session, a: list[bytes]) -> bytes | None:
     return OK
 
 
-def _ack(c: Session, text: bytes) -> None:
-    if isinstance(c.replica, Feed) and text.isdigit():
+def _ack(c: Session, text: bytes, file_text: bytes) -> None:
+    if isinstance(c.replica, Feed) and _OFFSET.fullmatch(text) and _OFFSET.fullmatch(file_text):
         hub = hub_of(c)
-        hub.feeder.acknowledge(c.replica, int(text))
+        hub.feeder.acknowledge(c.replica, int(text), int(file_text))
         hub.acknowledged()
 
 
@@ -214,8 +224,21 @@ def _rdb_only(told: Announced, value: bytes) -> None:
     told.rdb_only = bool(number)
 
 
+def _rdb_filter_only(told: Announced, value: bytes) -> None:
+    """Which parts of the data set are wanted, separated by spaces; none of them is a choice as well."""
+    names = split_args(value)
+    if names is None:
+        raise CommandError("ERR Missing rdb-filter-only values")
+    told.parts = Parts.NONE
+    for name in names:
+        if name.lower() != b"functions":
+            raise CommandError(b"ERR Unsupported rdb-filter-only option: " + name)
+        told.parts = Parts.FUNCTIONS
+
+
 _ANNOUNCEMENTS = {
     b"listening-port": _listening_port,
+    b"rdb-filter-only": _rdb_filter_only,
     b"ip-address": _ip_address,
     b"capa": _capa,
     b"rdb-only": _rdb_only,
@@ -249,29 +272,50 @@ def wait(c: Session, a: list[bytes]) -> bytes | None:
             "propagated."
         )
     needed = parse_int(a[1])
-    timeout_ms = _timeout(a[2])
-    count = acked_count(hub.feeder.records(), c.write_offset)
+    timeout_ms = _timeout(hub, a[2])
+    count = hub.waiting.copies(c.write_offset)
     if count >= needed or c.no_block:
         return integer(count)
-    offset = c.write_offset
-    hub.engine.block(c, "wait", [], timeout_ms, lambda session: _waited(hub, session, offset))
-    hub.waiters.add(Waiter(c.id, needed, offset, 0))
+    hub.waiting.for_copies(c, needed, timeout_ms)
     hub.ask_for_acks()
     return None
 
 
-def _waited(hub: Hub, c: Session, offset: int) -> bytes:
-    hub.waiters.forget(c.id)
-    return integer(acked_count(hub.feeder.records(), offset))
+def waitaof(c: Session, a: list[bytes]) -> bytes | None:
+    """WAITAOF numlocal numreplicas timeout: until what this client wrote is in files on so many disks."""
+    hub = hub_of(c)
+    needed_here = parse_int(a[1])
+    if not 0 <= needed_here <= 1:
+        raise CommandError("ERR value is out of range, must be between 0 and 1")
+    needed = parse_int(a[2])
+    if needed < 0:
+        raise CommandError("ERR value is out of range, must be positive")
+    timeout_ms = _timeout(hub, a[3])
+    if hub.link is not None:
+        raise CommandError(
+            "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just "
+            "local and are not propagated."
+        )
+    if needed_here and hub.waiting.synced_offset() is None:
+        raise CommandError(NO_FILE)
+    here, there = hub.waiting.on_disk(c.write_offset)
+    if (here >= needed_here and there >= needed) or c.no_block:
+        return array([integer(here), integer(there)])
+    hub.waiting.for_disks(c, needed_here, needed, timeout_ms)
+    if there < needed:
+        hub.ask_for_acks()
+    return None
 
 
-def _timeout(text: bytes) -> int:
+def _timeout(hub: Hub, text: bytes) -> int:
     try:
         timeout_ms = parse_int(text)
     except CommandError:
         raise CommandError("ERR timeout is not an integer or out of range")
     if timeout_ms < 0:
         raise CommandError("ERR timeout is negative")
+    if timeout_ms > TIME_MAX - hub.engine.state.now_ms:
+        raise CommandError("ERR timeout is out of range")
     return timeout_ms
 
 
@@ -284,4 +328,5 @@ HANDLERS = {
     "SLAVEOF": replicaof,
     "SYNC": sync,
     "WAIT": wait,
+    "WAITAOF": waitaof,
 }

@@ -22,7 +22,7 @@ from kvserver.engine.session import Session
 from persistence.snapshot import Snapshot
 from replication.backlog import Backlog
 from replication.feed import Feed
-from replication.primary import Attached, OutputLimit, Phase, over_limit, silent
+from replication.primary import Attached, OutputLimit, Parts, Phase, over_limit, silent
 from replication.psync import Continue, continue_reply, full_resync_reply
 from replication.transfer import Transfer
 
@@ -34,7 +34,7 @@ class Feeder:
     """
 
     def __init__(
-        self, engine: Engine, config: Config, log: Any, take_snapshot: Callable[[], tuple[Snapshot, bytes]]
+        self, engine: Engine, config: Config, log: Any, take_snapshot: Callable[[Parts], tuple[Snapshot, bytes]]
     ) -> None:
         self.engine = engine
         self.config = config
@@ -133,9 +133,9 @@ class Feeder:
             self.drop(feed, reason)
             self.detach(feed.session)
 
-    def acknowledge(self, feed: Feed, offset: int) -> None:
-        """A replica has applied the stream up to `offset`."""
-        feed.record.acknowledge(offset, monotonic())
+    def acknowledge(self, feed: Feed, offset: int, file_offset: int = 0) -> None:
+        """A replica has applied the stream up to `offset`, and has it in a file up to `file_offset`."""
+        feed.record.acknowledge(offset, monotonic(), file_offset)
         feed.acked = True
         if feed.sent and not feed.live and self._is_present(feed):
             self._go_online(feed)
@@ -177,6 +177,10 @@ class Feeder:
         if not waiting:
             return
         config = self.config
+        for feed in waiting:
+            if feed.record.parts is not Parts.ALL:
+                self._begin([feed], marked=True, parts=feed.record.parts)
+                return
         marked = [feed for feed in waiting if feed.record.capa_eof and config.repl_diskless_sync]
         if len(marked) < len(waiting):
             self._begin([feed for feed in waiting if feed not in marked], marked=False)
@@ -186,8 +190,8 @@ class Feeder:
         if enough or waited_s >= config.repl_diskless_sync_delay:
             self._begin(marked, marked=True)
 
-    def _begin(self, group: list[Feed], marked: bool) -> None:
-        snapshot, replid = self._take_snapshot()
+    def _begin(self, group: list[Feed], marked: bool, parts: Parts = Parts.ALL) -> None:
+        snapshot, replid = self._take_snapshot(parts)
         for feed in group:
             feed.begin_holding()
             if not feed.sync:

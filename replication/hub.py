@@ -218,11 +218,13 @@ class Hub:
         stream_db = self.link.stream_db if self.link is not None else max(log.selected, 0)
         return self.history.replid, log.offset, stream_db
 
-    def _snapshot(self) -> tuple[Snapshot, bytes]:
+    def _snapshot(self, parts: Parts) -> tuple[Snapshot, bytes]:
         """A snapshot for replicas, and its history. Behind it a primary's stream selects its database anew."""
         if self.link is None:
             self.engine.log.selected = -1
-        snapshot: Snapshot = self.engine.extensions["persistence"].open()
+        snapshot: Snapshot = self.engine.extensions["persistence"].open(
+            data=Parts.DATA in parts, libraries=Parts.FUNCTIONS in parts
+        )
         return snapshot, self.history.replid
 
     def synced_offset(self) -> int | None:

@@ -2,9 +2,10 @@
 
 Theory of operation. A replica passes through the phases in order: it waits for a snapshot that can be sent,
 receives it, and is then on line. A partial resynchronization starts on line. Its
-acknowledgements (REPLCONF ACK, once a second) say how far it has applied the stream; the lag is the time
-since the last one. From offsets and lags follow the answers to WAIT, whether enough replicas are well for a
-write to be accepted, and who is to be dropped for silence or for reading too slowly.
+acknowledgements (REPLCONF ACK, once a second) say how far it has applied the stream, and how far that is on its
+disk if it keeps an append-only file (FACK); the lag is the time since the last one. From offsets and lags follow
+the answers to WAIT and WAITAOF, whether enough replicas are well for a write to be accepted, and who is to be
+dropped for silence or for reading too slowly.
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ class Phase(enum.Enum):
     ONLINE = "online"
 
 
+class Parts(enum.Flag):
+    """What of the data set a snapshot holds."""
+
+    NONE = 0
+    DATA = 1
+    FUNCTIONS = 2
+    ALL = 3
+
+
 @dataclass(slots=True)
 class Attached:
     """One replica as its primary sees it. Offsets are byte numbers, times are seconds."""
@@ -32,15 +42,20 @@ class Attached:
     phase: Phase
     acked_at_s: float
     ack_offset: int = 0
+    file_offset: int = 0
+    """How far its append-only file is known to be on its disk."""
     capa_eof: bool = False
     capa_psync2: bool = False
     rdb_only: bool = False
+    parts: Parts = Parts.ALL
     soft_limit_since_s: float | None = None
 
-    def acknowledge(self, offset: int, now_s: float) -> None:
+    def acknowledge(self, offset: int, now_s: float, file_offset: int = 0) -> None:
         """Take a REPLCONF ACK; an acknowledged offset never goes back."""
         if offset > self.ack_offset:
             self.ack_offset = offset
+        if file_offset > self.file_offset:
+            self.file_offset = file_offset
         self.acked_at_s = now_s
 
     def lag_s(self, now_s: float) -> int:
@@ -61,6 +76,11 @@ def enough_replicas(replicas: Iterable[Attached], to_write: int, max_lag_s: int,
 def acked_count(replicas: Iterable[Attached], offset: int) -> int:
     """How many on-line replicas have acknowledged everything up to and including byte `offset`."""
     return sum(1 for r in replicas if r.phase is Phase.ONLINE and r.ack_offset >= offset)
+
+
+def on_disk_count(replicas: Iterable[Attached], offset: int) -> int:
+    """How many on-line replicas have everything up to and including byte `offset` in a file on their disk."""
+    return sum(1 for r in replicas if r.phase is Phase.ONLINE and r.file_offset >= offset)
 
 
 def behind_count(replicas: Iterable[Attached], offset: int) -> int:
@@ -102,24 +122,33 @@ def over_limit(replica: Attached, pending_bytes: int, limit: OutputLimit, now_s:
 
 @dataclass(slots=True)
 class Waiter:
-    """A client blocked in WAIT: `needed` replicas at `offset`, until `deadline_ms` (0 = for ever)."""
+    """A client blocked in WAIT: `needed` replicas at `offset`, until `deadline_ms` (0 = for ever).
+
+    In WAITAOF `local` is 0 or 1, the files of this node that must hold the offset; replicas count by theirs.
+    """
 
     client_id: int
     needed: int
     offset: int
     deadline_ms: int
+    local: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """A client's WAIT is over, with the number of replicas that had acknowledged its offset."""
+    """A client's WAIT is over, with the number of replicas that had acknowledged its offset.
+
+    For WAITAOF `local` says whether this node's file holds it, 0 or 1; `refused`: there is no such file any more.
+    """
 
     client_id: int
     count: int
+    local: int = -1
+    refused: bool = False
 
 
 class Waiters:
-    """Everyone blocked in WAIT; one entry per client, so bounded by the number of clients."""
+    """Everyone blocked in WAIT or WAITAOF; one entry per client, so bounded by the number of clients."""
 
     __slots__ = ("_waiters",)
 
@@ -137,13 +166,28 @@ class Waiters:
         """The client is gone or was unblocked."""
         self._waiters.pop(client_id, None)
 
-    def release(self, replicas: Iterable[Attached], now_ms: int) -> list[Released]:
-        """Those whose condition holds now, or whose time is up; they are no longer waiting."""
+    def release(self, replicas: Iterable[Attached], now_ms: int, synced: int | None = None) -> list[Released]:
+        """Those whose condition holds now, or whose time is up; they are no longer waiting.
+
+        `synced` is how far this node's append-only file is on the disk, None when it keeps none.
+        """
         members = list(replicas)
         done: list[Released] = []
         for waiter in list(self._waiters.values()):
-            count = acked_count(members, waiter.offset)
-            if count >= waiter.needed or (waiter.deadline_ms and now_ms >= waiter.deadline_ms):
-                done.append(Released(waiter.client_id, count))
+            released, enough = _judge(waiter, members, synced)
+            if enough or (waiter.deadline_ms and now_ms >= waiter.deadline_ms):
+                done.append(released)
                 del self._waiters[waiter.client_id]
         return done
+
+
+def _judge(waiter: Waiter, members: list[Attached], synced: int | None) -> tuple[Released, bool]:
+    """What a waiter would be told now, and whether that is what it waits for."""
+    if waiter.local < 0:
+        count = acked_count(members, waiter.offset)
+        return Released(waiter.client_id, count), count >= waiter.needed
+    count = on_disk_count(members, waiter.offset)
+    local = int(synced is not None and synced >= waiter.offset)
+    refused = waiter.local > 0 and synced is None
+    enough = refused or (count >= waiter.needed and local >= waiter.local)
+    return Released(waiter.client_id, count, local, refused), enough

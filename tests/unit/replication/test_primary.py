@@ -10,6 +10,7 @@ from replication.primary import (
     acked_count,
     enough_replicas,
     good_count,
+    on_disk_count,
     over_limit,
     silent,
 )
@@ -59,6 +60,32 @@ def test_waiters_are_released_by_acknowledgement_or_time() -> None:
     replicas[1].acknowledge(8, 101.0)
     assert waiters.release(replicas, 501) == [Released(1, 2)]
     assert not waiters
+
+
+def test_waiting_for_disks() -> None:
+    """WAITAOF counts what is in files: this node's, and those of replicas that tell of theirs."""
+    replicas = [_replica(1, 10), _replica(2, 10)]
+    replicas[0].acknowledge(10, 101.0, 8)
+    replicas[0].acknowledge(10, 102.0)
+    assert [on_disk_count(replicas, offset) for offset in (0, 8, 9)] == [2, 1, 0]
+    waiters = Waiters()
+    waiters.add(Waiter(1, needed=1, offset=8, deadline_ms=0, local=1))
+    waiters.add(Waiter(2, needed=2, offset=8, deadline_ms=0, local=0))
+    waiters.add(Waiter(3, needed=0, offset=9, deadline_ms=500, local=1))
+    assert waiters.release(replicas, 100, -1) == []
+    assert waiters.release(replicas, 100, 8) == [Released(1, 1, 1)]
+    assert waiters.release(replicas, 500, 8) == [Released(3, 0, 0)]
+    replicas[1].acknowledge(10, 103.0, 9)
+    assert waiters.release(replicas, 501, None) == [Released(2, 2, 0)]
+
+
+def test_waiting_for_a_file_that_is_no_more() -> None:
+    """WAITAOF for the file of a node that gives it up is refused; who waits for replicas alone goes on."""
+    waiters = Waiters()
+    waiters.add(Waiter(1, needed=1, offset=8, deadline_ms=0, local=1))
+    waiters.add(Waiter(2, needed=1, offset=8, deadline_ms=0, local=0))
+    assert waiters.release([], 100, None) == [Released(1, 0, 0, refused=True)]
+    assert len(waiters) == 1
 
 
 def test_output_limits() -> None:
