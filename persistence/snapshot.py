@@ -130,7 +130,7 @@ class Walk:
 
 
 class Snapshot:
-    """The RDB stream of one instant. `offset` is the command log's at that instant."""
+    """The RDB stream of one instant; without `data` it holds no keys. `offset` is the command log's at that instant."""
 
     def __init__(
         self,
@@ -140,8 +140,9 @@ class Snapshot:
         functions: Sequence[bytes] = (),
         compress: bool = True,
         checksum: bool = True,
+        data: bool = True,
     ) -> None:
-        dbs = engine.dbs
+        dbs = engine.dbs if data else []
         self.offset = engine.log.offset
         self.keys = 0  # written so far
         self.total = sum(len(db.keys) for db in dbs)
@@ -162,7 +163,8 @@ class Snapshot:
         self._head = [encoder.header(aux), *[encoder.function(code, compress) for code in functions]]
         for db in dbs:
             db.hooks.append(self.before_write)
-        self._flush_listeners.append(self.on_flush)
+        if dbs:
+            self._flush_listeners.append(self.on_flush)
 
     def close(self) -> None:
         """Stop watching the databases; may be called at any time and more than once."""

@@ -57,7 +57,7 @@ class Snapshotter:
         # A relative dir has become the working directory already.
         return folder / self.config.dbfilename if folder.is_absolute() else Path(self.config.dbfilename)
 
-    def open(self, aof_base: bool = False) -> Snapshot:
+    def open(self, aof_base: bool = False, data: bool = True, libraries: bool = True) -> Snapshot:
         """A snapshot of this instant, for any consumer."""
         engine = self.engine
         functions = engine.extensions.get("function_sources")
@@ -72,9 +72,10 @@ class Snapshotter:
                 replication() if replication is not None else None,
                 aof_base,
             ),
-            functions() if functions is not None else (),
+            functions() if libraries and functions is not None else (),
             self.config.rdbcompression,
             self.config.rdbchecksum,
+            data,
         )
 
     def begin(self) -> asyncio.Task[str]:

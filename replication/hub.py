@@ -27,6 +27,7 @@ from replication.failover import Failover
 from replication.feeder import Feeder
 from replication.history import History, restarted_as_primary, restarted_as_replica
 from replication.link import Link
+from replication.primary import Parts
 from replication.replica import Full, Settings
 from replication.waiting import Waiting
 
