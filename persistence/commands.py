@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kvserver.engine import blocking
 from kvserver.engine.commands import databases
+from kvserver.engine.hash_expiry import enlist
 from kvserver.engine.keyspace import EV_GENERIC
 from kvserver.engine.session import Session
 from kvserver.errors import SYNTAX, CommandError
@@ -113,6 +114,7 @@ def restore(c: Session, a: list[bytes]) -> bytes:
             db.changed(key, EV_GENERIC, b"del")
         return OK
     db.put(key, value)
+    enlist(db, key, value)
     if db.access is not None and options.idle_s >= 0:
         db.access.set_idle(key, options.idle_s)
     if db.access is not None and options.frequency >= 0:
@@ -131,9 +133,7 @@ def _restored(c: Session, payload: bytes) -> Any:
     if not verified(payload, not saver.skip_checksums):
         raise CommandError("ERR DUMP payload version or checksum are wrong")
     try:
-        _, value, field_ttls = restore_payload(payload, EngineBuilders())
-        if field_ttls:
-            raise RdbError("Hash fields that expire cannot be restored: this server has no such fields")
+        _, value, _ = restore_payload(payload, EngineBuilders())
     except RdbError as failure:
         saver.log.warning("RESTORE: integrity check failed", error=str(failure))
         raise CommandError("ERR Bad data format")

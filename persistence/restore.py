@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from kvserver.engine.hash_expiry import enlist
 from kvserver.engine.keyspace import Db
 from persistence.rdb.errors import RdbError
 from persistence.rdb.model import Aux, Event, Function, Key
@@ -55,12 +56,11 @@ class Restorer:
             raise RdbError(
                 f"Data file was created by a server configured to handle more than {len(self.dbs)} databases"
             )
-        if found.field_ttls:
-            raise RdbError("Hash fields that expire cannot be loaded: this server has no such fields")
         db = self.dbs[found.db]
         if not db.keys.set(found.key, found.value) and not self.replace:
             raise RdbError(f"RDB has duplicated key '{found.key.decode('latin-1')}' in DB {found.db}")
         self.keys += 1
+        enlist(db, found.key, found.value)
         if expire_ms >= 0:
             db.expires.set(found.key, expire_ms)
         elif self.replace and db.expires.used:

@@ -27,12 +27,13 @@ from typing import Any
 
 from kvserver.engine.executor import Engine
 from kvserver.engine.keyspace import Db
+from kvserver.engine.hash_expiry import present
 from kvserver.engine.stream_value import FrozenStream
 from kvserver.engine.table import CURSOR_BITS, FrozenTable, Table, reverse_bits
 from kvserver.engine.values import FrozenList, ZSetValue
 from persistence.crc64 import Checksum
 from persistence.rdb import encoder, writer
-from persistence.rdb.opcodes import OP_EOF, TYPE_STRING
+from persistence.rdb.opcodes import OP_EOF, TYPE_STRING, WRITE_VERSION, WRITE_VERSION_EXPIRING_FIELDS
 
 _END = 1 << CURSOR_BITS
 _BATCH = 32
@@ -160,7 +161,8 @@ class Snapshot:
         self._walk: Walk | None = None
         self._pieces: Iterator[bytes] | None = None
         self._live: Any = None  # the aggregate whose pieces are being written, while it isn't frozen
-        self._head = [encoder.header(aux), *[encoder.function(code, compress) for code in functions]]
+        version = WRITE_VERSION_EXPIRING_FIELDS if any(map(present, dbs)) else WRITE_VERSION
+        self._head = [encoder.header(aux, version), *[encoder.function(code, compress) for code in functions]]
         for db in dbs:
             db.hooks.append(self.before_write)
         if dbs:

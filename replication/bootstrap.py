@@ -53,4 +53,4 @@ class Incoming:
         """Put the new databases in force; the old ones are freed in slices."""
         for db, new in zip(engine.dbs, self._restorer.dbs, strict=True):
             empty(engine, db)
-            db.keys, db.expires = new.keys, new.expires
+            db.keys, db.expires, db.field_expires = new.keys, new.expires, new.field_expires

@@ -110,7 +110,7 @@ def resetstat(c: Session, a: list[bytes]) -> bytes:
     engine.commands = engine.unexpected_errors = 0
     state = engine.state
     state.freed_in_slices = 0
-    state.hits = state.misses = state.expired_keys = state.evicted_keys = 0
+    state.hits = state.misses = state.expired_keys = state.expired_fields = state.evicted_keys = 0
     server.accepted = server.rejected = server.net_in = server.net_out = 0
     server.output_limit_kills = server.query_limit_kills = 0
     admin.rates.reset()

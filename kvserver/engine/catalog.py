@@ -47,6 +47,8 @@ CATEGORY_ORDER = (
 # guards (enable-debug-command, enable-module-command).
 MAY_REPLICATE = frozenset({"PFCOUNT", "EVAL", "EVALSHA", "FCALL", "PUBLISH", "SPUBLISH"})
 PROTECTED = frozenset({"DEBUG", "MODULE"})
+LATER_ARITY = {"ZRANK": -3, "ZREVRANK": -3}
+"""What commands of Redis 7.0 accept since a later version: WITHSCORE (7.2). COMMAND tells 7.0's arity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from kvserver.engine.keyspace import BIG, State
 from kvserver.engine.stream_value import StreamValue
 from kvserver.engine.table import Table
-from kvserver.engine.values import ListValue, ZSetValue, size_of
+from kvserver.engine.values import ExpiringHash, ListValue, ZSetValue, size_of
 
 
 def free_some(state: State, more: Callable[[], bool]) -> None:
@@ -28,6 +28,9 @@ def _shrink(state: State, value: Any) -> bool:
     """Drop one part of a value; False when nothing is left of it."""
     if isinstance(value, ZSetValue) and value.order.shrink():
         return True
+    if isinstance(value, ExpiringHash) and value.ttls.used:
+        state.trash.append(value.ttls)
+        value.ttls = ZSetValue()
     if isinstance(value, Table):
         part = value.steal_part()
         if part is None:

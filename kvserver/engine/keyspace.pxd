@@ -5,7 +5,7 @@ from kvserver.engine.table cimport Table
 cdef class State:
     cdef public long long now_ms
     cdef public long long dirty
-    cdef public long long hits, misses, expired_keys, evicted_keys
+    cdef public long long hits, misses, expired_keys, expired_fields, evicted_keys
     cdef public int expire_mode
     cdef public bint logging
     cdef public list effects
@@ -23,7 +23,7 @@ cdef class Db:
     cdef public int index
     cdef public State state
     cdef public Table keys
-    cdef public Table expires
+    cdef public Table expires, field_expires
     cdef public int observers
     cdef public object access
     cdef public list hooks

@@ -69,6 +69,7 @@ class State:
         self.effects: list[tuple[int, list[bytes]]] = []  # logged before the request itself
         self.replacements: list[tuple[int, list[bytes]]] | None = None  # logged instead of it
         self.notify_flags = 0
+        self.expired_fields = 0
         self.trash: list[Any] = []  # big values waiting to be freed in slices
         self.freed_in_slices = 0
         self.on_changed: Callable[[Db, bytes, int, bytes], None] = _ignore
@@ -112,6 +113,7 @@ class Db:
         self.watchers: dict[bytes, dict[Any, bool]] = {}  # WATCH: key -> sessions, and whether it was a stale key
         self.blocked: dict[bytes, dict[Any, Any]] = {}  # key -> waiting sessions, first come first
 
+        self.field_expires = Table()  # key -> when the first field of its hash may expire; see `hash_expiry`
     def lookup(self, key: bytes) -> Any:
         """Return the value for reading, or None; counts a hit or a miss."""
         value = self.keys.get(key)
@@ -271,3 +273,6 @@ class Db:
         if self.access is not None:
             self.state.trash.append(self.access.clear())
         return old
+        if self.field_expires.used:
+            self.state.trash.append(self.field_expires)
+            self.field_expires = Table()

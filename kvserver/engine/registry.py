@@ -6,7 +6,7 @@ Registration is explicit: a group exports HANDLERS, whoever composes a server ha
 
 from __future__ import annotations
 
-from kvserver.engine.catalog import MAY_REPLICATE, CommandFacts, load
+from kvserver.engine.catalog import LATER_ARITY, MAY_REPLICATE, CommandFacts, load
 from kvserver.engine.session import Session
 from kvserver.errors import CommandError
 from kvserver.spec import TELLS_DISK, Handler, Row, flag_bits
@@ -34,7 +34,7 @@ def build_rows(handlers: dict[str, Handler]) -> dict[bytes, Row]:
 def _row(name: str, handler: Handler, facts: CommandFacts) -> Row:
     flags = facts.flags | {"may_replicate"} if name in MAY_REPLICATE else facts.flags
     bits = flag_bits(flags) | (TELLS_DISK if name == "PING" else 0)
-    return Row(name.lower(), handler, facts.arity, bits, facts)
+    return Row(name.lower(), handler, LATER_ARITY.get(name, facts.arity), bits, facts)
 
 
 def _no_subcommand(c: Session, a: list[bytes]) -> bytes:

@@ -21,3 +21,8 @@ cdef class ZSetValue(Table):
     cpdef bint put(self, bytes member, object score) except -1
     cpdef tuple pop_edge(self, bint lowest)
     cpdef bint discard(self, bytes member) except -1
+
+cdef class ExpiringHash(HashValue):
+    cdef public ZSetValue ttls
+    cpdef bint put(self, bytes field, bytes value) except -1
+    cpdef object pop(self, bytes key)

@@ -18,7 +18,7 @@ from kvserver.engine.list_value import ListValue as ListValue
 from kvserver.engine.ordering import BOTTOM as BOTTOM
 from kvserver.engine.ordering import TOP as TOP
 from kvserver.engine.ordering import Ordering
-from kvserver.engine.table import Table
+from kvserver.engine.table import FrozenTable, Table
 from kvserver.numbers import is_int
 
 
@@ -180,6 +180,88 @@ class ZSetValue(Table):
             for pair in gone:
                 self.pop(pair[1])
         return gone
+
+
+class ExpiringHash(HashValue):
+    """A hash some of whose fields have a time to live, or had one.
+
+    A hash becomes one when the first of its fields gets a time; so a hash without such fields costs nothing for
+    the possibility, neither a byte nor a test: wherever a command finds that its value isn't a `HashValue` it
+    looks whether it is one of these (`kvserver.engine.hash_expiry`).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ttls = ZSetValue()  # field -> when it expires, Unix milliseconds; and those times in order
+
+    @staticmethod
+    def of(plain: HashValue) -> ExpiringHash:
+        """Make one of a hash, whose parts it takes over: the other one isn't to be changed any more."""
+        value = ExpiringHash()
+        value.parts, value.shared = plain.parts, plain.shared
+        value.count, value.low, value.high, value.used = plain.count, plain.low, plain.high, plain.used
+        value.big = plain.big
+        return value
+
+    def encoding(self) -> bytes:
+        return b"hashtable" if self.big else b"listpackex"
+
+    def clone(self) -> ExpiringHash:
+        """Return an independent copy."""
+        twin = ExpiringHash()
+        self.share_with(twin)
+        twin.big = self.big
+        twin.ttls = self.ttls.clone()
+        return twin
+
+    def freeze(self) -> FrozenHash:
+        """Return a view of the hash as it is now."""
+        return FrozenHash(super().freeze(), self.ttls.clone())
+
+    def put(self, field: bytes, value: bytes) -> bool:
+        """Store a field, which lives for ever from now on; True when it is new."""
+        if self.ttls.used:
+            self.ttls.discard(field)
+        return HashValue.put(self, field, value)
+
+    def keep(self, field: bytes, value: bytes) -> bool:
+        """Store a field, which lives as long as before; True when it is new."""
+        return HashValue.put(self, field, value)
+
+    def pop(self, key: bytes) -> Any:
+        """Remove a field and return its value, or None."""
+        if self.ttls.used:
+            self.ttls.discard(key)
+        return HashValue.pop(self, key)
+
+    def expire_at(self, field: bytes, when_ms: int) -> None:
+        """Let a field that is there live until `when_ms`."""
+        self.ttls.put(field, when_ms)
+
+    def ttl_at(self, field: bytes) -> int:
+        """When a field expires, Unix milliseconds, or -1 for never."""
+        when = self.ttls.get(field)
+        return -1 if when is None else int(when)
+
+    def next_ms(self) -> int:
+        """When the first field expires, or -1 for never."""
+        return int(self.ttls.slice(0, 1)[0][0]) if self.ttls.used else -1
+
+    def due(self, now_ms: int) -> int:
+        """How many fields' time has come."""
+        return self.ttls.bisect(now_ms, TOP) if self.ttls.used else 0
+
+
+class FrozenHash(FrozenTable):
+    """What an `ExpiringHash` held when it was frozen."""
+
+    def __init__(self, fields: FrozenTable, ttls: ZSetValue) -> None:
+        super().__init__(fields.parts, fields.used, fields.kind(), fields.encoding())
+        self.ttls = ttls
+
+    def next_ms(self) -> int:
+        """When the first field expires, Unix milliseconds."""
+        return int(self.ttls.slice(0, 1)[0][0])
 
 
 def kind_of(value: Any) -> bytes:

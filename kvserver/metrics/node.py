@@ -115,6 +115,8 @@ NODE: tuple[Metric, ...] = (
     counter("keyspace_hits_total", "Look-ups of keys that were there.", lambda v: v.state.hits),
     counter("keyspace_misses_total", "Look-ups of keys that were not.", lambda v: v.state.misses),
     counter("keys_expired_total", "Keys deleted because their time was over.", lambda v: v.state.expired_keys),
+    counter("hash_fields_expired_total", "Fields of hashes deleted because their time was over.",
+            lambda v: v.state.expired_fields),
     counter("keys_evicted_total", "Keys deleted to stay below maxmemory.", lambda v: v.state.evicted_keys),
     gauge("memory_limit_bytes", "The limit of memory (maxmemory); 0 is none.",
           lambda v: getattr(v.config, "maxmemory", None)),

@@ -48,6 +48,18 @@ class PlainMap(dict[bytes, Any]):
         return len(self) > size
 
 
+class PlainExpiringMap(PlainMap):
+    """A hash, and when which of its fields expire (ms since the epoch)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ttls: dict[bytes, int] = {}
+
+    def expire_at(self, field: bytes, when_ms: int) -> None:
+        """Note when a field expires."""
+        self.ttls[field] = when_ms
+
+
 class Builders:
     """Plain values; a subclass makes others."""
 
@@ -62,6 +74,14 @@ class Builders:
     def hash(self) -> Any:
         """An empty hash: `put(field, value) -> is new`, `len`."""
         return PlainMap()
+
+    def expiring_hash(self) -> Any:
+        """An empty hash whose fields may expire: also `expire_at(field, when_ms)`."""
+        return PlainExpiringMap()
+
+    def field_ttls(self, value: Any) -> dict[bytes, int] | None:
+        """The times of a hash whose fields may expire, unless it keeps them itself."""
+        return value.ttls or None if type(value) is PlainExpiringMap else None
 
     def zset(self) -> Any:
         """An empty sorted set: `put(member, score) -> is new`, `len`."""

@@ -118,24 +118,24 @@ BLOBS: dict[int, tuple[int, Callable[[Reader, Builders, bytes], Any]]] = {
 
 def _expiring_hash(r: Reader, b: Builders) -> Part:
     least = r.milliseconds()
-    return ExpiringHashPart(r.length(), b.hash(), least)
+    return ExpiringHashPart(r.length(), b.expiring_hash(), least)
 
 
 def _packed_expiring_hash(r: Reader, b: Builders) -> Part:
-    """A listpack of field, value and expiry in turn: short by nature, so it is read whole."""
+    """The least expiry, and a listpack of field, value and expiry in turn: short by nature, so it is read whole."""
     least = r.milliseconds()
     flat = placed(r, listpack.decode, r.string(), _HASH_LISTPACK)
-    part = ExpiringHashPart(0, b.hash(), least)
+    value = b.expiring_hash()
     if len(flat) % 3:
         raise r.error("Hash field without a value or expiry")
-    for field, value, ttl in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
-        if not ttl.isdigit() or len(ttl) > 19:
+    for field, content, ttl in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+        if not ttl.isdigit() or len(ttl) > 19 or int(ttl) > op.LATEST_MS:
             raise r.error("Hash field's expiry is not a time")
-        if not part.value.put(field, value):
+        if not value.put(field, content):
             raise r.error("Duplicate hash field")
         if int(ttl):
-            part.ttls[field] = int(ttl)
-    return part
+            value.expire_at(field, int(ttl))
+    return ExpiringHashPart(0, value, least)
 
 
 PARTS: dict[int, tuple[int, Callable[[Reader, Builders], Part]]] = {
@@ -179,6 +179,6 @@ def read_value(r: Reader, builders: Builders, number: int) -> tuple[int, Any, di
         part = begin(r, builders)
         while part.left > 0:
             part.step(r)
-        return kind, part.finish(builders), part.field_ttls()
+        return kind, part.finish(builders), builders.field_ttls(part.value)
     except Short:
         raise r.error("Value is cut short")

@@ -159,7 +159,8 @@ class Decoder:
     def _finish_part(self, part: Part, events: list[Event]) -> None:
         self._part = None
         if not isinstance(part, ModulePart):
-            self._emit(events, self._kind, self._key, part.finish(self.builders), part.field_ttls())
+            ttls = self.builders.field_ttls(part.value)
+            self._emit(events, self._kind, self._key, part.finish(self.builders), ttls)
 
     def _emit(
         self, events: list[Event], kind: int, key: bytes, value: Any, ttls: dict[bytes, int] | None

@@ -72,9 +72,9 @@ def double(value: float) -> bytes:
     return _DOUBLE.pack(value)
 
 
-def header(aux: list[tuple[bytes, bytes]]) -> bytes:
+def header(aux: list[tuple[bytes, bytes]], version: int = op.WRITE_VERSION) -> bytes:
     """The beginning of a file: signature, version and facts about it."""
-    out = [b"REDIS%04d" % op.WRITE_VERSION]
+    out = [b"REDIS%04d" % version]
     for name, value in aux:
         out.append(b"%c%b%b" % (op.OP_AUX, string(name), string(value)))
     return b"".join(out)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-# Written: what Redis 7.0 writes and reads. Read: up to Redis 7.4.
+# Written: what Redis 7.0 writes and reads, unless a hash has fields that expire: those are Redis 7.4's, and read
+# by no earlier one. Read: up to Redis 7.4.
 WRITE_VERSION = 10
+WRITE_VERSION_EXPIRING_FIELDS = 12
 READ_VERSION = 12
+
+# The latest time in ms since the epoch that a hash field's expiry may be: 48 bits.
+LATEST_MS = (1 << 48) - 1
 
 # The checksum exists since version 5.
 CHECKSUM_SINCE = 5
@@ -45,6 +50,8 @@ TYPE_SET_LISTPACK = 20
 TYPE_STREAM_LISTPACKS_3 = 21
 TYPE_HASH_METADATA = 24
 TYPE_HASH_LISTPACK_EX = 25
+
+TYPES_EXPIRING_FIELDS = (TYPE_HASH_METADATA, TYPE_HASH_LISTPACK_EX)
 
 # Special string encodings, announced by a length byte of the form 11xxxxxx.
 ENC_INT8 = 0

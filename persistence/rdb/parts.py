@@ -15,6 +15,7 @@ from persistence.rdb.builders import Builders
 from persistence.rdb.compact import decode_ziplist
 from persistence.rdb.errors import RdbError
 from persistence.rdb.opcodes import (
+    LATEST_MS,
     MODULE_DOUBLE,
     MODULE_EOF,
     MODULE_FLOAT,
@@ -41,10 +42,6 @@ class Part:
     def finish(self, builders: Builders) -> Any:
         """The whole value, None if it turned out empty."""
         return builders.finished(self.value) if len(self.value) else None
-
-    def field_ttls(self) -> dict[bytes, int] | None:
-        """The fields that expire, for a hash which has such."""
-        return None
 
 
 class ListPart(Part):
@@ -137,19 +134,18 @@ class ExpiringHashPart(Part):
     def __init__(self, left: int, value: Any, least_ms: int) -> None:
         super().__init__(left, value)
         self.least_ms = least_ms
-        self.ttls: dict[bytes, int] = {}
 
     def step(self, r: Reader) -> None:
         ttl = r.length()
         field = r.string()
-        if not self.value.put(field, r.string()):
+        content = r.string()
+        if ttl and not 0 <= self.least_ms + ttl - 1 <= LATEST_MS:
+            raise r.error("Hash field's expiry is not a time")
+        if not self.value.put(field, content):
             raise r.error("Duplicate hash field")
         if ttl:
-            self.ttls[field] = self.least_ms + ttl - 1
+            self.value.expire_at(field, self.least_ms + ttl - 1)
         self.left -= 1
-
-    def field_ttls(self) -> dict[bytes, int] | None:
-        return self.ttls or None
 
 
 class ModulePart(Part):

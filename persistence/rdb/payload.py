@@ -22,7 +22,8 @@ _FOOTER = 10
 def dump_payload(value: Any, compress: bool = True) -> bytes:
     """The payload of a value in the engine's form."""
     body = _string_body(value, compress) if isinstance(value, bytes | bytearray) else _body(value, compress)
-    body += op.WRITE_VERSION.to_bytes(2, "little")
+    version = op.WRITE_VERSION_EXPIRING_FIELDS if body[0] in op.TYPES_EXPIRING_FIELDS else op.WRITE_VERSION
+    body += version.to_bytes(2, "little")
     return body + crc64(body).to_bytes(8, "little")
 
 

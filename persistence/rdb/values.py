@@ -7,7 +7,7 @@ from typing import Any
 
 from kvserver.engine.ordering import CHUNK
 from kvserver.engine.table import LOAD
-from kvserver.engine.values import LIMITS, HashValue, ListValue, SetValue, ZSetValue
+from kvserver.engine.values import LIMITS, ExpiringHash, HashValue, ListValue, SetValue, ZSetValue
 from kvserver.numbers import is_int
 from persistence.rdb.builders import Builders
 from persistence.rdb.model import StreamData
@@ -80,6 +80,9 @@ class EngineBuilders(Builders):
 
     def hash(self) -> HashValue:
         return HashValue()
+
+    def expiring_hash(self) -> ExpiringHash:
+        return ExpiringHash()
 
     def zset(self) -> ZSetFiller:
         return ZSetFiller()

@@ -12,11 +12,13 @@ frozen, and then the iterator still is good: freezing makes later writes copy th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from struct import Struct
 from typing import Any
 
 import cython
 
 from kvserver.engine.ordering import Chunk
+from kvserver.engine.values import ExpiringHash, FrozenHash, ZSetValue
 from kvserver.numbers import format_double
 from persistence.rdb import listpack
 from persistence.rdb import opcodes as op
@@ -30,6 +32,8 @@ MAX_COMPRESSED = 1 << 17 if cython.compiled else 1 << 13
 WORK_BYTES = 1 << 15 if cython.compiled else 1 << 12
 """Bytes encoded between two looks at the clock."""
 
+_EXPIRY = Struct("<q")
+_EXPIRING = (ExpiringHash, FrozenHash)
 _BATCH = 64
 _NODE_BYTES = 8192
 """A list node's size, as list-max-listpack-size -2 has it."""
@@ -43,6 +47,7 @@ _NUMBERS = {
     (b"set", b"intset"): op.TYPE_SET_INTSET,
     (b"set", b"hashtable"): op.TYPE_SET,
     (b"hash", b"listpack"): op.TYPE_HASH_LISTPACK,
+    (b"hash", b"listpackex"): op.TYPE_HASH_LISTPACK_EX,
     (b"hash", b"hashtable"): op.TYPE_HASH,
     (b"zset", b"listpack"): op.TYPE_ZSET_LISTPACK,
     (b"zset", b"skiplist"): op.TYPE_ZSET_2,
@@ -51,14 +56,21 @@ _NUMBERS = {
 
 
 def type_number(value: Any) -> int:
-    """The RDB type of an aggregate."""
-    return _NUMBERS[value.kind(), value.encoding()]
+    """The RDB type of an aggregate; Redis 7.4's own only for a hash of which a field expires."""
+    number = _NUMBERS[value.kind(), value.encoding()]
+    if number == op.TYPE_HASH and type(value) in _EXPIRING and value.ttls.used:
+        return op.TYPE_HASH_METADATA
+    if number == op.TYPE_HASH_LISTPACK_EX and not value.ttls.used:
+        return op.TYPE_HASH_LISTPACK
+    return number
 
 
 def whole(number: int, value: Any, compress: bool) -> bytes | None:
     """An aggregate of a packed type, encoded at once; None when its type is another."""
     if number == op.TYPE_HASH_LISTPACK:
         return string(_packed_hash(value), compress)
+    if number == op.TYPE_HASH_LISTPACK_EX:
+        return _EXPIRY.pack(value.next_ms()) + string(_packed_expiring_hash(value), compress)
     if number == op.TYPE_ZSET_LISTPACK:
         return string(_packed_zset(value), compress)
     if number == op.TYPE_SET_INTSET:
@@ -73,6 +85,18 @@ def _packed_hash(value: Any) -> bytes:
         for field, content in part.items():
             out.append(element(field))
             out.append(element(content))
+    return listpack.wrap(out)
+
+
+def _packed_expiring_hash(value: Any) -> bytes:
+    """Field, value and expiry in turn, in the order of the expiries; those without one come last, with 0."""
+    out: list[bytes] = []
+    element = listpack.element
+    fields = dict(value.items())
+    for when, field in value.ttls.order:
+        out += (element(field), element(fields.pop(field)), listpack.integer(int(when)))
+    for field, content in fields.items():
+        out += (element(field), element(content), listpack.integer(0))
     return listpack.wrap(out)
 
 
@@ -98,6 +122,8 @@ def pieces(number: int, value: Any, longest: int) -> Iterator[bytes]:
         return _list_pieces(list(value.chunks), longest)
     if number == op.TYPE_ZSET_2:
         return _zset_pieces(list(value.order.chunks), len(value), longest)
+    if number == op.TYPE_HASH_METADATA:
+        return _expiring_pieces(list(value.parts), len(value), value.ttls.clone(), longest)
     if number in _TABLE_ENTRIES:
         return _table_pieces(list(value.parts), len(value), _TABLE_ENTRIES[number], longest)
     return stream_pieces(plain_stream(value), longest > 0)
@@ -124,6 +150,21 @@ def _table_pieces(parts: list[dict[bytes, Any]], size: int, entry: Any, longest:
     while parts:
         part = parts.pop()  # a part that only this list still holds is freed as soon as it is written
         yield from _batched(entry(name, content, longest) for name, content in part.items())
+
+
+def _expiring_pieces(
+    parts: list[dict[bytes, bytes]], size: int, ttls: ZSetValue, longest: int
+) -> Iterator[bytes]:
+    """The least expiry; before each field 0 if it lives for ever, else 1 and how much later it expires."""
+    least = int(ttls.slice(0, 1)[0][0])
+    yield _EXPIRY.pack(least) + length(size)
+    parts.reverse()
+    while parts:
+        part = parts.pop()
+        yield from _batched(
+            length(int(ttls.get(field)) - least + 1 if ttls.has(field) else 0) + _hash_entry(field, content, longest)
+            for field, content in part.items()
+        )
 
 
 def _zset_pieces(chunks: list[Chunk], size: int, longest: int) -> Iterator[bytes]:

@@ -11,12 +11,13 @@ from hashlib import sha1
 from typing import Any
 
 from kvserver.engine.keyspace import Db
-from kvserver.engine.values import HashValue, ListValue, SetValue, ZSetValue, kind_of
+from kvserver.engine.values import ExpiringHash, HashValue, ListValue, SetValue, ZSetValue, kind_of
 
 TYPE_NUMBERS = {b"string": 0, b"list": 1, b"set": 2, b"zset": 3, b"hash": 4, b"stream": 6}
 SIZE = 20
 ZERO = 0
 _EXPIRES = b"!!expire!!"
+_FIELD_EXPIRES = b"!!hexpire!!"
 
 
 def xor(digest: int, data: bytes) -> int:
@@ -56,8 +57,11 @@ def of_value(value: Any, expires: bool, start: int = ZERO) -> int:
         for member, score in value.items():
             digest = xor(digest, mix_all(ZERO, (member, b"%.17g" % score)).to_bytes(SIZE, "big"))
     elif isinstance(value, HashValue):
+        ttls = value.ttls if isinstance(value, ExpiringHash) else ()
         for field, content in value.items():
-            digest = xor(digest, mix_all(ZERO, (field, bytes(content))).to_bytes(SIZE, "big"))
+            entry = mix_all(ZERO, (field, bytes(content)))
+            entry = xor(entry, _FIELD_EXPIRES) if field in ttls else entry
+            digest = xor(digest, entry.to_bytes(SIZE, "big"))
     else:
         digest = mix_all(digest, value.digest_parts())
     return xor(digest, _EXPIRES) if expires else digest

@@ -146,6 +146,7 @@ def stats(admin: Admin) -> Fields:
         ("sync_partial_ok", 0),
         ("sync_partial_err", 0),
         ("expired_keys", state.expired_keys),
+        ("expired_subkeys", state.expired_fields),
         ("evicted_keys", state.evicted_keys),
         ("evicted_clients", admin.client_limit.evicted),
         ("keyspace_hits", state.hits),

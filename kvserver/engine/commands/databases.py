@@ -74,6 +74,7 @@ def swapdb(c: Session, a: list[bytes]) -> bytes:
     touch_all(two, one)
     one.keys, two.keys = two.keys, one.keys
     one.expires, two.expires = two.expires, one.expires
+    one.field_expires, two.field_expires = two.field_expires, one.field_expires
     if one.access is not None:
         one.access.swap(two.access)
     for db in (one, two):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kvserver.engine.executor import Engine
+from kvserver.engine.hash_expiry import expire_part
 from kvserver.engine.keyspace import EV_GENERIC, EXPIRE_DELETE, Db
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.errors import INVALID_EXPIRE, CommandError
@@ -73,11 +74,15 @@ def _apply(c: Session, db: Db, key: bytes, when: int) -> None:
 
 
 class ExpiryCycle:
-    """Walks the tables of expiry times, a part at a time, round and round, deleting what has expired."""
+    """Walks the tables of expiry times, a part at a time, round and round, deleting what has expired.
+
+    In each database the keys' times come first, then those of fields of hashes.
+    """
 
     def __init__(self) -> None:
         self.db = 0
         self.part = 0
+        self.field_part = 0
 
     def run(self, engine: Engine, more: Callable[[], bool]) -> int:
         """Delete expired keys until a round is complete or `more()` says that the time is up; count them."""
@@ -101,7 +106,13 @@ class ExpiryCycle:
                 if not more():
                     engine.log_outside()
                     return gone
-            self.part = 0
+            while self.field_part < db.field_expires.count:
+                gone += expire_part(db, self.field_part, more)
+                if not more():
+                    engine.log_outside()
+                    return gone
+                self.field_part += 1
+            self.part = self.field_part = 0
             self.db = (self.db + 1) % len(engine.dbs)
         engine.log_outside()
         return gone

@@ -6,9 +6,10 @@ import cython
 
 from kvserver.engine.commands.picking import pairs_reply, pick, pick_arguments, scan_value
 from kvserver.engine.commands.typed import WRONG, as_hash, removed
+from kvserver.engine.hash_expiry import named, settled, whole
 from kvserver.engine.keyspace import EV_HASH, Db
 from kvserver.engine.session import Session
-from kvserver.engine.values import HashValue
+from kvserver.engine.values import ExpiringHash, HashValue
 from kvserver.errors import CommandError, wrong_arity
 from kvserver.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_float, parse_int
 from kvserver.resp import EMPTY_ARRAY, OK, ONE, ZERO, array_header, bulks, map_header, null
@@ -42,7 +43,7 @@ def _set_fields(db: Db, a: list[bytes]) -> int:
     if value is None:
         value = HashValue()
         db.put(key, value)
-    elif type(value) is not HashValue:
+    elif type(value) is not HashValue and type(value) is not ExpiringHash:
         return -2
     fields: HashValue = value
     n = len(a)
@@ -60,7 +61,7 @@ def _set_fields(db: Db, a: list[bytes]) -> int:
 def hsetnx(c: Session, a: list[bytes]) -> bytes:
     """HSETNX key field value."""
     value = as_hash(c.db.lookup_write(a[1]))
-    if value is not None and value.has(a[2]):
+    if value is not None and _has(c.db, a[1], value, a[2]):
         return ZERO
     _set_fields(c.db, a)
     return ONE
@@ -72,7 +73,9 @@ def hget(c: Session, a: list[bytes]) -> bytes:
     if value is None:
         return null(c.resp)
     if type(value) is not HashValue:
-        return WRONG
+        if type(value) is not ExpiringHash:
+            return WRONG
+        value = named(c.db, a[1], value, a[2:]) or _NONE
     fields: HashValue = value
     found = fields.get(a[2])
     return null(c.resp) if found is None else bulk(found)
@@ -81,6 +84,8 @@ def hget(c: Session, a: list[bytes]) -> bytes:
 def hmget(c: Session, a: list[bytes]) -> bytes:
     """HMGET key field [field …]."""
     value = as_hash(c.db.lookup(a[1]))
+    if type(value) is ExpiringHash:
+        value = named(c.db, a[1], value, a[2:])
     nothing = null(c.resp)
     out = [array_header(len(a) - 2)]
     i: cython.Py_ssize_t
@@ -96,7 +101,9 @@ def hgetall(c: Session, a: list[bytes]) -> bytes:
     if value is None:
         return map_header(0, c.resp)
     if type(value) is not HashValue:
-        return WRONG
+        if type(value) is not ExpiringHash:
+            return WRONG
+        value = whole(c.db, a[1], value) or _NONE
     fields: HashValue = value
     out = [map_header(fields.used, c.resp)]
     for part in fields.parts:
@@ -108,13 +115,13 @@ def hgetall(c: Session, a: list[bytes]) -> bytes:
 
 def hkeys(c: Session, a: list[bytes]) -> bytes:
     """HKEYS key."""
-    value = as_hash(c.db.lookup(a[1]))
+    value = _all(c.db, a[1])
     return EMPTY_ARRAY if value is None else bulks(list(value))
 
 
 def hvals(c: Session, a: list[bytes]) -> bytes:
     """HVALS key."""
-    value = as_hash(c.db.lookup(a[1]))
+    value = _all(c.db, a[1])
     return EMPTY_ARRAY if value is None else bulks(list(value.values()))
 
 
@@ -127,12 +134,14 @@ def hlen(c: Session, a: list[bytes]) -> bytes:
 def hexists(c: Session, a: list[bytes]) -> bytes:
     """HEXISTS key field."""
     value = as_hash(c.db.lookup(a[1]))
-    return ONE if value is not None and value.has(a[2]) else ZERO
+    return ONE if value is not None and _has(c.db, a[1], value, a[2]) else ZERO
 
 
 def hstrlen(c: Session, a: list[bytes]) -> bytes:
     """HSTRLEN key field."""
     value = as_hash(c.db.lookup(a[1]))
+    if type(value) is ExpiringHash:
+        value = named(c.db, a[1], value, a[2:])
     found = None if value is None else value.get(a[2])
     return ZERO if found is None else integer(len(found))
 
@@ -151,25 +160,47 @@ def hdel(c: Session, a: list[bytes]) -> bytes:
     return integer(gone)
 
 
-def _fields(db: Db, key: bytes) -> HashValue:
-    """Return the hash to write to, a new one where there is none."""
+def _all(db: Db, key: bytes) -> HashValue | None:
+    """Return the hash in order to read all its fields."""
+    value = as_hash(db.lookup(key))
+    return whole(db, key, value) if type(value) is ExpiringHash else value
+
+
+def _has(db: Db, key: bytes, value: HashValue, field: bytes) -> bool:
+    """Whether a hash that was looked up has a field, and one that lives."""
+    if type(value) is ExpiringHash:
+        value = named(db, key, value, [field]) or _NONE
+    return value.has(field)
+
+
+def _number(db: Db, key: bytes, field: bytes) -> tuple[HashValue | None, bytes | None]:
+    """Return the hash to write to and what its field holds, None for what isn't there."""
     value = as_hash(db.lookup_write(key))
+    if type(value) is ExpiringHash:
+        value = settled(db, key, value, [field])
+    return value, None if value is None else value.get(field)
+
+
+def _store_number(db: Db, key: bytes, value: HashValue | None, field: bytes, number: bytes) -> None:
+    """Put a number in a field, which goes on living as long as before."""
+    if type(value) is ExpiringHash:
+        value.keep(field, number)
+        return
     if value is None:
         value = HashValue()
         db.put(key, value)
-    return value
+    value.put(field, number)
 
 
 def hincrby(c: Session, a: list[bytes]) -> bytes:
     """HINCRBY key field increment."""
     step = parse_int(a[3])
     db = c.db
-    value = as_hash(db.lookup_write(a[1]))
-    old = None if value is None else value.get(a[2])
+    value, old = _number(db, a[1], a[2])
     total = step + (0 if old is None else parse_int(old, "ERR hash value is not an integer"))
     if not INT64_MIN <= total <= INT64_MAX:
         raise CommandError("ERR increment or decrement would overflow")
-    _fields(db, a[1]).put(a[2], b"%d" % total)
+    _store_number(db, a[1], value, a[2], b"%d" % total)
     db.changed(a[1], EV_HASH, b"hincrby")
     return integer(total)
 
@@ -179,15 +210,17 @@ def hincrbyfloat(c: Session, a: list[bytes]) -> bytes:
     if abs(parse_float(a[3])) == float("inf"):
         raise CommandError("ERR value is NaN or Infinity")
     db = c.db
-    value = as_hash(db.lookup_write(a[1]))
-    old = None if value is None else value.get(a[2])
+    value, old = _number(db, a[1], a[2])
     if old is None:
         old = b"0"
     parse_float(old, "ERR hash value is not a float")
     total = add_decimal(old, a[3])
-    _fields(db, a[1]).put(a[2], total)
+    _store_number(db, a[1], value, a[2], total)
     db.changed(a[1], EV_HASH, b"hincrbyfloat")
     db.state.instead(db.index, [b"HSET", a[1], a[2], total])
+    when = value.ttl_at(a[2]) if type(value) is ExpiringHash else -1
+    if when >= 0:
+        db.state.instead(db.index, [b"HPEXPIREAT", a[1], b"%d" % when, b"FIELDS", b"1", a[2]])
     return bulk(total)
 
 
@@ -195,11 +228,11 @@ def hrandfield(c: Session, a: list[bytes]) -> bytes:
     """HRANDFIELD key [count [WITHVALUES]]."""
     rng = c.db.state.rng
     if len(a) == 2:
-        value = as_hash(c.db.lookup(a[1]))
+        value = _all(c.db, a[1])
         entry = None if value is None else value.random_entry(rng)
         return null(c.resp) if entry is None else bulk(entry[0])
     count, with_values = pick_arguments(a, b"WITHVALUES")
-    value = as_hash(c.db.lookup(a[1]))
+    value = _all(c.db, a[1])
     if value is None:
         return EMPTY_ARRAY
     entries = pick(c, value, count)
@@ -209,12 +242,16 @@ def hrandfield(c: Session, a: list[bytes]) -> bytes:
 
 
 def hscan(c: Session, a: list[bytes]) -> bytes:
-    """HSCAN key cursor [MATCH pattern] [COUNT n]."""
-    return scan_value(c, a, as_hash, _itself)
+    """HSCAN key cursor [MATCH pattern] [COUNT n] [NOVALUES]."""
+    at = next((i for i in range(3, len(a), 2) if a[i].upper() == b"NOVALUES"), 0)
+    return scan_value(c, a[:at] + a[at + 1 :], as_hash, None) if at else scan_value(c, a, as_hash, _itself)
 
 
 def _itself(content: bytes) -> bytes:
     return content
+
+
+_NONE = HashValue()  # what commands read where a hash turns out to be gone
 
 
 HANDLERS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kvserver.engine.glob import is_literal, matcher
+from kvserver.engine.hash_expiry import enlist
 from kvserver.engine.keyspace import EV_GENERIC, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import copy_value, kind_of
@@ -138,6 +139,7 @@ def _rename(db: Db, source: bytes, target: bytes) -> None:
     if db.access is not None:
         db.access.forget(source)
     db.put(target, value)
+    enlist(db, target, value)
     if when >= 0:
         db.expire_at(target, when)
     db.changed(source, EV_GENERIC, b"rename_from")
@@ -169,6 +171,7 @@ def move(c: Session, a: list[bytes]) -> bytes:
     if source.access is not None:
         source.access.forget(a[1])
     target.put(a[1], value)
+    enlist(target, a[1], value)
     if when >= 0:
         target.expire_at(a[1], when)
     source.changed(a[1], EV_GENERIC, b"move_from")
@@ -201,7 +204,9 @@ def copy(c: Session, a: list[bytes]) -> bytes:
         if not replace:
             return ZERO
         target.remove(a[2])
-    target.put(a[2], copy_value(value))
+    twin = copy_value(value)
+    target.put(a[2], twin)
+    enlist(target, a[2], twin)
     when = c.db.ttl_at(a[1])
     if when >= 0:
         target.expire_at(a[2], when)

@@ -6,8 +6,10 @@ from typing import Any
 
 from kvserver.engine.commands.keys import parse_cursor, scan_options, scan_reply
 from kvserver.engine.glob import matcher
+from kvserver.engine.hash_expiry import is_due
 from kvserver.engine.session import Session
 from kvserver.engine.table import Table
+from kvserver.engine.values import ExpiringHash
 from kvserver.errors import OUT_OF_RANGE, SYNTAX, CommandError
 from kvserver.numbers import INT64_MAX, INT64_MIN, parse_int
 from kvserver.resp import array_header, bulk
@@ -86,7 +88,10 @@ def scan_value(c: Session, a: list[bytes], check: Any, show: Any) -> bytes:
         cursor, entries = 0, list(value.items())
     match = None if pattern == b"*" else matcher(pattern)
     out: list[bytes] = []
+    hidden = value if type(value) is ExpiringHash else None
     for member, extra in entries:
+        if hidden is not None and is_due(c.db, hidden, member):
+            continue
         if match is None or match(member):
             out.append(member)
             if show is not None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from kvserver.engine.commands.args import string_arg
 from kvserver.engine.commands.typed import stored
+from kvserver.engine.hash_expiry import named
 from kvserver.engine.keyspace import EV_LIST, Db
 from kvserver.engine.session import ATT_RESTRICTED, Session
-from kvserver.engine.values import HashValue, ListValue, SetValue, ZSetValue
+from kvserver.engine.values import ExpiringHash, HashValue, ListValue, SetValue, ZSetValue
 from kvserver.errors import SYNTAX, WRONGTYPE, CommandError
 from kvserver.numbers import parse_float, parse_int
 from kvserver.resp import array_header, bulk, integer, null
@@ -77,7 +78,9 @@ def fetch(db: Db, pattern: bytes, element: bytes) -> bytes | None:
         rest, field = tail, b""
     value = db.lookup(head + element + rest)
     if field:
-        return value.get(field) if type(value) is HashValue else None
+        if type(value) is ExpiringHash:
+            value = named(db, head + element + rest, value, [field])
+        return value.get(field) if isinstance(value, HashValue) else None
     return string_arg(value) if isinstance(value, bytes | bytearray) else None
 
 

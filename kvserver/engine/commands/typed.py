@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kvserver.engine.keyspace import BIG, EV_GENERIC, Db
-from kvserver.engine.values import HashValue, ListValue, SetValue, ZSetValue, size_of
+from kvserver.engine.values import ExpiringHash, HashValue, ListValue, SetValue, ZSetValue, size_of
 from kvserver.errors import WRONGTYPE, CommandError
 
 WRONG = b"-" + WRONGTYPE.encode() + b"\r\n"
@@ -23,8 +23,8 @@ def as_list(value: Any) -> ListValue | None:
 
 
 def as_hash(value: Any) -> HashValue | None:
-    """Return a looked-up value as a hash."""
-    if value is None or type(value) is HashValue:
+    """Return a looked-up value as a hash, which may be an `ExpiringHash`."""
+    if value is None or type(value) is HashValue or type(value) is ExpiringHash:
         return value
     raise CommandError(WRONGTYPE)
 

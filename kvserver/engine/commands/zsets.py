@@ -11,7 +11,7 @@ from kvserver.engine.commands.typed import WRONG, as_zset, emptied, removed
 from kvserver.engine.keyspace import EV_ZSET, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import ZSetValue
-from kvserver.errors import SYNTAX, CommandError
+from kvserver.errors import SYNTAX, CommandError, wrong_arity
 from kvserver.numbers import format_double, parse_float
 from kvserver.resp import EMPTY_ARRAY, ZERO, array_header, bulks, double, null, null_array
 
@@ -165,7 +165,9 @@ def zmscore(c: Session, a: list[bytes]) -> bytes:
 
 
 def zrank(c: Session, a: list[bytes]) -> bytes:
-    """ZRANK key member."""
+    """ZRANK key member [WITHSCORE]."""
+    if len(a) > 3:
+        return _rank_and_score(c, a, "zrank", False)
     value = as_zset(c.db.lookup(a[1]))
     if value is None or not value.has(a[2]):
         return null(c.resp)
@@ -173,11 +175,25 @@ def zrank(c: Session, a: list[bytes]) -> bytes:
 
 
 def zrevrank(c: Session, a: list[bytes]) -> bytes:
-    """ZREVRANK key member."""
+    """ZREVRANK key member [WITHSCORE]."""
+    if len(a) > 3:
+        return _rank_and_score(c, a, "zrevrank", True)
     value = as_zset(c.db.lookup(a[1]))
     if value is None or not value.has(a[2]):
         return null(c.resp)
     return integer(len(value) - 1 - value.rank(a[2]))
+
+
+def _rank_and_score(c: Session, a: list[bytes], name: str, reverse: bool) -> bytes:
+    """The form of ZRANK and ZREVRANK since Redis 7.2; before, there was no more than a member to name."""
+    if len(a) > 4 or a[3].upper() != b"WITHSCORE":
+        raise wrong_arity(name)
+    value = as_zset(c.db.lookup(a[1]))
+    if value is None or not value.has(a[2]):
+        return null_array(c.resp)
+    rank = value.rank(a[2])
+    place = len(value) - 1 - rank if reverse else rank
+    return array_header(2) + integer(place) + double(value.get(a[2]), c.resp)
 
 
 def zpopmin(c: Session, a: list[bytes]) -> bytes:
