@@ -26,8 +26,8 @@ class Waiting:
 
         None when it keeps none, -1 while its first file is being written.
         """
-        aof = self._engine.extensions.get("aof")
-        offset: int | None = None if aof is None else aof.synced_offset()
+        tell = self._engine.extensions.get("aof_synced_offset")
+        offset: int | None = None if tell is None else tell()
         return offset
 
     def copies(self, offset: int) -> int:
