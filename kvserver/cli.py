@@ -15,6 +15,7 @@ from typing import Any
 from kvserver import logs
 from kvserver.admin.shutdown import abandon, by_signal, in_progress
 from kvserver.config import CommandLine, Config, ConfigError, Loaded, example_config, load, parse_command_line
+from kvserver.crash import CrashReports
 from kvserver.engine.commands.connection import COMPATIBLE_VERSION
 from kvserver.node import Node, Plugin
 
@@ -115,11 +116,13 @@ def serve(config: Config, loaded: Loaded, config_file: str = "") -> int:
     if config.logfile:
         stream = open(config.logfile, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - lives as long as we do
     logs.configure(config.loglevel, stream)
+    reports = CrashReports(stream, logs.get("server"))
+    reports.start()
     path = str(Path(config_file).resolve()) if config_file else ""
     if config.dir:
         os.chdir(config.dir)
     with contextlib.suppress(KeyboardInterrupt):
-        return run(_serve(config, loaded, path))
+        return run(_serve(config, loaded, path, reports))
     return 0
 
 
@@ -133,13 +136,16 @@ def run(main_coroutine: Coroutine[Any, Any, int]) -> int:
         return runner.run(main_coroutine)
 
 
-async def _serve(config: Config, loaded: Loaded, config_file: str) -> int:
+async def _serve(config: Config, loaded: Loaded, config_file: str, reports: CrashReports) -> int:
     log = logs.get("server")
     try:
         node = Node(config, loaded, plugins(), config_file)
     except ConfigError as failure:
         print(failure, file=sys.stderr)
         return 1
+    node.engine.extensions["crash"] = reports.crash
+    reports.switch(config.crash_log_enabled)
+    config.on_change("crash-log-enabled", lambda changed: reports.switch(changed.crash_log_enabled))
     for warning in loaded.warnings:
         log.warning("configuration", detail=warning)
     pidfile = Path(config.pidfile) if config.pidfile else None

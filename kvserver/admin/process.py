@@ -106,7 +106,3 @@ class Process:
     def sleep(self, seconds: float) -> None:
         """Stand still: the whole server does (DEBUG SLEEP)."""
         time.sleep(seconds)
-
-    def crash(self) -> None:
-        """End at once, without cleaning up (DEBUG SEGFAULT and the like)."""
-        os.abort()

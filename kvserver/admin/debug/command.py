@@ -7,6 +7,7 @@ Those that concern persistence or replication come from these packages, through 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from kvserver.admin.config import allowed, rewrite_file
 from kvserver.admin.context import admin_of
@@ -174,7 +175,8 @@ def stringmatch(c: Session, a: list[bytes]) -> bytes:
 
 def crash(c: Session, a: list[bytes]) -> bytes:
     """DEBUG PANIC and its like."""
-    admin_of(c).process.crash()
+    crash_: Callable[[str], None] = c.engine.extensions["crash"]
+    crash_(decode(a[1]).upper())
     return OK
 
 
