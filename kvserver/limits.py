@@ -6,6 +6,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from kvserver.engine.session import ATT_UNAUTHENTICATED, Session
+from kvserver.resp import error
 from kvserver.sockets import hung_up, is_local
 
 if TYPE_CHECKING:
@@ -16,6 +17,16 @@ ARGUMENT_COST = 48
 
 UNAUTHENTICATED_BYTES = 1024
 """Unsent replies that a client may have which hasn't authenticated."""
+
+BLOCKED_BUFFER = 1 << 20
+"""Bytes of requests taken from a client that is blocked before its socket is read no more."""
+UNSENT_MAX = 64 << 20
+"""Bytes of replies that may wait for a client before its requests have to wait, too."""
+UNSENT_TOTAL = 512 << 20
+"""Bytes that may wait for all clients: while it is more, the requests of slow ones wait at once."""
+REQUEST_KEPT_MS = 2000
+"""How long the last request of a client that sends no more is kept."""
+_NO_ARGS: list[bytes] = []
 
 
 def refusal(server: Server, peer: Any) -> str:
@@ -29,6 +40,17 @@ def refusal(server: Server, peer: Any) -> str:
             "interface. To connect from elsewhere set a password, bind explicitly, or disable protected-mode."
         )
     return ""
+
+
+def refuse(connection: Connection, peer: Any) -> bool:
+    """Send a new client away that isn't let in; True when that was done."""
+    reason = refusal(connection.server, peer)
+    if reason:
+        connection.server.rejected += 1
+        connection.closing = True
+        connection.transport.write(error(reason))
+        connection.transport.close()
+    return bool(reason)
 
 
 def _output_class(c: Session) -> str:
@@ -48,6 +70,30 @@ def count_arguments(connection: Connection) -> int:
     connection.counted += len(new)
     connection.counted_bytes += sum(map(len, new)) + ARGUMENT_COST * len(new)
     return connection.counted_bytes
+
+
+def bound_input(connection: Connection, c: Session) -> None:
+    """Judge what a client has sent and isn't served yet."""
+    parser, server = connection.parser, connection.server
+    waiting = parser.buffered()
+    if parser.left:
+        waiting += count_arguments(connection)
+    if waiting > server.limits.query_buffer:
+        server.query_limit_kills += 1
+        connection.close("query buffer limit")
+    elif waiting > BLOCKED_BUFFER and c.blocked is not None:
+        connection.read(False)
+
+
+def bound_output(connection: Connection) -> None:
+    """Serve a slow peer no more, until it has caught up, when too much waits for it.
+
+    A replica is always heard: it is slow whenever it takes a snapshot, and has to acknowledge meanwhile.
+    """
+    c = connection.session
+    if (c is None or c.kind != "replica") and connection.pending_bytes() > connection.server.limits.unsent:
+        connection.paused = True
+        connection.read(False)
 
 
 def check_output(connection: Connection) -> None:
@@ -94,6 +140,8 @@ def sweep(server: Server) -> None:
         c = connection.session
         if c is not None:
             _sweep_one(connection, c, not connection.reading and connection.fileno() in gone)
+    unsent = sum(connection.pending_bytes() for connection in connections if connection.slow)
+    server.limits.unsent = UNSENT_MAX if unsent <= UNSENT_TOTAL else 0
 
 
 def _sweep_one(connection: Connection, c: Session, gone: bool) -> None:
@@ -106,12 +154,16 @@ def _sweep_one(connection: Connection, c: Session, gone: bool) -> None:
         server.query_limit_kills += 1
         connection.close("query buffer limit")
         return
+    if idle_s * 1000 > REQUEST_KEPT_MS and c.args and c.blocked is None:
+        c.args = _NO_ARGS
+        if not connection.parser.left:
+            connection.parser.args = _NO_ARGS
     pending = connection.pending_bytes()
     if (gone or connection.closing) and pending in (0, connection.last_pending):
         connection.abort()  # it has taken nothing for a second, and will hardly take more
         return
     connection.last_pending = pending
-    if connection.paused:
+    if connection.slow or connection.paused:
         check_output(connection)
 
 

@@ -5,27 +5,35 @@ Theory of operation.  A `Connection` feeds what arrives to its parser, has the e
 request, gathers the replies and writes them at once.  Three things bound what it holds for a client:
 
 - replies: when more than `GATHER_MAX` bytes have gathered they are written and the other clients have their
-  turn; when the transport says that the peer is slow, reading and serving stop until it has caught up
-  (back-pressure: nothing is dropped);
+  turn; what a slow peer doesn't take is gathered (`outbox.py`), and when that is more than `Limits.unsent`,
+  reading and serving stop until it has caught up (back-pressure: nothing is dropped).  A smaller bound wouldn't
+  do: clients send long pipelines before they read the first reply;
 - messages nobody waits for (pub/sub, MONITOR, the replication stream) can't be held back, so a client that
   exceeds client-output-buffer-limit is disconnected;
 - requests: the query buffer has a limit, in which the arguments of an unfinished request and what MULTI has
   queued count; and while a session is blocked its socket is read only a little.
 
+Replies may have to wait until what they promise is safe (see `kvserver.engine.holds`); then whatever comes behind
+them on the connection waits as well, and when that is much the connection is read no more.
+
 A socket that isn't read doesn't tell when its peer has gone, and one that is being closed may wait for ever for
 a peer that doesn't read: `limits.sweep`, once a second, ends both.
+
+While what all clients hold together is limited (maxmemory-clients), `Server.watch` is shown each client that is
+served or sent something.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cython
 
-from kvserver import limits
+from kvserver import held, limits, outbox
 from kvserver.engine.executor import Engine
+from kvserver.engine.holds import Holds
 from kvserver.engine.session import (
     ATT_CLOSE,
     ATT_REPLY,
@@ -51,8 +59,13 @@ GATHER_MAX = 1 << 20
 """Bytes of replies gathered before they are written although more requests wait."""
 REPLY_COST = 256
 """Counted on top of each reply's bytes: some four thousand short requests in a row are a turn, too."""
-BLOCKED_BUFFER = 1 << 20
-"""Bytes of requests taken from a client that is blocked before its socket is read no more."""
+
+# C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
+_gather_max = GATHER_MAX
+_reply_cost = REPLY_COST
+_close = ATT_CLOSE
+_reply = ATT_REPLY
+_unauthenticated = ATT_UNAUTHENTICATED
 
 
 class Limits:
@@ -64,6 +77,7 @@ class Limits:
         self.max_bulk = 512 << 20  # bytes
         self.output: dict[str, BufferLimit] = {}
         self.reply_bytes = 0  # the hard limit of `output` for normal clients, 0 = none
+        self.unsent = limits.UNSENT_MAX  # bytes that may wait for a slow client before its requests wait, too
         self.timeout_s = 0
         self.keepalive_s = 300
         self.protected_mode = False  # refuse peers that aren't on this machine
@@ -75,6 +89,7 @@ class Server:
     def __init__(self, engine: Engine, needs_auth: Callable[[], bool]) -> None:
         self.engine = engine
         self.limits = Limits()
+        self.holds = Holds()
         self.needs_auth = needs_auth
         self.connections: dict[int, Connection] = {}
         self.accepted = 0
@@ -84,10 +99,39 @@ class Server:
         self.output_limit_kills = 0
         self.query_limit_kills = 0
         self.on_protocol_error: Callable[[Session, str], None] = _unheard
+        self.watch: Watch | None = None  # sums up what all clients hold, while that is limited
 
     def protocol(self) -> Any:
         """Create the `Connection` of a new client (asyncio's protocol factory, which wants another type)."""
         return Connection(self)
+
+
+def _attend(parser: Parser, c: Session, reply: bytes | None) -> bytes | None:
+    """Apply what is special about the session to a reply: CLIENT REPLY, and trust after AUTH."""
+    if not parser.trusted:
+        parser.trusted = not c.attention & ATT_UNAUTHENTICATED
+    if c.attention & _reply:
+        mode = c.reply_mode
+        if mode == REPLY_SKIP_NEXT:
+            c.reply_mode = REPLY_SKIP
+            return None
+        if mode == REPLY_SKIP:
+            c.reply_mode = REPLY_ON
+            c.attend(ATT_REPLY, False)
+            return None
+        if mode == REPLY_OFF:
+            return None
+    return reply
+
+
+class Watch(Protocol):
+    """Keeps what all clients together hold below a limit."""
+
+    def settle(self) -> None:
+        """Before a client is served: end clients if the limit is exceeded."""
+
+    def note(self, c: Session) -> None:
+        """A client may hold more now, or less."""
 
 
 def _unheard(c: Session, text: str) -> None:
@@ -103,7 +147,11 @@ class Connection:
         self.transport: Any = None
         self.session: Session | None = None
         self.parser = Parser(server.limits.max_bulk)
-        self.paused = False  # the peer takes our bytes too slowly
+        self.paused = False  # nothing is served: the peer takes our bytes too slowly, or too much is held back
+        self.slow = False  # the transport is full
+        self.held = 0  # chunks of output held back until they are safe
+        self.held_bytes = 0
+        self.ending = False  # the connection ends when they are out
         self.reading = True
         self.closing = False
         self.soft_since = 0.0  # when the soft output limit was passed, 0 = it isn't
@@ -111,6 +159,7 @@ class Connection:
         self.counted = 0  # how many of them
         self.counted_bytes = 0
         self.last_pending = 0  # unsent bytes at the last sweep
+        self.outbox: outbox.Outbox | None = None  # what the transport hasn't got yet, while it is full
 
     # -- asyncio's calls --------------------------------------------------------------------------------------
 
@@ -120,12 +169,7 @@ class Connection:
         server = self.server
         server.accepted += 1
         peer = transport.get_extra_info("peername")
-        refusal = limits.refusal(server, peer)
-        if refusal:
-            server.rejected += 1
-            self.closing = True
-            self.transport.write(error(refusal))
-            self.transport.close()
+        if limits.refuse(self, peer):
             return
         self.engine.state.now_ms = int(time() * 1000)
         session = self.engine.open_session(self)
@@ -153,12 +197,18 @@ class Connection:
         self.engine.state.now_ms = now
         c.last_ms = now
         self.parser.feed(data)
-        if c.blocked is None and (not self.paused or c.kind == "replica"):
+        watch = self.server.watch
+        if watch is not None:
+            watch.note(c)
+            watch.settle()
+        if c.blocked is None and not self.paused:
             self.serve()
         if self.parser.pos < len(self.parser.buf) or self.parser.pieces is not None or self.parser.left:
-            self._bound_input(c)
+            limits.bound_input(self, c)
         elif self.unfinished is not None:
             self.unfinished = None
+        if watch is not None:
+            watch.note(c)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client."""
@@ -174,24 +224,27 @@ class Connection:
 
     def eof_received(self) -> bool:
         """The client sends no more: close, once the replies so far are out."""
+        outbox.hand_over(self)
         self.closing = True
-        return False
+        self.ending = self.held > 0
+        return self.ending
 
     def pause_writing(self) -> None:
-        """The peer is slow: serve no more of its requests until it has caught up."""
-        self.paused = True
+        """The transport is full: gather what comes, and serve the peer only as long as that isn't too much."""
+        self.slow = True
         if self.session is not None and self.session.attention & ATT_UNAUTHENTICATED:
             self.server.output_limit_kills += 1
             self.abort()
-            return
-        # A replica is slow whenever it takes a snapshot; its acknowledgements have to be heard meanwhile.
-        if self.session is None or self.session.kind != "replica":
-            self._read(False)
+        else:
+            limits.bound_output(self)
 
     def resume_writing(self) -> None:
-        """The peer has caught up."""
-        self.paused = False
+        """The transport has room again."""
+        self.slow = False
+        if self.outbox is not None and not outbox.drain(self):
+            return
         self.soft_since = 0.0
+        self.paused = self.held_bytes > held.HELD_MAX
         self.resume()
 
     # -- serving ----------------------------------------------------------------------------------------------
@@ -214,16 +267,16 @@ class Connection:
                     break
                 reply = engine.execute(c, args)
                 if c.attention or not parser.trusted:
-                    reply = self._attend(c, reply)
+                    reply = _attend(parser, c, reply)
                 if reply is not None:
                     out.append(reply)
-                    gathered += len(reply) + REPLY_COST
-                    if gathered > GATHER_MAX:
+                    gathered += len(reply) + _reply_cost
+                    if gathered > _gather_max:
                         self._yield(c, out)
                         break
                 elif c.blocked is not None:
                     break
-                if c.attention & ATT_CLOSE or self.closing:
+                if c.attention & _close or self.closing:
                     break
         except ProtocolError as failure:
             out.append(error(f"ERR Protocol error: {failure}"))
@@ -232,26 +285,11 @@ class Connection:
         c.out = None
         if out and not self.closing:
             self._flush(c, out)
-        if c.attention & ATT_CLOSE and not self.closing:
-            self.closing = True
-            self.transport.close()
-
-    def _attend(self, c: Session, reply: bytes | None) -> bytes | None:
-        """Apply what is special about the session to a reply: CLIENT REPLY, and trust after AUTH."""
-        if not self.parser.trusted:
-            self.parser.trusted = not c.attention & ATT_UNAUTHENTICATED
-        if c.attention & ATT_REPLY:
-            mode = c.reply_mode
-            if mode == REPLY_SKIP_NEXT:
-                c.reply_mode = REPLY_SKIP
-                return None
-            if mode == REPLY_SKIP:
-                c.reply_mode = REPLY_ON
-                c.attend(ATT_REPLY, False)
-                return None
-            if mode == REPLY_OFF:
-                return None
-        return reply
+        if c.attention & _close and not self.closing:
+            held.end(self)
+        if parser.pos >= len(parser.buf):
+            parser.buf = b""  # all is served: an idle client holds no chunk
+            parser.pos = 0
 
     def _yield(self, c: Session, out: list[bytes]) -> None:
         """Write what has gathered; go on after the other clients have had their turn."""
@@ -259,18 +297,23 @@ class Connection:
             return
         self._flush(c, out)
         if not self.paused:
-            self._read(False)
+            self.read(False)
             asyncio.get_running_loop().call_soon(self._resume_soon)
 
     def _flush(self, c: Session, out: list[bytes]) -> None:
         data = out[0] if len(out) == 1 else b"".join(out)
         out.clear()
         n = len(data)
-        if (self.server.limits.reply_bytes or c.attention & ATT_UNAUTHENTICATED) and limits.overflows(self, c, n):
+        if (self.server.limits.reply_bytes or c.attention & _unauthenticated) and limits.overflows(self, c, n):
             return
         self.server.net_out += n
         c.bytes_out += n
-        self.transport.write(data)
+        if self.held or self.server.holds.on:
+            held.send_when_safe(self, data)
+        elif self.slow:
+            outbox.send(self, data)
+        else:
+            self.transport.write(data)
 
     # -- the port of the session ------------------------------------------------------------------------------
 
@@ -281,9 +324,16 @@ class Connection:
         self.server.net_out += len(data)
         if self.session is not None:
             self.session.bytes_out += len(data)
-        self.transport.write(data)
-        if self.paused:
+        if self.held or self.server.holds.on:
+            held.send_when_safe(self, data)
+        elif self.slow:
+            outbox.send(self, data)
+        else:
+            self.transport.write(data)
+        if self.slow or self.paused:
             limits.check_output(self)
+        if self.server.watch is not None and self.session is not None:
+            self.server.watch.note(self.session)
 
     def close(self, reason: str) -> None:
         """End the connection at once; what wasn't sent is dropped."""
@@ -295,6 +345,7 @@ class Connection:
     def abort(self) -> None:
         """End the connection at once; the session is forgotten when the loop comes round."""
         self.closing = True
+        self.outbox = None
         self.transport.abort()
 
     def resume(self) -> None:
@@ -303,41 +354,34 @@ class Connection:
         if c is None or self.closing or self.paused or c.blocked is not None:
             return
         if c.out is None:
-            self._read(True)
+            self.read(True)
             asyncio.get_running_loop().call_soon(self._resume_soon)
 
     def _resume_soon(self) -> None:
         c = self.session
-        if c is not None and not self.closing and not self.paused and c.blocked is None:
-            self._read(True)
-            self.serve()
+        if c is None or self.closing or self.paused or c.blocked is not None:
+            return
+        self.read(True)
+        self.serve()
+        if self.server.watch is not None:
+            self.server.watch.note(c)
 
     def buffered(self) -> int:
         """Bytes of requests received and not yet served."""
         return self.parser.buffered() + self.parser.gathered()
 
     def pending_bytes(self) -> int:
-        """Bytes written that the peer hasn't taken."""
-        return int(self.transport.get_write_buffer_size())
+        """Bytes written, or held back, that the peer hasn't taken."""
+        waiting = int(self.transport.get_write_buffer_size()) + self.held_bytes
+        return waiting if self.outbox is None else waiting + self.outbox.held_bytes()
 
     def fileno(self) -> int:
         """The socket's file descriptor, -1 for none."""
         sock = self.transport.get_extra_info("socket")
         return -1 if sock is None else int(sock.fileno())
 
-    # -- limits -----------------------------------------------------------------------------------------------
-
-    def _bound_input(self, c: Session) -> None:
-        held = self.parser.buffered()
-        if self.parser.left:
-            held += limits.count_arguments(self)
-        if held > self.server.limits.query_buffer:
-            self.server.query_limit_kills += 1
-            self.close("query buffer limit")
-        elif held > BLOCKED_BUFFER and c.blocked is not None:
-            self._read(False)
-
-    def _read(self, on: bool) -> None:
+    def read(self, on: bool) -> None:
+        """Have the socket read, or not."""
         if on != self.reading and not self.transport.is_closing():
             self.reading = on
             if on:

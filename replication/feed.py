@@ -39,6 +39,10 @@ class Feed:
             self.held.append(data)
             self.held_bytes += len(data)
 
+    def waiting_bytes(self) -> int:
+        """Bytes of memory that what the replica hasn't taken yet needs."""
+        return self.session.port.pending_bytes() + self.held_bytes
+
     def begin_holding(self) -> None:
         """The snapshot's instant: what comes now isn't in it."""
         self.held = []

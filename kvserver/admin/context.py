@@ -105,6 +105,7 @@ class Admin:
         now_ms = engine.state.now_ms
         self.pause.tick(engine, now_ms)
         self.rates.sample((engine.commands, server.net_in, server.net_out), now_ms)
+        self.client_limit.tick()
         self.evictor.tick()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
-from time import perf_counter
+from time import perf_counter, thread_time
 
 from kvserver.admin.client_limit import ClientLimit
 from kvserver.admin.context import Admin, NodeView
 from kvserver.admin.process import Process
+from kvserver.config import Config
 from kvserver.engine.eviction import NAME, Evictor
 from kvserver.engine.executor import Engine
 from kvserver.engine.gates import ORDER_MEMORY
@@ -31,7 +33,7 @@ def make(node: NodeView, process: Process) -> Evictor:
     def measure() -> int:
         return process.measure() - unlimited_bytes(engine)
 
-    return Evictor(engine, node.config, measure, perf_counter)
+    return Evictor(engine, node.config, measure, perf_counter, thread_time)
 
 
 def unlimited_bytes(engine: Engine) -> int:
@@ -45,15 +47,37 @@ def plug_in(admin: Admin, limit: ClientLimit) -> None:
     engine = node.engine
     evictor.may_free = lambda: not node.housekeeper.hold_freeing
     evictor.on_hold = lambda: bool(admin.pause.mode)
-    evictor.cut_clients = limit.enforce
+    _plug_in_clients(admin, limit)
     evictor.on_more = partial(_soon, evictor)
     evictor.on_cycle = partial(_spike, admin)
     engine.add_gate(ORDER_MEMORY, NAME, evictor.gate)
     engine.extensions["evictor"] = evictor
-    admin.reset_hooks.append(limit.reset)
     for name in OPTIONS:
         node.config.on_change(name, lambda config: evictor.configure())
     evictor.configure()
+
+
+def _plug_in_clients(admin: Admin, limit: ClientLimit) -> None:
+    """Connect maxmemory-clients to the server; without a limit the server shows it no client."""
+    server, config = admin.node.server, admin.config
+
+    def configure(config: Config) -> None:
+        limit.configure()
+        server.watch = limit if limit.limit else None
+
+    admin.evictor.cut_clients = limit.enforce
+    limit.on_over = partial(_settle_soon, limit)
+    server.engine.on_close.append(limit.forget)
+    admin.reset_hooks.append(limit.reset)
+    for name in ("maxmemory-clients", "maxmemory"):
+        config.on_change(name, configure)
+    configure(config)
+
+
+def _settle_soon(limit: ClientLimit) -> None:
+    """Have clients cut off when this turn of the loop is over; before the loop runs there are none."""
+    with suppress(RuntimeError):
+        asyncio.get_running_loop().call_soon(limit.settle)
 
 
 def _soon(evictor: Evictor) -> None:

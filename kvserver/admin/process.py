@@ -59,9 +59,10 @@ class Process:
         """
         now = time.perf_counter()
         if now - self._measured_at_s >= self._measure_took_s * MEASURE_SHARE:
+            began = time.thread_time()
             self.measure()
-            self._measured_at_s = time.perf_counter()
-            took = self._measured_at_s - now
+            self._measured_at_s = now
+            took = time.thread_time() - began
             self._measure_took_s = took if took > QUICK_S else 0.0
         return self._used_bytes
 

@@ -7,26 +7,23 @@ the gate compares the figure with the limit; when it is above (and a fresh measu
 due) keys are evicted, for a time that maxmemory-eviction-tenacity allows.  What is left is evicted between
 requests (`on_more`).  Only when nothing may be evicted are requests refused.
 
-Which keys (https://redis.io/docs/reference/eviction/): of all keys or of those with an expiry time, by a random
-choice, or the best of a pool of candidates that is fed a few random keys (maxmemory-samples) each time, scored by
-the time since they were used, by how seldom they are, or by how soon they expire. So no order is kept.
+Which keys go is decided in `choosing.py`.
 """
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Callable
 from functools import partial
 from sys import getsizeof
 
 from kvserver.config import Config
 from kvserver.engine.access import Access, Clock
+from kvserver.engine.choosing import Chooser
 from kvserver.engine.commands.introspect import memory_of
 from kvserver.engine.executor import PASS, Engine
 from kvserver.engine.freeing import free_some
 from kvserver.engine.keyspace import Db
 from kvserver.engine.session import ATT_INTERNAL, Session
-from kvserver.engine.table import Table
 from kvserver.resp import error
 from kvserver.spec import DENYOOM, MAY_REPLICATE, Row
 
@@ -34,7 +31,6 @@ OOM = error("OOM command not allowed when used memory > 'maxmemory'.")
 NAME = "memory"
 GATED = DENYOOM | MAY_REPLICATE
 """What the gate looks at: commands that need memory, and scripts, which may call such."""
-POOL_SIZE = 16
 KEYS_A_LOOK = 8
 """Keys evicted between two looks at the clock."""
 ENTRY_BYTES = 32
@@ -82,19 +78,24 @@ class Evictor:
     """Keeps one engine below its limit; see the module's theory of operation."""
 
     def __init__(
-        self, engine: Engine, options: Config, measure: Callable[[], int], clock_s: Callable[[], float]
+        self,
+        engine: Engine,
+        options: Config,
+        measure: Callable[[], int],
+        clock_s: Callable[[], float],
+        cost_s: Callable[[], float] | None = None,
     ) -> None:
         self.engine = engine
         self.options = options
         self.measure = measure  # bytes in use that count against the limit
         self.clock_s = clock_s
+        self.cost_s = cost_s or clock_s  # the processor's time of this thread: a busy machine doesn't stretch it
         self.may_free: Callable[[], bool] = _always  # False while a snapshot reads what was let go
         self.on_hold: Callable[[], bool] = _never  # True while nothing may change (CLIENT PAUSE)
         self.cut_clients: Callable[[], bool] = _never  # ends clients with large buffers; True when it did
         self.on_more: Callable[[], None] = _nothing  # asks the shell to call `go_on` soon
         self.on_cycle: Callable[[float], None] = _unheard  # told the seconds that an eviction took
-        self.pool: list[tuple[int, int, bytes]] = []  # (score, database, key), ascending
-        self.next_db = 0
+        self.chooser = Chooser(engine, options)
         self.used = 0  # bytes, measured and carried forward
         self.measured_at_s = 0.0
         self.measure_took_s = 0.0
@@ -112,7 +113,7 @@ class Evictor:
         options, engine = self.options, self.engine
         policy = options.maxmemory_policy
         lru, lfu = policy.endswith("lru"), policy.endswith("lfu")
-        self.pool.clear()
+        self.chooser.pool.clear()
         if not (lru or lfu):
             self._drop_access()
         elif self.clock is None or self.clock.lfu != lfu:
@@ -162,10 +163,11 @@ class Evictor:
         if self.measure_took_s > SLOW_S:
             share *= SLOW_FACTOR
         if now - self.measured_at_s >= self.measure_took_s * share:
+            began = self.cost_s()
             self.used = self.measure()
+            took = self.cost_s() - began
             self.measured_at_s = self.clock_s()
-            # The processor may have been taken away meanwhile: a longer time is believed step by step.
-            took = self.measured_at_s - now
+            # Caches may have been cold: a longer time is believed step by step.
             self.measure_took_s = min(took, self.measure_took_s * 1.2 or took)
             self.unsure = False
         return self.used
@@ -208,6 +210,12 @@ class Evictor:
             self.fresh(MEASURE_SHARE)
             self.go_on()
 
+    def look(self) -> None:
+        """Have the limit honoured now, before somebody is told how much is in use."""
+        if self.engine.deny_masks.get(NAME):
+            self.fresh(UNSURE_SHARE)
+            self.go_on()
+
     def go_on(self) -> None:
         """Evict what an earlier slice has left."""
         self.more = False
@@ -236,7 +244,9 @@ class Evictor:
                 self._ask_for_more()
                 return
             too_much = self._measured() - self.options.maxmemory
-        self.failed = not self._evict_bytes(too_much, end_s) and not state.trash
+        failed = not self._evict_bytes(too_much, end_s) and not state.trash
+        # What is carried forward is an estimate, and a refusal needs certainty.
+        self.failed = failed and (self.failed or self._measured() > self.options.maxmemory)
         if state.trash and self.may_free():
             free_some(state, lambda: self.clock_s() < end_s)
         self.engine.log_outside()
@@ -257,7 +267,7 @@ class Evictor:
         """Evict keys that hold so many bytes; False when there are none left to evict."""
         evicted = 0
         while too_much > 0:
-            found = self._choose()
+            found = self.chooser.choose()
             if found is None:
                 return False
             db, key = found
@@ -276,64 +286,6 @@ class Evictor:
             self.more = True
             self.on_more()
 
-    def _choose(self) -> tuple[Db, bytes] | None:
-        """The next key to evict, or None when the policy allows none."""
-        policy = self.options.maxmemory_policy
-        if policy == "noeviction":
-            return None
-        volatile = policy.startswith("volatile")
-        if policy.endswith("random"):
-            return self._at_random(volatile)
-        while True:
-            if not self._feed_pool(volatile, policy.endswith("ttl")):
-                return None
-            while self.pool:
-                _, index, key = self.pool.pop()
-                db = self.engine.dbs[index]
-                if _table_of(db, volatile).has(key):
-                    return db, key
-
-    def _at_random(self, volatile: bool) -> tuple[Db, bytes] | None:
-        """A random key of the next database that has any."""
-        dbs = self.engine.dbs
-        for _ in range(len(dbs)):
-            self.next_db = (self.next_db + 1) % len(dbs)
-            db = dbs[self.next_db]
-            key = _table_of(db, volatile).random_key(self.engine.state.rng)
-            if key is not None:
-                return db, key
-        return None
-
-    def _feed_pool(self, volatile: bool, by_ttl: bool) -> bool:
-        """Put a few random keys of each database into the pool if they are fitter; False when there are no keys."""
-        pool, rng = self.pool, self.engine.state.rng
-        any_keys = False
-        for db in self.engine.dbs:
-            table = _table_of(db, volatile)
-            if not table.used:
-                continue
-            any_keys = True
-            for _ in range(min(self.options.maxmemory_samples, table.used)):
-                key = table.random_key(rng)
-                if key is None:
-                    break
-                score = -int(table.get(key)) if by_ttl else _score(db, key)
-                if len(pool) >= POOL_SIZE and score <= pool[0][0]:
-                    continue
-                if any(entry[2] == key and entry[1] == db.index for entry in pool):
-                    continue
-                insort(pool, (score, db.index, key))
-                if len(pool) > POOL_SIZE:
-                    del pool[0]
-        return any_keys
-
-
-
-def _spared(engine: Engine) -> bool:
-    """Whether the client that is served asked not to touch keys; TOUCH counts all the same."""
-    c = engine.current
-    return c is not None and c.no_touch and c.row is not None and c.row.name != "touch"
-
 
 def time_limit_s(tenacity: int) -> float:
     """How long eviction may go on at a time: up to half a millisecond, then 15 % more a step; 100 is for ever."""
@@ -351,12 +303,10 @@ def _needs_memory(c: Session, row: Row) -> bool:
     return bool(row.flags & DENYOOM)
 
 
-def _table_of(db: Db, volatile: bool) -> Table:
-    return db.expires if volatile else db.keys
-
-
-def _score(db: Db, key: bytes) -> int:
-    return 0 if db.access is None else int(db.access.score(key))
+def _spared(engine: Engine) -> bool:
+    """Whether the client that is served asked not to touch keys; TOUCH counts all the same."""
+    c = engine.current
+    return c is not None and c.no_touch and c.row is not None and c.row.name != "touch"
 
 
 def _held(db: Db, key: bytes) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kvserver.admin.client_limit import held_by
 from kvserver.engine.session import (
     ATT_CLOSE,
     ATT_MONITOR,
@@ -101,7 +102,7 @@ def describe(c: Session) -> bytes:
         ("obl", 0),
         ("oll", 1 if pending else 0),
         ("omem", pending),
-        ("tot-mem", unread + argv + queued + pending),
+        ("tot-mem", held_by(c) + (request + argv if current else 0)),
         ("events", "rw" if pending else "r"),
         ("cmd", c.row.name if c.row else "NULL"),
         ("user", c.user.decode("utf-8", "surrogateescape")),

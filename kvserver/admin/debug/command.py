@@ -68,7 +68,7 @@ HELP = (
     "    Save the data and load them again.",
     "REPLICATE <argument> [<argument> ...]",
     "    Send a command to the replicas only.",
-    "REPLYBUFFER PEAK-RESET-TIME (NEVER|RESET|<milliseconds>)",
+    "REPLYBUFFER PEAK-RESET-TIME (NEVER|RESET|<milliseconds>), REPLYBUFFER RESIZING <0|1>",
     "    Accepted: replies are not kept in a buffer of each client here.",
     "SDSLEN <key>",
     "    Describe a string value.",
@@ -158,11 +158,15 @@ def packed_threshold(c: Session, a: list[bytes]) -> bytes:
 
 
 def replybuffer(c: Session, a: list[bytes]) -> bytes:
-    """DEBUG REPLYBUFFER PEAK-RESET-TIME NEVER|RESET|milliseconds."""
-    if a[2].upper() != b"PEAK-RESET-TIME":
-        raise CommandError(SYNTAX)
-    if a[3].upper() not in (b"NEVER", b"RESET"):
+    """DEBUG REPLYBUFFER PEAK-RESET-TIME NEVER|RESET|milliseconds, or RESIZING 0|1."""
+    option = a[2].upper()
+    if option == b"PEAK-RESET-TIME":
+        if a[3].upper() not in (b"NEVER", b"RESET"):
+            parse_int(a[3])
+    elif option == b"RESIZING":
         parse_int(a[3])
+    else:
+        raise CommandError(SYNTAX)
     return OK
 
 

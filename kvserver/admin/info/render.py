@@ -48,7 +48,9 @@ def render(providers: Mapping[str, Sequence[Provider]], wanted: Sequence[str] = 
 def info(c: Session, a: list[bytes]) -> bytes:
     """INFO [section ...]."""
     wanted = [raw.decode("latin-1").lower() for raw in a[1:]]
-    return verbatim(render(admin_of(c).info, wanted).encode("utf-8", "surrogateescape"), c.resp)
+    admin = admin_of(c)
+    admin.evictor.look()
+    return verbatim(render(admin.info, wanted).encode("utf-8", "surrogateescape"), c.resp)
 
 
 HANDLERS = {"INFO": info}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from kvserver import resp
+from kvserver.admin.client_limit import CLIENT_BYTES
 from kvserver.admin.context import Admin
 from kvserver.admin.eviction import unlimited_bytes
 from kvserver.admin.pause import BLOCKED_KIND
@@ -93,7 +94,7 @@ def memory(admin: Admin) -> Fields:
     process, config = admin.process, admin.config
     used, resident = process.used_bytes(), process.resident_bytes()
     sessions = list(admin.node.engine.sessions.values())
-    pending = sum(c.port.pending_bytes() + c.buffered() for c in sessions if c.kind != "replica")
+    pending = sum(CLIENT_BYTES + c.port.pending_bytes() + c.buffered() for c in sessions if c.kind != "replica")
     dataset = max(0, used - pending)
     net = max(1, used)
     return [
@@ -146,7 +147,6 @@ def stats(admin: Admin) -> Fields:
         ("sync_partial_ok", 0),
         ("sync_partial_err", 0),
         ("expired_keys", state.expired_keys),
-        ("expired_subkeys", state.expired_fields),
         ("evicted_keys", state.evicted_keys),
         ("evicted_clients", admin.client_limit.evicted),
         ("keyspace_hits", state.hits),
