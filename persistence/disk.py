@@ -14,9 +14,9 @@ SYNC_EVERY = 4 << 20
 class AtomicFile:
     """A file being written under a temporary name; `commit` makes it durable and gives it its own."""
 
-    def __init__(self, path: Path, incremental_sync: bool = True) -> None:
+    def __init__(self, path: Path, incremental_sync: bool = True, temporary: Path | None = None) -> None:
         self.path = path
-        self.temporary = path.with_name(f"temp-{os.getpid()}{path.suffix}")
+        self.temporary = temporary or path.with_name(f"temp-{os.getpid()}{path.suffix}")
         self.size = 0
         self._incremental = incremental_sync
         self._unsynced = 0

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from time import time
 
+from persistence.aof.append_only import AppendOnly
 from persistence.loader import Loader
 from persistence.snapshotter import Snapshotter
 
 
-def persistence_fields(saver: Snapshotter, loader: Loader) -> Iterator[tuple[str, object]]:
+def persistence_fields(saver: Snapshotter, loader: Loader, aof: AppendOnly) -> Iterator[tuple[str, object]]:
     """Names and values in Redis's order.
 
     Nothing forks here: copied on write are the old strings which a snapshot keeps.
     """
     yield "loading", int(loader.loading)
     yield "async_loading", 0
-    snapshot = saver.current
+    snapshot = saver.current or aof.rewriter.current
     kept = snapshot.kept_bytes if snapshot is not None else 0
     yield "current_cow_peak", kept
     yield "current_cow_size", kept
@@ -35,17 +36,32 @@ def persistence_fields(saver: Snapshotter, loader: Loader) -> Iterator[tuple[str
     yield "rdb_last_cow_size", saver.kept_bytes
     yield "rdb_last_load_keys_expired", loader.keys_expired
     yield "rdb_last_load_keys_loaded", loader.keys_loaded
-    yield "aof_enabled", 0
-    yield "aof_rewrite_in_progress", 0
-    yield "aof_rewrite_scheduled", 0
-    yield "aof_last_rewrite_time_sec", -1
-    yield "aof_current_rewrite_time_sec", -1
-    yield "aof_last_bgrewrite_status", "ok"
-    yield "aof_rewrites", 0
-    yield "aof_last_write_status", "ok"
-    yield "aof_last_cow_size", 0
+    yield from _aof_fields(aof)
     if loader.loading:
         yield from _loading_fields(loader)
+
+
+def _aof_fields(aof: AppendOnly) -> Iterator[tuple[str, object]]:
+    rewriter, writer = aof.rewriter, aof.writer
+    yield "aof_enabled", int(aof.on)
+    yield "aof_rewrite_in_progress", int(rewriter.in_progress)
+    yield "aof_rewrite_scheduled", int(rewriter.scheduled)
+    yield "aof_last_rewrite_time_sec", rewriter.last_seconds
+    yield "aof_current_rewrite_time_sec", int(time() - rewriter.began_s) if rewriter.in_progress else -1
+    yield "aof_last_bgrewrite_status", "ok" if rewriter.ok else "err"
+    yield "aof_rewrites", rewriter.rewrites
+    yield "aof_rewrites_consecutive_failures", rewriter.back_off.failures
+    yield "aof_last_write_status", "ok" if aof.trouble is None else "err"
+    yield "aof_last_cow_size", rewriter.kept_bytes
+    yield "module_fork_in_progress", 0
+    yield "module_fork_last_cow_size", 0
+    if aof.on:
+        yield "aof_current_size", rewriter.size
+        yield "aof_base_size", rewriter.base_size
+        yield "aof_pending_rewrite", int(rewriter.scheduled)
+        yield "aof_buffer_length", writer.pending_bytes
+        yield "aof_pending_bio_fsync", int(writer.syncer.running)
+        yield "aof_delayed_fsync", writer.delayed
 
 
 def _loading_fields(loader: Loader) -> Iterator[tuple[str, object]]:

@@ -50,21 +50,23 @@ class Loader:
         except FileNotFoundError:
             return None
         self.delay_us = delay_us
-        self._begin((await aiofiles.os.stat(path)).st_size)
+        self.begin((await aiofiles.os.stat(path)).st_size)
         try:
             return await self._load(file, keep_expired, verify_checksum)
         finally:
-            self._end()
+            self.end()
             await file.close()
 
-    def _begin(self, size: int) -> None:
+    def begin(self, size: int) -> None:
+        """Say that a load of `size` bytes begins: clients are refused."""
         self.loading = True
         self.began_s = time()
         self.total_bytes = size
-        self.loaded_bytes = 0
+        self.loaded_bytes = self.keys_loaded = self.keys_expired = 0
         gates.set_loading(self.engine, True)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Say that it is over."""
         self.loading = False
         gates.set_loading(self.engine, False)
 

@@ -13,6 +13,8 @@ from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.resp import error
 from kvserver.spec import TELLS_DISK, WRITE, Row
 from persistence import commands, function_commands, migrate
+from persistence.aof import commands as aof_commands
+from persistence.aof.append_only import GATE, AppendOnly
 from persistence.info import persistence_fields
 from persistence.loader import Loader
 from persistence.rdb.errors import RdbError
@@ -40,33 +42,57 @@ class Persistence:
         self.log = logs.get("persistence")
         self.saver = Snapshotter(node.engine, node.config, self.log)
         self.loader = Loader(node.engine, self.log)
+        self.aof = AppendOnly(node.engine, node.config, node.server.holds, self.saver, self.loader, self.log)
 
     def attach(self) -> None:
         """Add everything."""
         node, engine = self.node, self.engine
         engine.extensions[commands.KEY] = self.saver
         engine.extensions["loader"] = self.loader
+        engine.extensions[aof_commands.KEY] = self.aof
+        engine.extensions["aof_rewriting"] = lambda: self.aof.rewriter.in_progress
+        engine.extensions.setdefault("on_replaced", []).append(self.aof.restart)
         node.handlers.update(commands.HANDLERS)
         node.handlers.update(function_commands.HANDLERS)
         node.handlers.update(migrate.HANDLERS)
+        node.handlers.update(aof_commands.HANDLERS)
         engine.add_gate(gates.ORDER_DISK, "disk", self.disk_gate)
         admin: Any = engine.extensions.get("admin")
         if admin is not None:
-            admin.info.setdefault("persistence", []).append(lambda: persistence_fields(self.saver, self.loader))
+            admin.info.setdefault("persistence", []).append(
+                lambda: persistence_fields(self.saver, self.loader, self.aof)
+            )
+            admin.info.setdefault("memory", []).append(lambda: [("mem_aof_buffer", self.aof.writer.pending_bytes)])
             admin.debug.update(commands.DEBUG)
+            admin.debug.update(aof_commands.DEBUG)
         engine.extensions.setdefault("on_flush", []).append(self.on_flush)
+        if node.config.appendonly:
+            gates.set_loading(engine, True)  # nothing is served before it can be logged
         node.starts.append(self.load)
         node.every(TICK_S, self.tick)
+        node.shutdown_hooks.append(self.aof.before_shutdown)
         node.shutdown_hooks.append(self.save_at_shutdown)
         engine.extensions["abandon"] = self.saver.abandon
+        node.stops.append(self.aof.stop)
         node.stops.append(self.saver.stop)
+        node.config.on_change("appendonly", self.aof.follow_option)
 
     async def load(self) -> None:
-        """Load the snapshot file, if there is one.
+        """Load the append-only file if that is on, else the snapshot file; either may not be there.
 
         Raises:
             OSError: it can't be read, or isn't valid. Starting empty would soon overwrite it.
         """
+        self.aof.read_manifest()
+        if not self.node.config.appendonly:
+            await self.load_snapshot()
+            return
+        await self.aof.load()
+        self.aof.open_at_start()
+        gates.set_loading(self.engine, False)
+
+    async def load_snapshot(self) -> None:
+        """Load the snapshot file, if there is one. Raises OSError, as `load`."""
         path = self.saver.path
         config = self.node.config
         began_s = time()
@@ -95,6 +121,7 @@ class Persistence:
         """Some times a second: save points, and whether writes must be refused."""
         if not self.loader.loading:
             self.saver.tick()
+        self.aof.tick()
         broken = not self.saver.last_ok and self.node.config.stop_writes_on_bgsave_error
         wanted = WRITE | TELLS_DISK if broken and self.node.config.save else 0
         if self.engine.deny_masks.get("disk", 0) != wanted:
@@ -108,14 +135,14 @@ class Persistence:
             self.saver.flushed()
 
     def disk_gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
-        """A primary that can't save refuses writes; a replica follows its primary whatever happens."""
-        if (
-            engine.deny_masks.get("disk")
-            and row.flags & (WRITE | TELLS_DISK)
-            and not c.attention & ATT_INTERNAL
-            and engine.state.expire_mode == EXPIRE_DELETE
-        ):
+        """Who can't save or log refuses writes; a replica follows its primary whatever happens to a save."""
+        if not row.flags & (WRITE | TELLS_DISK) or c.attention & ATT_INTERNAL:
+            return PASS
+        if engine.deny_masks.get("disk") and engine.state.expire_mode == EXPIRE_DELETE:
             return MISCONF
+        if engine.deny_masks.get(GATE):
+            trouble = self.aof.trouble
+            return error(f"MISCONF Errors writing to the AOF file: {trouble.strerror if trouble else ''}")
         return PASS
 
     async def save_at_shutdown(self) -> str:

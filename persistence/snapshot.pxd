@@ -19,8 +19,10 @@ cdef class Walk:
 cdef class Snapshot:
     cdef public long long offset, keys, total, kept_bytes
     cdef public bint finished
-    cdef object _state, _clock, _pieces, _live
-    cdef list _flush_listeners, _held, _dbs, _coming, _head
+    cdef object _state, _clock
+    cdef public object _pieces, _live
+    cdef list _flush_listeners, _held, _dbs, _coming
+    cdef public list _head
     cdef bint _compress
     cdef Checksum _checksum
     cdef dict _walks
@@ -33,6 +35,7 @@ cdef class Snapshot:
     cdef bint _step(self, list out) except -1
     cdef bint _next_walk(self, list out) except -1
     @cython.locals(todo=dict, expire_ms="long long", work=Py_ssize_t)
-    cdef _encode_batch(self, list out, Walk walk)
-    cdef _save(self, list out, bytes key, object value, long long expire_ms)
-    cdef _finish(self, list out)
+    cpdef _encode_batch(self, list out, Walk walk)
+    cpdef _save(self, list out, bytes key, object value, long long expire_ms)
+    cpdef _begin_db(self, list out, Walk walk)
+    cpdef _finish(self, list out)

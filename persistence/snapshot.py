@@ -16,7 +16,8 @@ FLUSHALL and SWAPDB exchange whole tables; the snapshot goes on walking those it
 An aggregate is encoded in pieces. The walker freezes it only if its pieces outlast the slice of time.
 
 `next_chunk` is pulled by whoever consumes the RDB stream: a file, a replica, both at their own speed. Several
-snapshots may be open at once. The consumer calls `close` in any case.
+snapshots may be open at once. The consumer calls `close` in any case. A subclass may encode otherwise: what it
+replaces are `_begin_db`, `_encode_batch`, `_save` and `_finish`.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from kvserver.engine.executor import Engine
-from kvserver.engine.keyspace import Db
 from kvserver.engine.hash_expiry import present
+from kvserver.engine.keyspace import Db
 from kvserver.engine.stream_value import FrozenStream
 from kvserver.engine.table import CURSOR_BITS, FrozenTable, Table, reverse_bits
 from kvserver.engine.values import FrozenList, ZSetValue
@@ -61,7 +62,8 @@ class FrozenZSet:
         return self._encoding
 
 
-_FROZEN = (FrozenTable, FrozenList, FrozenZSet, FrozenStream)
+FROZEN = (FrozenTable, FrozenList, FrozenZSet, FrozenStream)
+"""The unchanging views that `frozen` gives."""
 
 
 def frozen(value: Any) -> Any:
@@ -254,8 +256,11 @@ class Snapshot:
         if not self._coming:
             return False
         self._walk = walk = self._coming.pop(0)
-        out.append(encoder.select_db(walk.index, walk.size, walk.volatile))
+        self._begin_db(out, walk)
         return True
+
+    def _begin_db(self, out: list[bytes], walk: Walk) -> None:
+        out.append(encoder.select_db(walk.index, walk.size, walk.volatile))
 
     def _encode_batch(self, out: list[bytes], walk: Walk) -> None:
         todo = walk.todo
@@ -295,7 +300,7 @@ class Snapshot:
             out.append(packed)
         else:
             self._pieces = writer.pieces(number, value, writer.MAX_COMPRESSED if compress else 0)
-            self._live = None if isinstance(value, _FROZEN) else value
+            self._live = None if isinstance(value, FROZEN) else value
 
     def _finish(self, out: list[bytes]) -> None:
         out.append(b"%c" % OP_EOF)

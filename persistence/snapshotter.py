@@ -16,12 +16,9 @@ from kvserver.config import Config
 from kvserver.engine.executor import Engine
 from persistence import points
 from persistence.disk import AtomicFile
+from persistence.output import SLICE_S, WRITE_BYTES, write_at_once, write_out
 from persistence.rdb.facts import aux_fields
 from persistence.snapshot import Snapshot
-
-SLICE_S = 0.001
-WRITE_BYTES = 1 << 18
-"""Bytes gathered before the writing thread gets them."""
 
 
 class Snapshotter:
@@ -58,7 +55,7 @@ class Snapshotter:
         return folder / self.config.dbfilename if folder.is_absolute() else Path(self.config.dbfilename)
 
     def open(self, aof_base: bool = False, data: bool = True, libraries: bool = True) -> Snapshot:
-        """A snapshot of this instant, for any consumer."""
+        """A snapshot of this instant, for any consumer; one that a log continues belongs to no replication history."""
         engine = self.engine
         functions = engine.extensions.get("function_sources")
         replication = engine.extensions.get("rdb_replication")
@@ -69,7 +66,7 @@ class Snapshotter:
             aux_fields(
                 int(time()),
                 used() if used is not None else 0,
-                replication() if replication is not None else None,
+                replication() if replication is not None and not aof_base else None,
                 aof_base,
             ),
             functions() if libraries and functions is not None else (),
@@ -94,15 +91,7 @@ class Snapshotter:
         Raises:
             OSError: the file can't be written.
         """
-        snapshot = self.open()
-        file = AtomicFile(self.path)
-        try:
-            while (chunk := snapshot.next_chunk(1.0)) is not None:
-                file.write(chunk)
-            file.commit()
-        finally:
-            snapshot.close()
-            file.abort()
+        write_at_once(AtomicFile(self.path), self.open())
         self.last_save_s = int(time())
         self.engine.state.dirty = 0
 
@@ -134,10 +123,10 @@ class Snapshotter:
 
     def tick(self) -> None:
         """Called some times a second: begin a save that is due."""
-        if self._task is not None:
+        if self._task is not None or self.busy_elsewhere():
             return
         now = int(time())
-        if self.scheduled and not self.busy_elsewhere():
+        if self.scheduled:
             self.begin()
             return
         due = points.due(
@@ -152,7 +141,9 @@ class Snapshotter:
         failure = "interrupted"
         try:
             self.file = AtomicFile(path, self.config.rdb_save_incremental_fsync)
-            size = await self._write(snapshot, self.file)
+            size = await write_out(
+                self.file, lambda: self._next_chunk(snapshot), lambda: self._pause_s(snapshot)
+            )
             failure = ""
             self.last_save_s = int(time())
             self.saves += 1
@@ -175,36 +166,6 @@ class Snapshotter:
                 self.engine.state.dirty += self.owed if failure else 0
                 self.owed = 0
         return failure
-
-    async def _write(self, snapshot: Snapshot, file: AtomicFile) -> int:
-        """Write all chunks to the file; the size of it."""
-        writing: asyncio.Future[None] | None = None
-        gathered: list[bytes] = []
-        size = 0
-        try:
-            await asyncio.to_thread(file.write, b"")
-            while True:
-                chunk = self._next_chunk(snapshot)
-                if chunk:
-                    gathered.append(chunk)
-                    size += len(chunk)
-                if size >= WRITE_BYTES or chunk is None:
-                    if writing is not None:
-                        await writing
-                    writing = asyncio.ensure_future(asyncio.to_thread(file.write, b"".join(gathered)))
-                    gathered, size = [], 0
-                if chunk is None:
-                    break
-                await asyncio.sleep(self._pause_s(snapshot))
-            if writing is not None:
-                await writing
-            await asyncio.to_thread(file.commit)
-            return file.size
-        except BaseException:
-            if writing is not None:
-                await asyncio.gather(writing, return_exceptions=True)
-            await asyncio.to_thread(file.abort)
-            raise
 
     def _next_chunk(self, snapshot: Snapshot) -> bytes | None:
         if self.config.rdb_key_save_delay > 0:

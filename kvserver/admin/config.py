@@ -27,7 +27,7 @@ HELP = (
     "HELP",
     "    Print this help.",
 )
-_NOT_WHILE_LOADING = ("dir", "repl-diskless-load")
+_NOT_WHILE_LOADING = ("appendonly", "dir", "repl-diskless-load")
 LOADING = "LOADING Redis is loading the dataset in memory"
 
 

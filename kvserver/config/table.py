@@ -57,7 +57,6 @@ _NO_DEFRAG = "the memory allocator is Python's, which can't be defragmented whil
 _NO_SYSLOG = "logs go to the standard output or to logfile, not to syslog"
 _NO_PIN = "pin the process with taskset or the service manager"
 _FREED_IN_SLICES = "large values are always freed in slices, never in one go"
-_NO_LOG_FILE = "there is no append-only file: use save points, and replicas"
 _TESTS_ONLY = "an aid to Redis's own tests"
 
 _NETWORK = in_section(
@@ -239,31 +238,23 @@ _SNAPSHOTS = in_section(
 _LOG_FILE = in_section(
     "Append-only file (AOF)",
     (
-        Option("appendonly", _YES_NO, "no", "Keep a log of every write, replayed at start.",
-               refused=_NO_LOG_FILE),
+        Option("appendonly", _YES_NO, "no", "Keep a log of every write, replayed at start."),
         Option("appendfilename", _file_name("appendfilename", "filename", False), "appendonly.aof",
-               "First part of the names of the log's files.", mutable=False, inert=_NO_LOG_FILE),
+               "First part of the names of the log's files.", mutable=False),
         Option("appenddirname", _file_name("appenddirname", "dirname", False), "appendonlydir",
-               "Folder of the log's files, in dir.", mutable=False, inert=_NO_LOG_FILE),
+               "Folder of the log's files, in dir.", mutable=False),
         Option("appendfsync", Enum(("everysec", "always", "no")), "everysec",
-               "When the log reaches the disk: each second, before each reply, or when the system likes.",
-               inert=_NO_LOG_FILE),
-        Option("no-appendfsync-on-rewrite", _YES_NO, "no", "Don't sync the log while it is rewritten.",
-               inert=_NO_LOG_FILE),
+               "When the log reaches the disk: each second, before each reply, or when the system likes."),
+        Option("no-appendfsync-on-rewrite", _YES_NO, "no",
+               "Don't sync the log while it is rewritten or a snapshot is saved."),
         Option("auto-aof-rewrite-percentage", Int(), "100",
-               "Rewrite the log once it has grown by so many percent; 0 is never.", inert=_NO_LOG_FILE),
-        Option("auto-aof-rewrite-min-size", Memory(), "64mb", "Bytes below which the log isn't rewritten.",
-               inert=_NO_LOG_FILE),
-        Option("aof-load-truncated", _YES_NO, "yes", "Start although the log ends in half a command.",
-               inert=_NO_LOG_FILE),
-        Option("aof-use-rdb-preamble", _YES_NO, "yes", "Begin a rewritten log with a snapshot.",
-               inert=_NO_LOG_FILE),
-        Option("aof-timestamp-enabled", _YES_NO, "no", "Note the time in the log now and then.",
-               inert=_NO_LOG_FILE),
-        Option("aof-rewrite-incremental-fsync", _YES_NO, "yes", "Sync a rewritten log bit by bit.",
-               inert="files are always written and synced bit by bit"),
-        Option("aof-disable-auto-gc", _YES_NO, "no", "Keep the log's files that are no longer needed.",
-               inert=_TESTS_ONLY),
+               "Rewrite the log once it has grown by so many percent; 0 is never."),
+        Option("auto-aof-rewrite-min-size", Memory(), "64mb", "Bytes below which the log isn't rewritten."),
+        Option("aof-load-truncated", _YES_NO, "yes", "Start although the log ends in half a command."),
+        Option("aof-use-rdb-preamble", _YES_NO, "yes", "Begin a rewritten log with a snapshot."),
+        Option("aof-timestamp-enabled", _YES_NO, "no", "Note the time in the log now and then."),
+        Option("aof-rewrite-incremental-fsync", _YES_NO, "yes", "Sync a rewritten log bit by bit."),
+        Option("aof-disable-auto-gc", _YES_NO, "no", "Keep the log's files that are no longer needed.", hidden=True),
     ),
 )  # fmt: skip
 
@@ -311,8 +302,7 @@ _REPLICATION = in_section(
         Option("replica-ignore-maxmemory", _YES_NO, "yes", "Leave maxmemory to the primary.",
                ("slave-ignore-maxmemory",)),
         Option("replica-ignore-disk-write-errors", _YES_NO, "no",
-               "Go on as a replica when the log can't be written.",
-               refused="a replica that can't write its own log stops, so that it never promises too much"),
+               "Go on as a replica when the log can't be written."),
         Option("propagation-error-behavior", Enum(("ignore", "panic", "panic-on-replicas")), "ignore",
                "What a replica does when a replicated command fails.",
                inert="such a failure is logged and counted"),

@@ -25,7 +25,7 @@ from kvserver.engine.keyspace import Db, State
 from kvserver.engine.log import EXEC, CommandLog
 from kvserver.engine.session import ATT_INTERNAL, ATT_TRACKING, Blocked, Session
 from kvserver.errors import CommandError, wrong_arity
-from kvserver.resp import encode_request, error
+from kvserver.resp import error
 from kvserver.spec import LATENCY_BUCKETS, WRITE, Row
 
 if cython.compiled:
@@ -36,8 +36,6 @@ else:
 Gate = Callable[["Engine", Session, Row, list[bytes]], "bytes | None"]
 BUCKET_S = 4e-6
 """Faster calls aren't entered in a row's histogram one by one: they are those of `calls` that are in no bucket."""
-PASSING = frozenset((b"PUBLISH", b"SPUBLISH"))
-"""Commands that change nothing: replicas repeat them, and no file keeps them."""
 PASS = b""
 """What a gate returns to let a request through; None means that the reply comes later."""
 
@@ -235,11 +233,7 @@ class Engine:
             effects = st.effects
             st.effects = []
             for db, args in effects:
-                if args[0].upper() in PASSING:
-                    self.log.select(db)
-                    self.log.append_passing(encode_request(args))
-                else:
-                    self.log.append(db, args)
+                self.log.append_outside(db, args)
 
     def _set_logging(self, active: bool) -> None:
         self.state.logging = active

@@ -10,6 +10,6 @@ cdef class CommandLog:
     cpdef append(self, int db, list args)
     cpdef append_raw(self, bytes data)
     cpdef append_passing(self, bytes data)
-    cpdef select(self, int db)
+    cpdef append_outside(self, int db, list args)
     @cython.locals(pending=list, kept=list, data=bytes)
     cpdef flush(self)

@@ -16,6 +16,8 @@ from kvserver.resp import encode_request
 
 Sink = Callable[[bytes], None]
 
+PASSING = frozenset((b"PUBLISH", b"SPUBLISH"))
+"""Commands that change nothing: replicas repeat them, and nobody keeps them."""
 MULTI = encode_request([b"MULTI"])
 EXEC = encode_request([b"EXEC"])
 
@@ -77,11 +79,15 @@ class CommandLog:
         self.pending.append(data)
         self.offset += len(data)
 
-    def select(self, db: int) -> None:
-        """Have the stream stand at a database."""
+    def append_outside(self, db: int, args: list[bytes]) -> None:
+        """Append what no request that writes brought about: an expiry, or a published message, which passes."""
+        if args[0].upper() not in PASSING:
+            self.append(db, args)
+            return
         if db != self.selected:
             self.selected = db
             self.append_raw(encode_request([b"SELECT", b"%d" % db]))
+        self.append_passing(encode_request(args))
 
     def flush(self) -> None:
         """Give all sinks what has gathered."""

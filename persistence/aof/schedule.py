@@ -1,4 +1,4 @@
-"""When the append-only file is rewritten by itself, and when a rewrite has to wait. Pure; times are seconds."""
+"""When the append-only file is rewritten by itself, when a rewrite waits, when the time is noted. Pure; seconds."""
 
 from __future__ import annotations
 
@@ -50,3 +50,17 @@ class BackOff:
         self._delay_s = min(self._delay_s * 2 or 60, DELAY_MAX_S)
         self._until_s = now_s + self._delay_s
         return True, self._delay_s
+
+
+class Annotator:
+    """Notes the time in the log (aof-timestamp-enabled), once in each second in which something is written."""
+
+    def __init__(self) -> None:
+        self._last_s = 0
+
+    def annotation(self, now_s: int) -> bytes:
+        """What to write before the commands of this second; nothing if that is there already."""
+        if now_s <= self._last_s:
+            return b""
+        self._last_s = now_s
+        return b"#TS:%d\r\n" % now_s

@@ -1,0 +1,48 @@
+"""BGREWRITEAOF, and DEBUG LOADAOF."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvserver.engine.session import Session
+from kvserver.errors import CommandError
+from kvserver.resp import OK, simple
+
+if TYPE_CHECKING:
+    from persistence.aof.append_only import AppendOnly
+
+KEY = "aof"
+"""Where the engine's extensions hold the `AppendOnly`."""
+
+
+def _of(c: Session) -> AppendOnly:
+    found: AppendOnly = c.engine.extensions[KEY]
+    return found
+
+
+def bgrewriteaof(c: Session, a: list[bytes]) -> bytes:
+    """BGREWRITEAOF: works while the log isn't written, too."""
+    aof = _of(c)
+    rewriter = aof.rewriter
+    if rewriter.in_progress:
+        raise CommandError("ERR Background append only file rewriting already in progress")
+    if aof.disk_is_busy() or c.engine.depth:
+        rewriter.scheduled = True
+        rewriter.back_off.reset()
+        return simple("Background append only file rewriting scheduled")
+    if not rewriter.begin():
+        raise CommandError(
+            "ERR Can't execute an AOF background rewriting. Please check the server logs for more information."
+        )
+    return simple("Background append only file rewriting started")
+
+
+def debug_loadaof(c: Session, a: list[bytes]) -> bytes:
+    """DEBUG LOADAOF."""
+    _of(c).load_again()
+    return OK
+
+
+HANDLERS = {"BGREWRITEAOF": bgrewriteaof}
+DEBUG = {b"LOADAOF": debug_loadaof}
+"""Subcommands of DEBUG."""
