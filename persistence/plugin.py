@@ -105,6 +105,7 @@ class Persistence:
         if found is None:
             return
         self.engine.extensions["rdb_aux"] = found.aux
+        self.engine.extensions["rdb_gone"] = found.gone
         restore_functions = self.engine.extensions.get("restore_functions")
         if found.functions and restore_functions is not None:
             restore_functions(found.functions)

@@ -17,8 +17,9 @@ class Restorer:
     """Applies the decoder's events to `dbs`.
 
     Keys that expired before `now_ms` are left out, as a primary does, unless `keep_expired` says that
-    somebody else decides (a replica waits for its primary). `aux` and `functions` gather what else the file
-    says. With `replace` a key that is there already gives way; without it that is an error.
+    somebody else decides (a replica waits for its primary). `gone` names those left out (database, key) if the
+    file stands in a history which replicas may continue. `aux` and `functions` gather what else the file says.
+    With `replace` a key that is there already gives way; without it that is an error.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Restorer:
         self.replace = replace
         self.keys = 0
         self.expired = 0
+        self.gone: list[tuple[int, bytes]] = []
         self.aux: dict[bytes, bytes] = {}
         self.functions: list[bytes] = []
 
@@ -51,6 +53,8 @@ class Restorer:
         expire_ms = found.expire_ms
         if 0 <= expire_ms <= self.now_ms and not self.keep_expired:
             self.expired += 1
+            if b"repl-id" in self.aux:
+                self.gone.append((found.db, found.key))
             return
         if found.db >= len(self.dbs):
             raise RdbError(

@@ -48,6 +48,10 @@ class Feeder:
         self._take_snapshot = take_snapshot
         self._task: asyncio.Task[None] | None = None
 
+    def reset_stats(self) -> None:
+        """CONFIG RESETSTAT."""
+        self.full_resyncs = self.partial_resyncs = self.refused_partials = 0
+
     # -- the log's sink ---------------------------------------------------------------------------------------
 
     def sink(self, data: bytes) -> None:
@@ -169,9 +173,14 @@ class Feeder:
 
     # -- snapshots --------------------------------------------------------------------------------------------
 
+    @property
+    def sending(self) -> bool:
+        """Whether a snapshot is being sent."""
+        return self._task is not None and not self._task.done()
+
     def consider(self) -> None:
         """Begin a snapshot if one is wanted, none is under way, and the time to gather replicas is over."""
-        if self._task is not None and not self._task.done():
+        if self.sending:
             return
         waiting = [feed for feed in self.feeds.values() if feed.record.phase is Phase.WAIT_SNAPSHOT]
         if not waiting:
@@ -191,13 +200,16 @@ class Feeder:
             self._begin(marked, marked=True)
 
     def _begin(self, group: list[Feed], marked: bool, parts: Parts = Parts.ALL) -> None:
+        config = self.config
         snapshot, replid = self._take_snapshot(parts)
         for feed in group:
             feed.begin_holding()
             if not feed.sync:
                 feed.session.send(full_resync_reply(replid, snapshot.offset))
         self._log.info("sending a snapshot", replicas=[feed.name for feed in group], offset=snapshot.offset)
-        transfer = Transfer(group, snapshot, self.config.repl_timeout, self._is_present, self.drop)
+        transfer = Transfer(
+            group, snapshot, config.repl_timeout, self._is_present, self.drop, lambda: config.rdb_key_save_delay
+        )
         self._task = asyncio.get_running_loop().create_task(self._send(transfer, snapshot, marked))
 
     async def _send(self, transfer: Transfer, snapshot: Snapshot, marked: bool) -> None:

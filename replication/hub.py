@@ -25,7 +25,7 @@ from replication import guards
 from replication.bootstrap import Incoming
 from replication.failover import Failover
 from replication.feeder import Feeder
-from replication.history import History, restarted_as_primary, restarted_as_replica
+from replication.history import History
 from replication.link import Link
 from replication.primary import Parts
 from replication.replica import Full, Settings
@@ -65,20 +65,10 @@ class Hub:
         """Whether this node follows another."""
         return self.link is not None
 
-    def restored(self, aux: dict[bytes, bytes]) -> None:
-        """The data set was loaded from a snapshot which says where in which history it stands."""
-        saved_id = aux.get(b"repl-id", b"")
-        text = aux.get(b"repl-offset", b"")
-        if len(saved_id) != 40 or not text.isdigit():
-            return
-        self.engine.log.offset = int(text)
-        if self.config.replicaof is not None:
-            self.history = restarted_as_replica(saved_id)
-            self._known = True
-            stream_db = aux.get(b"repl-stream-db", b"")
-            self.engine.log.selected = int(stream_db) if stream_db.isdigit() else 0
-        else:
-            self.history = restarted_as_primary(new_id(), saved_id, int(text))
+    def begin(self, history: History, known: bool) -> None:
+        """Start in a history; `known` when asking to continue in it makes sense."""
+        self.history = history
+        self._known = known
         self.feeder.open_backlog()
 
     def follow(self, host: str, port: int) -> None:

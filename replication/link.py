@@ -11,23 +11,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from time import monotonic, perf_counter, perf_counter_ns, time
+from time import monotonic, perf_counter_ns, time
 from typing import Any, Protocol
 
 from kvserver.config import Config
 from kvserver.engine.executor import Engine
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.resp import ProtocolError, encode_request
-from persistence.rdb.errors import RdbError
 from replication.bootstrap import Incoming
+from replication.intake import BadSnapshot, Intake
 from replication.payload import Payload, PayloadError
 from replication.replica import Full, Handshake, Partial, Refused, Send, Settings, Wait, retry_delay_s
 from replication.stream import Applier
 
 READ_MAX = 1 << 16
-PIECE = 1 << 14
-"""Bytes of a snapshot decoded between two looks at the clock."""
-SLICE_S = 0.002
 LINE_MAX = 1 << 12
 PAUSED_S = 0.01
 # What a silent primary is called in the log, by the link's state: Redis's words, which tools look for.
@@ -117,6 +114,11 @@ class Link:
         self._file_wanted = 0  # the offset whose place on the disk the primary is to hear of at once
 
     @property
+    def loading(self) -> bool:
+        """Whether a snapshot's bytes are coming in."""
+        return self.payload is not None and self.payload.started
+
+    @property
     def connected(self) -> bool:
         """Whether the stream is flowing."""
         return self.state == "connected"
@@ -194,7 +196,7 @@ class Link:
             except LinkError as failure:
                 soon = failure.soon
                 self._log.warning("replication attempt ended", reason=str(failure), state=self.state)
-            except (OSError, EOFError, ValueError, ProtocolError, PayloadError, TimeoutError) as failure:
+            except (OSError, EOFError, ValueError, ProtocolError, PayloadError, BadSnapshot, TimeoutError) as failure:
                 self._log.warning("replication link lost", reason=str(failure) or repr(failure), state=self.state)
             was_up = self._close()
             failures = 0 if was_up else failures + 1
@@ -239,7 +241,7 @@ class Link:
             raise LinkError(action.reason, action.soon)
         if isinstance(action, Partial):
             self._owner.may_continue(action.replid)
-            self._log.info("continuing", offset=self._engine.log.offset)
+            self._log.info("continuing: Successful partial resynchronization", offset=self._engine.log.offset)
             rest = b""
         else:
             rest = await self._bootstrap(action)
@@ -270,29 +272,18 @@ class Link:
         self.state = "sync"
         self._log.info("receiving a snapshot", replid=full.replid.decode(), offset=full.offset)
         payload = self.payload = Payload()
-        incoming = Incoming(self._config.databases, self._config.rdbchecksum)
+        intake = Intake(self._config)
         while not payload.done:
-            await self._load(incoming, payload.feed(await self._read()))
-        try:
-            incoming.finish()
-        except RdbError as failure:
-            raise LinkError(f"bad snapshot: {failure}")
+            began = payload.started
+            body = payload.feed(await self._read())
+            if payload.started and not began:
+                self._log.info("Loading DB in memory")  # Redis's words for this and the next, which tools look for
+            await intake.take(body)
+        incoming = intake.finish()
         self._owner.adopt(full, incoming)
         self.stream_db = incoming.stream_db
-        self._log.info("snapshot loaded", keys=incoming.keys, bytes=payload.received)
+        self._log.info("snapshot loaded: Finished with success", keys=incoming.keys, bytes=payload.received)
         return payload.rest
-
-    async def _load(self, incoming: Incoming, body: bytes) -> None:
-        """Decode in slices."""
-        end = perf_counter() + SLICE_S
-        try:
-            for start in range(0, len(body), PIECE):
-                incoming.feed(body[start : start + PIECE])
-                if perf_counter() > end:
-                    await asyncio.sleep(0)
-                    end = perf_counter() + SLICE_S
-        except RdbError as failure:
-            raise LinkError(f"bad snapshot: {failure}")
 
     # -- stream -----------------------------------------------------------------------------------------------
 

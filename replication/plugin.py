@@ -13,6 +13,7 @@ from replication import commands, debugging, guards
 from replication.hub import KEY, Hub
 from replication.info import LinkView, View, replication_fields
 from replication.primary import behind_count
+from replication.restart import resume
 
 if TYPE_CHECKING:
     from kvserver.node import Node
@@ -43,7 +44,7 @@ def attach(node: Node) -> None:
 
     async def start() -> None:
         hub.listening_port = node.port
-        hub.restored(engine.extensions.get("rdb_aux", {}))
+        await resume(hub, engine.extensions.get("rdb_aux", {}), engine.extensions.pop("rdb_gone", []))
         await hub.start()
 
     async def wait_for_replicas() -> str:
@@ -77,9 +78,12 @@ def attach(node: Node) -> None:
 def _add_info(hub: Hub, admin: Any) -> None:
     if admin is None:
         return
+    admin.reset_hooks.append(hub.feeder.reset_stats)
     admin.info.setdefault("replication", []).append(lambda: replication_fields(view(hub)))
     admin.info.setdefault("stats", []).append(lambda: _stats(hub))
     admin.info.setdefault("memory", []).append(lambda: _memory(hub))
+    admin.info.setdefault("persistence", []).append(lambda: _persistence(hub))
+    hub.engine.extensions.setdefault("unlimited", []).append(lambda: _unlimited(hub))
 
 
 def _stats(hub: Hub) -> Iterable[tuple[str, object]]:
@@ -89,10 +93,28 @@ def _stats(hub: Hub) -> Iterable[tuple[str, object]]:
     yield "sync_partial_err", feeder.refused_partials
 
 
+def _unlimited(hub: Hub) -> int:
+    """What is held for replicas beside what their connections hold: the stream during a snapshot, and what the
+    backlog's blocks hold beyond its size."""
+    feeder = hub.feeder
+    beyond = 0 if feeder.backlog is None else max(0, feeder.backlog.histlen - feeder.backlog.size)
+    return beyond + sum(feed.held_bytes for feed in feeder.feeds.values())
+
+
+def _persistence(hub: Hub) -> Iterable[tuple[str, object]]:
+    """What is there besides the node's own saves and loads."""
+    yield "async_loading", int(hub.link is not None and hub.link.loading)
+    if hub.feeder.sending:
+        yield "rdb_bgsave_in_progress", 1
+
+
 def _memory(hub: Hub) -> Iterable[tuple[str, object]]:
     backlog = hub.feeder.backlog
-    yield "mem_replication_backlog", backlog.histlen if backlog is not None else 0
-    yield "mem_clients_slaves", sum(feed.waiting_bytes() for feed in hub.feeder.feeds.values())
+    kept = backlog.histlen if backlog is not None else 0
+    waiting = sum(feed.waiting_bytes() for feed in hub.feeder.feeds.values())
+    yield "mem_replication_backlog", kept
+    yield "mem_total_replication_buffers", kept + waiting
+    yield "mem_clients_slaves", waiting
 
 
 def view(hub: Hub) -> View:

@@ -23,10 +23,17 @@ DRAIN_POLL_S = 0.002
 SLICE_S = 0.001
 CHUNK = 1 << 16
 SPOOL_BATCH = 1 << 20
+SPOOL_CHUNK = 1 << 18
+PACE_S = 0.05
+"""The longest sleep while rdb-key-save-delay is waited for: it may change, and everybody may be gone."""
 
 
 class Transfer:
-    """One snapshot under way. `present(feed)` says whether a replica is still there, `drop` disconnects it."""
+    """One snapshot under way.
+
+    `present(feed)` says whether a replica is still there, `drop` disconnects it. `delay_us` is rdb-key-save-delay:
+    microseconds that each key has to take, for tests.
+    """
 
     def __init__(
         self,
@@ -35,12 +42,15 @@ class Transfer:
         timeout_s: int,
         present: Callable[[Feed], bool],
         drop: Callable[[Feed, str], None],
+        delay_us: Callable[[], int],
     ) -> None:
         self._group = group
         self._snapshot = snapshot
         self._timeout_s = timeout_s
         self._is_present = present
         self._drop = drop
+        self._delay_us = delay_us
+        self._began_s = monotonic()
 
     def present(self) -> list[Feed]:
         """The replicas of the group that are still there."""
@@ -52,10 +62,11 @@ class Transfer:
         self._sending()
         await self._broadcast(b"$EOF:%s\r\n" % mark)
         while self.present():
-            chunk = self._snapshot.next_chunk(SLICE_S, CHUNK)
+            chunk = self._next_chunk(CHUNK)
             if chunk is None:
                 break
             await self._broadcast(chunk)
+            await self._pace()
         await self._broadcast(mark)
 
     async def send_sized(self) -> None:
@@ -77,9 +88,10 @@ class Transfer:
         batch: list[bytes] = []
         size = gathered = 0
         while self.present():
-            chunk = self._snapshot.next_chunk(SLICE_S)
+            chunk = self._next_chunk(SPOOL_CHUNK)
             if chunk is None:
                 break
+            await self._pace()
             batch.append(chunk)
             gathered += len(chunk)
             if gathered >= SPOOL_BATCH:
@@ -87,6 +99,19 @@ class Transfer:
                 batch, gathered = [], 0
             await asyncio.sleep(0)
         return size + await write(b"".join(batch))
+
+    def _next_chunk(self, most_bytes: int) -> bytes | None:
+        if self._delay_us() > 0:
+            return self._snapshot.next_chunk(0.0, 1)
+        return self._snapshot.next_chunk(SLICE_S, most_bytes)
+
+    async def _pace(self) -> None:
+        """Take the time that rdb-key-save-delay wants."""
+        while (delay_us := self._delay_us()) > 0 and self.present():
+            left_s = self._began_s + self._snapshot.keys * delay_us / 1e6 - monotonic()
+            if left_s <= 0:
+                return
+            await asyncio.sleep(min(left_s, PACE_S))
 
     def _sending(self) -> None:
         for feed in self.present():

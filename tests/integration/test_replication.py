@@ -175,6 +175,19 @@ def test_a_restarted_primary_continues(stack: ExitStack) -> None:
     assert primary.info("stats")["sync_partial_ok"] + primary.info("stats")["sync_full"] == 1
 
 
+def test_what_expires_between_save_and_start_is_told(stack: ExitStack) -> None:
+    """Keys that a restarted primary finds expired in its file are deleted at the replica which continues."""
+    primary, replica = pair(stack, save="3600 1")
+    primary.command("SET", "a", "1", "PX", 3000)
+    primary.command("SET", "b", "1")
+    wait_until(lambda: replica.command("DBSIZE") == 2, what="the writes")
+    primary.stop()
+    wait_until(lambda: replica.command("EXISTS", "a") == 0, what="the time over")
+    primary.start_again()
+    wait_until(lambda: replica.command("DBSIZE") == 1, what="the DEL of what expired meanwhile")
+    assert primary.info("stats")["sync_full"] == 0
+
+
 def test_an_idle_backlog_is_given_up(stack: ExitStack) -> None:
     """After repl-backlog-ttl without replicas the backlog is gone, and with it the history's id."""
     primary, replica = pair(stack, repl_backlog_ttl=1)
@@ -196,12 +209,30 @@ def test_a_copy_is_all_that_some_want(stack: ExitStack) -> None:
     wait_until(lambda: field(node, "connected_slaves") == 0, what="the connection forgotten")
 
 
+def test_a_copy_may_be_of_functions_alone(stack: ExitStack) -> None:
+    """REPLCONF rdb-filter-only leaves keys out of the snapshot, or functions too."""
+    node = start(stack)
+    node.command("SET", "a", "b")
+    node.command("FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)")
+    for parts, has_functions in [(b"functions", True), (b'""', False)]:
+        with node.connect() as peer:
+            peer.sendall(b"REPLCONF capa eof rdb-only 1 rdb-filter-only %b\r\n" % parts)
+            receive_until(peer, b"+OK\r\n")
+            peer.sendall(b"SYNC\r\n")
+            start_at = receive_until(peer, b"\r\nREDIS0010")
+            mark = start_at[5:45]
+            body = start_at + receive_until(peer, mark)
+        assert (b"register_function" in body) is has_functions
+        assert b"\x00\x01a\x01b" not in body
+
+
 def test_replconf_errors(stack: ExitStack) -> None:
     """REPLCONF and REPLICAOF refuse what they don't understand with Redis's words."""
     node = start(stack)
     for words, text in [
         (("REPLCONF", "listening-port"), "syntax error"),
         (("REPLCONF", "listening-port", "x"), "value is not an integer"),
+        (("REPLCONF", "rdb-filter-only", "keys"), "Unsupported rdb-filter-only option: keys"),
         (("REPLCONF", "what", "x"), "Unrecognized REPLCONF option: what"),
         (("REPLICAOF", "host", "x"), "Invalid master port"),
         (("PSYNC", "?", "x"), "value is not an integer"),
