@@ -44,6 +44,11 @@ HOT = (
     "kvserver/engine/commands/sets.py",
     "kvserver/engine/commands/zsets.py",
     "kvserver/engine/commands/streams.py",
+    "kvserver/engine/commands/hyperloglog.py",
+    "kvserver/engine/commands/geo.py",
+    "kvserver/engine/commands/geo_search.py",
+    "kvserver/engine/commands/zsets_range.py",
+    "kvserver/engine/commands/zsets_combine.py",
     "kvserver/scripting/api.py",
     "kvserver/scripting/decoding.py",
     "kvserver/scripting/host.py",
@@ -92,7 +97,7 @@ def extensions() -> list[Any]:
 def translated() -> list[Any]:
     from Cython.Build import cythonize
 
-    flags = [] if sys.platform == "win32" else ["-O2", "-g0"]
+    flags = [] if sys.platform == "win32" else ["-O2", "-g0", "-ffp-contract=off"]
     modules = [
         Extension(path.removesuffix(".py").replace("/", "."), [path], extra_compile_args=flags)
         for path in HOT

@@ -15,6 +15,8 @@ _FLOAT = re.compile(
     rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|0[xX][0-9a-fA-F]+|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)\Z"
 )
 
+_INFINITE = {b"inf": math.inf, b"+inf": math.inf, b"-inf": -math.inf}
+
 
 def is_int(raw: bytes) -> bool:
     """Whether `raw` is the canonical form of a signed 64-bit integer (Redis's string2ll)."""
@@ -35,6 +37,8 @@ def parse_int(raw: bytes, text: str = NOT_INT) -> int:
     Raises:
         CommandError: `text`, when it isn't one.
     """
+    if raw.isdigit() and len(raw) < 19 and (raw[0] != 48 or len(raw) == 1):
+        return int(raw)
     if not is_int(raw):
         raise CommandError(text)
     return int(raw)
@@ -54,6 +58,11 @@ def parse_float(raw: bytes, text: str = NOT_FLOAT) -> float:
     Raises:
         CommandError: `text`, when it isn't one.
     """
+    if raw.isdigit():
+        return float(raw)
+    infinite = _INFINITE.get(raw)
+    if infinite is not None:
+        return infinite
     if not _FLOAT.match(raw):
         raise CommandError(text)
     if b"x" in raw or b"X" in raw:

@@ -12,8 +12,15 @@ All arithmetic follows Redis's step by step: doubles rounded otherwise would giv
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cython
+
+if cython.compiled:
+    from cython.cimports.libc.math import asin, cos, sin, sqrt  # type: ignore
+else:
+    from math import asin, cos, sin, sqrt
 
 STEP_MAX = 26
 LONGITUDE = (-180.0, 180.0)
@@ -21,11 +28,16 @@ LATITUDE = (-85.05112878, 85.05112878)
 STANDARD_LATITUDE = (-90.0, 90.0)
 EARTH_RADIUS_M = 6372797.560856
 MERCATOR_MAX_M = 20037726.37
+_EARTH_M = EARTH_RADIUS_M
+"""As all numbers here with an underscore, one of C's where this is compiled (geohash.pxd)."""
+_CAUTION = 1.000001
+"""A distance in one direction that is so many times greater than the radius is beyond it, however it was rounded."""
 _RADIAN = math.pi / 180.0
 _ALPHABET = b"0123456789bcdefghjkmnpqrstuvwxyz"
 _EVEN_8 = bytes(i & 1 | i >> 1 & 2 | i >> 2 & 4 | i >> 3 & 8 for i in range(256))
 _EVEN = bytes(low | high << 4 for high in _EVEN_8 for low in _EVEN_8)
 """Of 16 bits, those at even places, drawn together."""
+_LOW_BITS = 0xFFFFFFFF
 _ODD_BITS = 0xAAAAAAAAAAAAAAAA
 _EVEN_BITS = 0x5555555555555555
 
@@ -33,13 +45,13 @@ _SCORES = float(1 << 2 * STEP_MAX)
 _CELLS = float(1 << STEP_MAX)
 _WEST, _WIDTH = LONGITUDE[0], LONGITUDE[1] - LONGITUDE[0]
 _SOUTH, _HEIGHT = LATITUDE[0], LATITUDE[1] - LATITUDE[0]
+_EAST, _NORTH = LONGITUDE[1], LATITUDE[1]
 
 Position = tuple[float, float]
 """Longitude, latitude."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A cell: its bits and of how many halvings."""
 
     bits: int
@@ -51,9 +63,8 @@ class Cell:
         return self.bits << shift, self.bits + 1 << shift
 
 
-@dataclass(frozen=True, slots=True)
-class Area:
-    """The edges of a cell, degrees."""
+class Area(NamedTuple):
+    """The edges of an area, degrees."""
 
     west: float
     east: float
@@ -70,35 +81,11 @@ class Shape:
     width_m: float = 0.0
     height_m: float = 0.0
 
-    def measure(self) -> Callable[[Position], float | None]:
-        """Make a function that returns the distance in metres of a place, or None when it lies outside."""
-        if self.radius_m < 0:
-            return self._in_box
-        radius_m = self.radius_m
-        x, y = self.centre[0] * _RADIAN, self.centre[1] * _RADIAN
-        north = math.cos(y)
-        sin, cos, asin, sqrt = math.sin, math.cos, math.asin, math.sqrt
-
-        def in_circle(place: Position) -> float | None:
-            latitude = place[1] * _RADIAN
-            v = sin((place[0] * _RADIAN - x) / 2)
-            if v == 0.0:
-                found = EARTH_RADIUS_M * abs(latitude - y)
-            else:
-                u = sin((latitude - y) / 2)
-                found = 2.0 * EARTH_RADIUS_M * asin(sqrt(min(u * u + north * cos(latitude) * v * v, 1.0)))
-            return None if found > radius_m else found
-
-        return in_circle
-
-    def _in_box(self, place: Position) -> float | None:
-        longitude, latitude = place
-        x, y = self.centre
-        if _north_south(latitude, y) > self.height_m / 2:
-            return None
-        if distance(longitude, latitude, x, latitude) > self.width_m / 2:
-            return None
-        return distance(x, y, longitude, latitude)
+    def measure(self) -> Measure:
+        """What tells how far a place is, and whether it lies in the shape."""
+        if self.radius_m >= 0:
+            return Circle(self.centre, self.radius_m)
+        return Box(self.centre, self.width_m, self.height_m)
 
     def bounds(self) -> Area:
         """The box around the shape."""
@@ -117,13 +104,64 @@ class Shape:
         return math.sqrt((self.width_m / 2) * (self.width_m / 2) + (self.height_m / 2) * (self.height_m / 2))
 
 
+class Measure:
+    """A circle or a box, with what is worked out once for all places that are measured."""
+
+    def __init__(self, centre: Position) -> None:
+        self.longitude, self.latitude = centre
+
+    def distance(self, longitude: float, latitude: float) -> float:
+        """The distance of a place from the centre in metres, -1 when the place lies outside."""
+        raise NotImplementedError
+
+
+class Circle(Measure):
+    """All places up to a distance."""
+
+    def __init__(self, centre: Position, radius_m: float) -> None:
+        super().__init__(centre)
+        self.radius_m = radius_m
+        self.x = centre[0] * _RADIAN
+        self.y = centre[1] * _RADIAN
+        self.north = cos(self.y)
+        self.high_m = radius_m * _CAUTION
+
+    def distance(self, longitude: float, latitude: float) -> float:
+        """The distance of a place from the centre in metres, -1 when the place lies outside."""
+        phi = latitude * _RADIAN
+        apart_m = _EARTH_M * abs(phi - self.y)
+        if apart_m > self.high_m:
+            return -1.0  # no place is nearer than the difference of latitudes
+        v = sin((longitude * _RADIAN - self.x) / 2)
+        if v != 0.0:
+            u = sin((phi - self.y) / 2)
+            apart_m = 2.0 * _EARTH_M * asin(sqrt(min(u * u + self.north * cos(phi) * v * v, 1.0)))
+        return -1.0 if apart_m > self.radius_m else apart_m
+
+
+class Box(Measure):
+    """All places up to a distance to the north and south, and up to another to the west and east."""
+
+    def __init__(self, centre: Position, width_m: float, height_m: float) -> None:
+        super().__init__(centre)
+        self.aside_m = width_m / 2
+        self.up_m = height_m / 2
+
+    def distance(self, longitude: float, latitude: float) -> float:
+        """The distance of a place from the centre in metres, -1 when the place lies outside."""
+        if _north_south(latitude, self.latitude) > self.up_m:
+            return -1.0
+        if distance(longitude, latitude, self.longitude, latitude) > self.aside_m:
+            return -1.0
+        return distance(self.longitude, self.latitude, longitude, latitude)
+
+
 def _cos(angle: float) -> float:
     return math.cos(angle) if math.isfinite(angle) else math.nan
 
 
 def _spread(number: int) -> int:
-    """Put the 32 low bits of a number to the even places of 64."""
-    number &= 0xFFFFFFFF
+    """Put a number of 32 bits to the even places of 64."""
     number = (number | number << 16) & 0x0000FFFF0000FFFF
     number = (number | number << 8) & 0x00FF00FF00FF00FF
     number = (number | number << 4) & 0x0F0F0F0F0F0F0F0F
@@ -133,12 +171,11 @@ def _spread(number: int) -> int:
 
 def _gather(bits: int) -> int:
     """Draw the even places of 64 bits together."""
-    return (
-        _EVEN[bits & 0xFFFF]
-        | _EVEN[bits >> 16 & 0xFFFF] << 8
-        | _EVEN[bits >> 32 & 0xFFFF] << 16
-        | _EVEN[bits >> 48 & 0xFFFF] << 24
-    )
+    a = _EVEN[bits & 0xFFFF]
+    b = _EVEN[bits >> 16 & 0xFFFF]
+    c = _EVEN[bits >> 32 & 0xFFFF]
+    d = _EVEN[bits >> 48 & 0xFFFF]
+    return a | b << 8 | c << 16 | d << 24
 
 
 def encode(place: Position, step: int, latitudes: tuple[float, float] = LATITUDE) -> int:
@@ -147,21 +184,17 @@ def encode(place: Position, step: int, latitudes: tuple[float, float] = LATITUDE
     low, high = latitudes
     y = (latitude - low) / (high - low) * (1 << step)
     x = (longitude - LONGITUDE[0]) / (LONGITUDE[1] - LONGITUDE[0]) * (1 << step)
-    return _spread(int(y)) | _spread(int(x)) << 1
+    return _spread(int(y) & _LOW_BITS) | _spread(int(x) & _LOW_BITS) << 1
 
 
-def area_of(bits: int, step: int) -> Area:
-    """The edges of a cell."""
-    scale = float(1 << step)
-    y, x = _gather(bits), _gather(bits >> 1)
-    low, high = LATITUDE
-    height = high - low
-    west, east = LONGITUDE
-    width = east - west
-    return Area(
-        west + (x / scale) * width, west + ((x + 1) / scale) * width,
-        low + (y / scale) * height, low + ((y + 1) / scale) * height,
-    )  # fmt: skip
+def _longitude_at(x: float, step: int) -> float:
+    """The longitude behind so many columns of cells."""
+    return _WEST + x / float(1 << step) * _WIDTH
+
+
+def _latitude_at(y: float, step: int) -> float:
+    """The latitude above so many rows of cells."""
+    return _SOUTH + y / float(1 << step) * _HEIGHT
 
 
 def score_bits(score: float) -> int:
@@ -174,19 +207,23 @@ def score_bits(score: float) -> int:
 def decode(score: float) -> Position:
     """The place that a score stands for: the middle of its cell."""
     bits = int(score) if 0 <= score < _SCORES else score_bits(score)
-    y = _EVEN[bits & 0xFFFF] | _EVEN[bits >> 16 & 0xFFFF] << 8
-    y |= _EVEN[bits >> 32 & 0xFFFF] << 16 | _EVEN[bits >> 48] << 24
-    bits >>= 1
-    x = _EVEN[bits & 0xFFFF] | _EVEN[bits >> 16 & 0xFFFF] << 8
-    x |= _EVEN[bits >> 32 & 0xFFFF] << 16 | _EVEN[bits >> 48] << 24
+    return longitude_of(bits), latitude_of(bits)
+
+
+def longitude_of(bits: int) -> float:
+    """The longitude of a score, given as bits: the middle of its cell."""
+    x = _gather(bits >> 1)
     west, east = _WEST + x / _CELLS * _WIDTH, _WEST + (x + 1) / _CELLS * _WIDTH
+    longitude = (west + east) / 2
+    return longitude if longitude < _EAST else _EAST
+
+
+def latitude_of(bits: int) -> float:
+    """The latitude of a score, given as bits: the middle of its cell."""
+    y = _gather(bits)
     south, north = _SOUTH + y / _CELLS * _HEIGHT, _SOUTH + (y + 1) / _CELLS * _HEIGHT
-    longitude, latitude = (west + east) / 2, (south + north) / 2
-    if x >= _CELLS:
-        longitude = min(longitude, LONGITUDE[1])
-    if y >= _CELLS:
-        latitude = min(latitude, LATITUDE[1])
-    return longitude, latitude
+    latitude = (south + north) / 2
+    return latitude if latitude < _NORTH else _NORTH
 
 
 def standard(place: Position) -> bytes:
@@ -196,24 +233,29 @@ def standard(place: Position) -> bytes:
 
 
 def _north_south(latitude: float, other: float) -> float:
-    return EARTH_RADIUS_M * abs(latitude * _RADIAN - other * _RADIAN)
+    return _EARTH_M * abs(latitude * _RADIAN - other * _RADIAN)
 
 
 def distance(x1: float, y1: float, x2: float, y2: float) -> float:
     """The distance of two places in metres, along a great circle (haversine)."""
-    v = math.sin((x2 * _RADIAN - x1 * _RADIAN) / 2)
+    v = sin((x2 * _RADIAN - x1 * _RADIAN) / 2)
     if v == 0.0:
         return _north_south(y2, y1)
     lat1, lat2 = y1 * _RADIAN, y2 * _RADIAN
-    u = math.sin((lat2 - lat1) / 2)
-    a = u * u + math.cos(lat1) * math.cos(lat2) * v * v
-    return 2.0 * EARTH_RADIUS_M * math.asin(math.sqrt(min(a, 1.0)))
+    u = sin((lat2 - lat1) / 2)
+    a = u * u + cos(lat1) * cos(lat2) * v * v
+    return 2.0 * _EARTH_M * asin(sqrt(min(a, 1.0)))
 
 
 def moved(cell: Cell, east: int, north: int) -> Cell:
     """The cell so many (-1, 0, 1) to the east and north; at an edge it comes in at the other side."""
-    mask = (1 << 2 * cell.step) - 1
-    x, y = cell.bits & _ODD_BITS, cell.bits & _EVEN_BITS
+    return Cell(_moved(cell.bits, cell.step, east, north), cell.step)
+
+
+def _moved(bits: int, step: int, east: int, north: int) -> int:
+    one = 1
+    mask = (one << 2 * step) - 1
+    x, y = bits & _ODD_BITS, bits & _EVEN_BITS
     x_fill, y_fill = _EVEN_BITS & mask, _ODD_BITS & mask
     if east:
         x = x + x_fill + 1 if east > 0 else (x | x_fill) - (x_fill + 1)
@@ -221,7 +263,7 @@ def moved(cell: Cell, east: int, north: int) -> Cell:
     if north:
         y = y + y_fill + 1 if north > 0 else (y | y_fill) - (y_fill + 1)
         y &= x_fill
-    return replace(cell, bits=x | y)
+    return x | y
 
 
 def estimate_step(reach_m: float, latitude: float) -> int:
@@ -245,19 +287,21 @@ def cells_around(shape: Shape) -> list[Cell]:
     """The cells in which to look for what lies in a shape, in Redis's order."""
     bounds = shape.bounds()
     step = estimate_step(shape.reach(), shape.centre[1])
-    if step > 1 and not _covered(Cell(encode(shape.centre, step), step), bounds):
+    if step > 1 and not _covered(encode(shape.centre, step), step, bounds):
         step -= 1
-    cell = Cell(encode(shape.centre, step), step)
-    area = area_of(cell.bits, step)
-    useless = {
-        (0, -1): area.south < bounds.south, (0, 1): area.north > bounds.north,
-        (-1, 0): area.west < bounds.west, (1, 0): area.east > bounds.east,
-    }  # fmt: skip
+    bits = encode(shape.centre, step)
+    x, y = _gather(bits >> 1), _gather(bits)
+    without_west = step >= 2 and _longitude_at(x, step) < bounds.west
+    without_east = step >= 2 and _longitude_at(x + 1, step) > bounds.east
+    without_south = step >= 2 and _latitude_at(y, step) < bounds.south
+    without_north = step >= 2 and _latitude_at(y + 1, step) > bounds.north
     found: list[Cell] = []
     for number, (east, north) in enumerate(_AROUND):
-        if step >= 2 and ((east and useless[east, 0]) or (north and useless[0, north])):
+        if (east and (without_east if east > 0 else without_west)) or (
+            north and (without_north if north > 0 else without_south)
+        ):
             continue
-        other = moved(cell, east, north)
+        other = Cell(_moved(bits, step, east, north), step)
         # Where the cells are huge, one may come up again; Redis compares only with the last one.
         if len(found) > 1 and other == found[-1] and number > 1:
             continue
@@ -265,12 +309,11 @@ def cells_around(shape: Shape) -> list[Cell]:
     return found
 
 
-def _covered(cell: Cell, bounds: Area) -> bool:
+def _covered(bits: int, step: int, bounds: Area) -> bool:
     """Whether the cell and its neighbours cover the bounds."""
-    edges = {way: area_of(moved(cell, *way).bits, cell.step) for way in _AROUND[1:5]}
     return not (
-        edges[0, 1].north < bounds.north
-        or edges[0, -1].south > bounds.south
-        or edges[1, 0].east < bounds.east
-        or edges[-1, 0].west > bounds.west
+        _latitude_at(_gather(_moved(bits, step, 0, 1)) + 1, step) < bounds.north
+        or _latitude_at(_gather(_moved(bits, step, 0, -1)), step) > bounds.south
+        or _longitude_at(_gather(_moved(bits, step, 1, 0) >> 1) + 1, step) < bounds.east
+        or _longitude_at(_gather(_moved(bits, step, -1, 0) >> 1), step) > bounds.west
     )

@@ -29,6 +29,8 @@ import re
 from bisect import bisect_right
 from collections import Counter
 
+import cython
+
 HEADER = 16
 DENSE = 0
 SPARSE = 1
@@ -41,6 +43,11 @@ SPARSE_MAX_VALUE = 32
 _VALUE_MAX_RUN = 4
 _ZERO_MAX_RUN = 64
 _ALPHA = 0.721347520444481703680  # 0.5 / ln 2
+_FIRST = HEADER
+_INDEX = REGISTERS - 1
+_INDEX_BITS = BITS
+_TOP = 1 << (LONGEST - 1)
+"""These four, and those below, are C's numbers where this is compiled (hll.pxd); the public ones stay Python's."""
 _SEED = 0xADC83B19
 _MULTIPLIER = 0xC6A4A7935BD1E995
 _MASK = (1 << 64) - 1
@@ -70,26 +77,48 @@ class CorruptedError(Exception):
     """The runs don't cover the registers exactly."""
 
 
-def murmur64a(data: bytes, seed: int = _SEED) -> int:
-    """MurmurHash2, its 64-bit variant A, little-endian."""
+def murmur64a(data: bytes) -> int:
+    """MurmurHash2, its 64-bit variant A, little-endian, with the seed that Redis takes."""
     size = len(data)
-    h = seed ^ size * _MULTIPLIER & _MASK
+    h = _SEED ^ size * _MULTIPLIER & _MASK
     whole = size & ~7
-    for i in range(0, whole, 8):
-        k = int.from_bytes(data[i : i + 8], "little") * _MULTIPLIER & _MASK
+    i = 0
+    while i < whole:
+        k = _word(data, i, i + 8) * _MULTIPLIER & _MASK
         k = (k ^ k >> 47) * _MULTIPLIER & _MASK
         h = (h ^ k) * _MULTIPLIER & _MASK
+        i += 8
     if size & 7:
-        h = (h ^ int.from_bytes(data[whole:], "little")) * _MULTIPLIER & _MASK
+        h = (h ^ _word(data, whole, size)) * _MULTIPLIER & _MASK
     h = (h ^ h >> 47) * _MULTIPLIER & _MASK
     return h ^ h >> 47
+
+
+def _word(data: bytes, start: int, stop: int) -> int:
+    """Up to eight bytes as a number, little-endian."""
+    if cython.compiled:
+        value: cython.ulonglong = 0
+        while stop > start:
+            stop -= 1
+            value = value << 8 | data[stop]
+        return value
+    return int.from_bytes(data[start:stop], "little")
+
+
+def _number_of(h: int) -> int:
+    """The number that a hash gives."""
+    rest = h >> _INDEX_BITS | _TOP
+    number = 1
+    while not rest & 1:
+        rest >>= 1
+        number += 1
+    return number
 
 
 def place_of(element: bytes) -> tuple[int, int]:
     """Return (register, number) of an element."""
     h = murmur64a(element)
-    rest = h >> BITS | 1 << (LONGEST - 1)
-    return h & REGISTERS - 1, (rest & -rest).bit_length()
+    return h & _INDEX, _number_of(h)
 
 
 def empty() -> bytearray:
@@ -216,8 +245,8 @@ def add(raw: bytearray, element: bytes, sparse_max: int, marks: Marks | None = N
     Raises:
         CorruptedError: the string isn't a HyperLogLog.
     """
-    index, number = place_of(element)
-    return raise_register(raw, index, number, sparse_max, marks)
+    h = murmur64a(element)
+    return raise_register(raw, h & _INDEX, _number_of(h), sparse_max, marks)
 
 
 def raise_register(
@@ -234,14 +263,17 @@ def raise_register(
 
 
 def _raise_dense(raw: bytearray, index: int, number: int) -> bool:
-    at = HEADER + index * 6 // 8
+    at = _FIRST + (index * 6 >> 3)
     shift = index * 6 & 7
-    window = int.from_bytes(raw[at : at + 2], "little")
+    split = shift > 2  # the register ends in the next byte
+    window = raw[at] | raw[at + 1] << 8 if split else raw[at]
     old = window >> shift & 63
     if number <= old:
         return False
-    window += number - old << shift
-    raw[at : at + 2] = window.to_bytes(min(2, len(raw) - at), "little")
+    window += (number - old) << shift
+    raw[at] = window & 0xFF
+    if split:
+        raw[at + 1] = window >> 8
     return True
 
 

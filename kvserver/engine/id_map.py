@@ -7,8 +7,13 @@ a frozen view shares all chunks, and the first write to a shared chunk replaces 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
+
+import cython
+
+if cython.compiled:
+    from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize  # type: ignore
 
 Id = tuple[int, int]
 LARGEST = (1 << 64) - 1
@@ -32,6 +37,26 @@ def previous_id(of: Id) -> Id | None:
     return (of[0] - 1, LARGEST) if of[0] > 0 else None
 
 
+def format_id(entry: Id) -> bytes:
+    """Write an id."""
+    if cython.compiled:
+        tmp = cython.declare(cython.char[48])
+        m: cython.int = 48
+        for part in range(2):
+            q: cython.ulonglong = entry[1 - part]
+            if part:
+                m -= 1
+                tmp[m] = 45
+            while True:
+                m -= 1
+                tmp[m] = 48 + q % 10
+                q = q // 10
+                if q == 0:
+                    break
+        return PyBytes_FromStringAndSize(cython.address(tmp[m]), 48 - m)  # type: ignore[no-any-return]
+    return b"%d-%d" % entry
+
+
 class Chunk:
     """Neighbouring ids, ascending, and their values; `shared` when another map or a view holds it too."""
 
@@ -47,19 +72,20 @@ class Chunk:
         return Chunk(self.ids[:], self.values[:])
 
 
-def chunk_of(chunks: Sequence[Chunk], wanted: Id) -> int:
+def chunk_of(chunks: list[Any], wanted: Id) -> int:
     """Return the number of the first chunk whose last id isn't below `wanted`; behind the last if there is none."""
     low, high = 0, len(chunks)
     while low < high:
         middle = (low + high) >> 1
-        if chunks[middle].ids[-1] < wanted:
+        chunk: Chunk = chunks[middle]
+        if chunk.ids[-1] < wanted:
             low = middle + 1
         else:
             high = middle
     return low
 
 
-def ascending(chunks: Sequence[Chunk], start: Id, end: Id) -> Iterator[tuple[Id, Any]]:
+def ascending(chunks: list[Any], start: Id, end: Id) -> Iterator[tuple[Id, Any]]:
     """Iterate over what lies within [start, end]; the chunks must not change meanwhile."""
     i = chunk_of(chunks, start)
     place = bisect_left(chunks[i].ids, start) if i < len(chunks) else 0
@@ -73,7 +99,7 @@ def ascending(chunks: Sequence[Chunk], start: Id, end: Id) -> Iterator[tuple[Id,
         i += 1
 
 
-def descending(chunks: Sequence[Chunk], start: Id, end: Id) -> Iterator[tuple[Id, Any]]:
+def descending(chunks: list[Any], start: Id, end: Id) -> Iterator[tuple[Id, Any]]:
     """Iterate over what lies within [start, end], the greatest id first."""
     i = chunk_of(chunks, end)
     if i == len(chunks):
@@ -153,8 +179,9 @@ class IdMap:
         i = chunk_of(self.chunks, wanted)
         if i == len(self.chunks):
             return None
-        j = bisect_left(self.chunks[i].ids, wanted)
-        if self.chunks[i].ids[j] != wanted:
+        chunk: Chunk = self.chunks[i]
+        j = bisect_left(chunk.ids, wanted)
+        if chunk.ids[j] != wanted:
             return None
         chunk = self.own(i)
         del chunk.ids[j]

@@ -34,7 +34,12 @@ cdef class Ordering:
     cpdef tuple pop_edge(self, bint lowest)
     @cython.locals(i=Py_ssize_t, j=Py_ssize_t, n=Py_ssize_t, chunk=Chunk)
     cpdef Py_ssize_t bisect(self, double score, object name) except -1
-    @cython.locals(i=Py_ssize_t, behind=Py_ssize_t)
+    @cython.locals(i=Py_ssize_t, behind=Py_ssize_t, chunk=Chunk)
     cpdef tuple locate(self, Py_ssize_t place)
+    @cython.locals(out=list, i=Py_ssize_t, want=Py_ssize_t, chunk=Chunk, part=Chunk)
+    cpdef list parts(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(found=list, out=list, part=Chunk)
+    cpdef list names(self, Py_ssize_t start, Py_ssize_t stop)
+    @cython.locals(out=list)
     cpdef list slice(self, Py_ssize_t start, Py_ssize_t stop)
     cpdef cut(self, Py_ssize_t start, Py_ssize_t stop)

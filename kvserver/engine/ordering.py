@@ -235,24 +235,48 @@ class Ordering:
             behind = self.size
             while behind > place:
                 i -= 1
-                behind -= len(self.chunks[i])
+                chunk: Chunk = self.chunks[i]
+                behind -= len(chunk.names)
             return i, place - behind
         i = 0
-        while place >= len(self.chunks[i]):
-            place -= len(self.chunks[i])
+        chunk = self.chunks[0]
+        while place >= len(chunk.names):
+            place -= len(chunk.names)
             i += 1
+            chunk = self.chunks[i]
         return i, place
+
+    def parts(self, start: int, stop: int) -> list[Chunk]:
+        """Return the pairs number start to stop - 1 in copies of the chunks, 0 <= start, stop <= size."""
+        out: list[Chunk] = []
+        if start >= stop:
+            return out
+        i, place = self.locate(start)
+        want = stop - start
+        while want > 0:
+            chunk: Chunk = self.chunks[i]
+            part = chunk.part(place, place + want)
+            want -= len(part.names)
+            out.append(part)
+            place = 0
+            i += 1
+        return out
 
     def slice(self, start: int, stop: int) -> list[Pair]:
         """Return the pairs number start to stop - 1, 0 <= start, stop <= size."""
-        if start >= stop:
-            return []
-        i, place = self.locate(start)
-        want = stop - start
-        out = list(self.chunks[i].part(place, place + want))
-        while len(out) < want:
-            i += 1
-            out += self.chunks[i].part(0, want - len(out))
+        out: list[Pair] = []
+        for part in self.parts(start, stop):
+            out += part
+        return out
+
+    def names(self, start: int, stop: int) -> list[bytes]:
+        """Return the members number start to stop - 1, 0 <= start, stop <= size."""
+        found = self.parts(start, stop)
+        if len(found) == 1:
+            return found[0].names
+        out: list[bytes] = []
+        for part in found:
+            out += part.names
         return out
 
     def cut(self, start: int, stop: int) -> None:

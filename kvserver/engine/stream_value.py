@@ -54,6 +54,22 @@ def element_bytes(raw: bytes) -> int:
     return size + (1 if size <= 127 else 2 if size < 16384 else 3 if size < 2097152 else 4)
 
 
+def elements_bytes(elements: list[bytes]) -> int:
+    """Bytes that strings take in a listpack, about."""
+    size = 0
+    for raw in elements:
+        size += element_bytes(raw)
+    return size
+
+
+def text_bytes(elements: list[bytes]) -> int:
+    """The length of all strings together."""
+    size = 0
+    for raw in elements:
+        size += len(raw)
+    return size
+
+
 class Node(Chunk):
     """Some entries, None where one was deleted; `fields` are those of the first, which Redis stores once."""
 
@@ -224,13 +240,13 @@ class StreamValue(StreamView):
     def append(self, entry: Id, flat: list[bytes], node_entries: int, node_bytes: int) -> None:
         """Add an entry with an id greater than the last; the limits of nodes are 0 for none."""
         count = len(flat)
-        text = sum(map(len, flat))
+        text = text_bytes(flat)
         fields = flat[::2]
-        node = self.nodes[-1] if self.nodes else None
+        node: Node | None = self.nodes[-1] if self.nodes else None
         most = node_bytes if 0 < node_bytes < NODE_BYTES_MAX else NODE_BYTES_MAX
         if node is None or node.bytes + text >= most or (node_entries and len(node.ids) >= node_entries):
             node = Node([], [], fields)
-            node.bytes = _FRAME + 2 + number_bytes(count >> 1) + sum(map(element_bytes, fields))
+            node.bytes = _FRAME + 2 + number_bytes(count >> 1) + elements_bytes(fields)
             self.nodes.append(node)
         elif node.shared:
             node = self.nodes[-1] = node.copy()
@@ -238,7 +254,7 @@ class StreamValue(StreamView):
         same = fields == node.fields
         node.bytes += (
             4 + number_bytes(entry[0] - base[0]) + number_bytes(entry[1] - base[1])
-            + sum(map(element_bytes, flat[1::2] if same else flat)) + (0 if same else number_bytes(count >> 1))
+            + elements_bytes(flat[1::2] if same else flat) + (0 if same else number_bytes(count >> 1))
         )  # fmt: skip
         node.ids.append(entry)
         node.values.append(flat)

@@ -7,30 +7,32 @@ All are one command with the arguments in another order: a `Query` is read, its 
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import NamedTuple
+
+import cython
 
 from kvserver.engine import geohash
 from kvserver.engine.commands.geo import distance_reply, parse_place, parse_unit, position_reply
 from kvserver.engine.commands.typed import as_zset, stored
-from kvserver.engine.geohash import Position, Shape
+from kvserver.engine.geohash import Measure, Position, Shape
 from kvserver.engine.keyspace import EV_ZSET
+from kvserver.engine.ordering import Chunk
 from kvserver.engine.session import Session
 from kvserver.engine.values import BOTTOM, ZSetValue
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.numbers import parse_float, parse_int
-from kvserver.resp import EMPTY_ARRAY, array, array_header, bulk, integer
+from kvserver.resp import EMPTY_ARRAY, array_header, bulk, bulks, integer
 
-_SLICE = 512
-"""Members looked at together."""
+if cython.compiled:
+    from cython.cimports.kvserver.engine.geohash import latitude_of, longitude_of, score_bits  # type: ignore
+else:
+    from kvserver.engine.geohash import latitude_of, longitude_of, score_bits
 
-
-class Found(NamedTuple):
-    """A place found; the distance in metres."""
-
-    member: bytes
-    score: float
-    place: Position
-    distance_m: float
+Found = tuple[float, bytes, float]
+"""A place found: its distance in metres, the member, its score."""
+_SCORES = float(1 << 2 * geohash.STEP_MAX)
+_distance = itemgetter(0)
 
 
 class Query:
@@ -184,21 +186,33 @@ _STOREDIST = Option(0, lambda q: q.may_store, _store_distances)
 
 
 def find(value: ZSetValue, shape: Shape, most: int) -> list[Found]:
-    """All places in a shape, cell by cell; with `most` > 0 no more than about so many."""
+    """All places in a shape, cell by cell; with `most` > 0 no more than so many."""
     found: list[Found] = []
     measure = shape.measure()
     for cell in geohash.cells_around(shape):
         first, behind = cell.scores()
         start, stop = value.bisect(float(first), BOTTOM), value.bisect(float(behind), BOTTOM)
-        for low in range(start, stop, _SLICE):
-            for score, member in value.slice(low, min(low + _SLICE, stop)):
-                place = geohash.decode(score)
-                metres = measure(place)
-                if metres is not None:
-                    found.append(Found(member, score, place, metres))
-                    if len(found) == most:
-                        return found
+        for chunk in value.order.parts(start, stop):
+            _pick(found, chunk, measure, most)
+            if most and len(found) == most:
+                return found
     return found
+
+
+def _pick(found: list[Found], chunk: Chunk, measure: Measure, most: int) -> None:
+    """Gather the places of some pairs that lie in a shape, until there are `most`."""
+    scores = chunk.scores
+    for i in range(len(scores)):
+        if cython.compiled:
+            score = scores.data.as_doubles[i]
+        else:
+            score = scores[i]
+        bits = int(score) if 0 <= score < _SCORES else score_bits(score)
+        metres = measure.distance(longitude_of(bits), latitude_of(bits))
+        if metres >= 0:
+            found.append((metres, chunk.names[i], score))
+            if len(found) == most:
+                return
 
 
 def _search(c: Session, q: Query) -> bytes:
@@ -212,29 +226,25 @@ def _search(c: Session, q: Query) -> bytes:
             del found[q.count :]
     if q.target is None:
         return _reply(q, found, c.resp) if found else EMPTY_ARRAY
-    pairs = sorted((one.distance_m / q.unit_m if q.distances else one.score, one.member) for one in found)
+    pairs = sorted([(metres / q.unit_m if q.distances else score, member) for metres, member, score in found])
     event = b"geosearchstore" if q.modern else b"georadiusstore"
     count = stored(c.db, q.target, ZSetValue.of(pairs), EV_ZSET, event)
     c.db.state.dirty += max(count - 1, 0)
     return integer(count)
 
 
-def _distance(one: Found) -> float:
-    return one.distance_m
-
-
 def _reply(q: Query, found: list[Found], proto: int) -> bytes:
     if not q.shown:
-        return array([bulk(one.member) for one in found])
+        return bulks([member for _, member, _ in found])
     out: list[bytes] = []
-    for one in found:
-        out += [array_header(len(q.shown) + 1), bulk(one.member)]
+    for metres, member, score in found:
+        out += [array_header(len(q.shown) + 1), bulk(member)]
         if b"WITHDIST" in q.shown:
-            out.append(distance_reply(one.distance_m / q.unit_m))
+            out.append(distance_reply(metres / q.unit_m))
         if b"WITHHASH" in q.shown:
-            out.append(integer(int(one.score)))
+            out.append(integer(int(score)))
         if b"WITHCOORD" in q.shown:
-            out.append(position_reply(one.place, proto))
+            out.append(position_reply(geohash.decode(score), proto))
     return array_header(len(found)) + b"".join(out)
 
 

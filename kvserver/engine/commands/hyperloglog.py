@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from math import ceil, sqrt
 
+import cython
+
 from kvserver.engine import hll
 from kvserver.engine.commands.bits import Raw, as_string
 from kvserver.engine.commands.strings import mutable
-from kvserver.engine.keyspace import EV_STRING, EXPIRE_HIDE
+from kvserver.engine.keyspace import EV_STRING, EXPIRE_HIDE, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import LIMITS
 from kvserver.errors import CommandError
 from kvserver.resp import OK, ONE, ZERO, array, bulk, integer, simple
+
+if cython.compiled:
+    from cython.cimports.kvserver.engine.hll import add, invalidate, is_valid  # type: ignore
+else:
+    from kvserver.engine.hll import add, invalidate, is_valid
 
 _NOT_ONE = "WRONGTYPE Key is not a valid HyperLogLog string value."
 _CORRUPTED = "INVALIDOBJ Corrupted HLL object detected"
@@ -28,7 +35,7 @@ def as_hll(value: object) -> Raw | None:
         CommandError: it isn't one.
     """
     raw = as_string(value)
-    if raw is not None and not hll.is_valid(raw):
+    if raw is not None and not is_valid(raw):
         raise CommandError(_NOT_ONE)
     return raw
 
@@ -36,26 +43,41 @@ def as_hll(value: object) -> Raw | None:
 def pfadd(c: Session, a: list[bytes]) -> bytes:
     """PFADD key [element …]."""
     db = c.db
-    value = as_hll(db.lookup_write(a[1]))
-    raw = hll.empty() if value is None else mutable(value, 0)
-    updated = 1 if value is None else 0
-    if raw is not value:
-        db.put(a[1], raw, True)
+    value = db.lookup_write(a[1])
+    updated = 0
+    if type(value) is bytearray and is_valid(value):
+        raw = value
+    else:
+        raw = _writable(db, a[1], value)
+        updated = 1 if value is None else 0
+    sparse_max = LIMITS.hll_sparse
+    n = len(a)
     damage = False
-    marks = hll.Marks() if len(a) > _FEW else None
+    marks = hll.Marks() if n > _FEW else None
+    i = 2
     try:
-        for element in a[2:]:
-            if hll.add(raw, element, LIMITS.hll_sparse, marks):
+        while i < n:
+            if add(raw, a[i], sparse_max, marks):
                 updated += 1
+            i += 1
     except hll.CorruptedError:
         damage = True
     if updated:
-        hll.invalidate(raw)
+        invalidate(raw)
         db.changed(a[1], EV_STRING, b"pfadd")
         db.state.dirty += updated - 1
     if damage:
         raise CommandError(_CORRUPTED)
     return ONE if updated else ZERO
+
+
+def _writable(db: Db, key: bytes, value: object) -> bytearray:
+    """Return what a key holds, a new HyperLogLog for nothing, in the form that can be changed in place."""
+    known = as_hll(value)
+    raw = hll.empty() if known is None else mutable(known, 0)
+    if raw is not known:
+        db.put(key, raw, True)
+    return raw
 
 
 def _merged(c: Session, keys: list[bytes]) -> tuple[bytes, bool]:
@@ -111,8 +133,7 @@ def pfmerge(c: Session, a: list[bytes]) -> bytes:
     """PFMERGE destkey [sourcekey …]."""
     numbers, dense = _merged(c, a[1:])
     db = c.db
-    value = as_hll(db.lookup_write(a[1]))
-    raw = hll.empty() if value is None else mutable(value, 0)
+    raw = _writable(db, a[1], db.lookup_write(a[1]))
     if dense:
         raw[:] = hll.dense_of(numbers, raw)
     else:
@@ -120,9 +141,7 @@ def pfmerge(c: Session, a: list[bytes]) -> bytes:
         for index, number in enumerate(numbers):
             if number:
                 hll.raise_register(raw, index, number, LIMITS.hll_sparse, marks)
-    hll.invalidate(raw)
-    if raw is not value:
-        db.put(a[1], raw, True)
+    invalidate(raw)
     db.changed(a[1], EV_STRING, b"pfadd")
     return OK
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from kvserver.engine.commands.streams import (
     altered,
     as_stream,
-    format_id,
     id_reply,
     parse_bound,
     parse_id,
 )
-from kvserver.engine.id_map import MIN_ID, Id
+from kvserver.engine.id_map import MIN_ID, Id, format_id
 from kvserver.engine.keyspace import BIG, EV_STREAM, Db
 from kvserver.engine.session import Session
 from kvserver.engine.stream_value import UNKNOWN, Consumer, Group, Nack, StreamValue

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import cython
+
 from kvserver.engine.id_map import LARGEST, MAX_ID, MIN_ID, Id, next_id, previous_id
 from kvserver.engine.keyspace import BIG, EV_STREAM, Db, State
 from kvserver.engine.session import Session
@@ -13,7 +15,16 @@ from kvserver.engine.stream_value import NODE_BYTES_MAX, Entry, StreamValue
 from kvserver.engine.values import LIMITS
 from kvserver.errors import NO_KEY, SYNTAX, WRONGTYPE, CommandError, wrong_arity
 from kvserver.numbers import parse_int
-from kvserver.resp import EMPTY_ARRAY, OK, ZERO, array_header, bulk, bulks, integer, null, null_array
+from kvserver.resp import EMPTY_ARRAY, OK, ZERO, array_header, integer, null, null_array
+
+if cython.compiled:
+    from cython.cimports.kvserver.engine.id_map import format_id  # type: ignore
+    from cython.cimports.kvserver.engine.stream_value import text_bytes  # type: ignore
+    from cython.cimports.kvserver.resp import bulk, bulks  # type: ignore
+else:
+    from kvserver.engine.id_map import format_id
+    from kvserver.engine.stream_value import text_bytes
+    from kvserver.resp import bulk, bulks
 
 BAD_ID = "ERR Invalid stream ID specified as stream command argument"
 _NUMBER = re.compile(rb"[ \t-\r]*[+-]?\d{1,40}\Z")
@@ -36,14 +47,9 @@ def as_stream(value: Any) -> StreamValue | None:
     raise CommandError(WRONGTYPE)
 
 
-def format_id(entry: Id) -> bytes:
-    """Write an id."""
-    return b"%d-%d" % entry
-
-
 def id_reply(entry: Id) -> bytes:
     """Encode an id."""
-    return bulk(b"%d-%d" % entry)
+    return bulk(format_id(entry))
 
 
 def _unsigned(raw: bytes) -> int:
@@ -202,22 +208,23 @@ def _append(
         value = StreamValue()
     elif type(value) is not StreamValue:
         raise CommandError(WRONGTYPE)
-    entry = _new_id(value, given, counted, state.now_ms)
+    stream: StreamValue = value
+    entry = _new_id(stream, given, counted, state.now_ms)
     flat = a[place + 1 :]
-    if sum(map(len, flat)) > NODE_BYTES_MAX:
+    if text_bytes(flat) > NODE_BYTES_MAX:
         raise CommandError("ERR Elements are too large to be stored")
-    value.append(entry, flat, LIMITS.stream_entries, LIMITS.stream_bytes)
+    stream.append(entry, flat, LIMITS.stream_entries, LIMITS.stream_bytes)
     if fresh:
-        db.put(key, value)
+        db.put(key, stream)
     db.changed(key, EV_STREAM, b"xadd")
-    if options is not None and options.by and options.apply(value, state):
+    if options is not None and options.by and options.apply(stream, state):
         db.notify(key, EV_STREAM, b"xtrim")
     text = format_id(entry)
     if state.logging and (given is None or counted or (options is not None and options.about)):
         line = list(a)
         line[place] = text
         if options is not None:
-            options.exact(line, value)
+            options.exact(line, stream)
         state.instead(db.index, line)
     return bulk(text)
 

@@ -12,12 +12,11 @@ from kvserver.engine.commands.streams import (
     entries_reply,
     entry_reply,
     first_of,
-    format_id,
     id_reply,
     parse_id,
 )
 from kvserver.engine.commands.waiting import wait_for
-from kvserver.engine.id_map import MAX_ID, MIN_ID, Id, next_id
+from kvserver.engine.id_map import MAX_ID, MIN_ID, Id, format_id, next_id
 from kvserver.engine.session import Blocked, Session
 from kvserver.engine.stream_value import Consumer, Entry, Group, StreamValue
 from kvserver.errors import SYNTAX, CommandError

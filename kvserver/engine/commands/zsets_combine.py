@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from kvserver.engine.commands.typed import stored
 from kvserver.engine.commands.zsets import scores_reply
@@ -99,10 +100,13 @@ def _union(request: Request) -> dict[bytes, float]:
     for value, weight in request.weighted():
         if value is None:
             continue
-        for member, raw in value.items():
-            score = _weigh(1.0 if raw is True else raw, weight)
-            old = found.get(member)
-            found[member] = score if old is None else aggregate(old, score)
+        for part in value.parts:
+            for member, raw in part.items():
+                score = 1.0 if raw is True else raw
+                if weight != 1.0:
+                    score = _weigh(score, weight)
+                old = found.get(member)
+                found[member] = score if old is None else aggregate(old, score)
     return found
 
 
@@ -137,6 +141,21 @@ def _diff(request: Request) -> dict[bytes, float]:
     }
 
 
+def _ordered(found: dict[bytes, float], to_store: bool) -> list[tuple[float, bytes]]:
+    """Return (score, member) in ascending order, without negative zeros if they are to be stored.
+
+    Numbers alone are sorted much faster than pairs are; where scores are equal, the members are sorted afterwards.
+    """
+    members = sorted(found, key=found.__getitem__)
+    if to_store:
+        pairs = [(found[member] + 0.0, member) for member in members]
+    else:
+        pairs = [(found[member], member) for member in members]
+    if any(one[0] == other[0] for one, other in pairwise(pairs)):
+        pairs.sort()
+    return pairs
+
+
 Operation = Callable[[Request], dict[bytes, float]]
 Handler = Callable[[Session, list[bytes]], bytes]
 
@@ -146,7 +165,7 @@ def _reader(name: str, operation: Operation, options: tuple[bytes, ...]) -> Hand
 
     def handler(c: Session, a: list[bytes]) -> bytes:
         request = _read(c.db, a, 1, name, options)
-        found = sorted([(score, member) for member, score in operation(request).items()])
+        found = _ordered(operation(request), False)
         if request.scores:
             return scores_reply(found, c.resp)
         return bulks([member for _, member in found])
@@ -159,9 +178,8 @@ def _storer(name: str, operation: Operation, options: tuple[bytes, ...]) -> Hand
 
     def handler(c: Session, a: list[bytes]) -> bytes:
         request = _read(c.db, a, 2, name, options)
-        # Adding 0 leaves no negative zero.
-        pairs = sorted([(score + 0.0, member) for member, score in operation(request).items()])
-        return integer(stored(c.db, a[1], ZSetValue.of(pairs), EV_ZSET, name.encode()))
+        result = ZSetValue.of(_ordered(operation(request), True))
+        return integer(stored(c.db, a[1], result, EV_ZSET, name.encode()))
 
     return handler
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import cython
+
 from kvserver.engine.commands.typed import as_zset, clamp, removed, removed_all, stored
 from kvserver.engine.commands.zsets import scores_reply
 from kvserver.engine.keyspace import EV_ZSET
@@ -16,7 +18,12 @@ from kvserver.engine.session import Session
 from kvserver.engine.values import BOTTOM, TOP, ZSetValue
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.numbers import parse_float, parse_int
-from kvserver.resp import EMPTY_ARRAY, ZERO, bulks, integer
+from kvserver.resp import EMPTY_ARRAY, ZERO
+
+if cython.compiled:
+    from cython.cimports.kvserver.resp import bulks, integer  # type: ignore
+else:
+    from kvserver.resp import bulks, integer
 
 Bounds = Callable[[ZSetValue], tuple[int, int]]
 """Turns a value into the places (start, stop) of a range, ascending; empty when start >= stop."""
@@ -40,11 +47,12 @@ def by_rank(low: bytes, high: bytes, reverse: bool = False) -> Bounds:
 
 def by_score(low: bytes, high: bytes) -> Bounds:
     """A range of scores, each bound exclusive behind a parenthesis."""
-    lower = _score_bound(low, False)
-    upper = _score_bound(high, True)
+    lower, lower_name = _score_bound(low, False)
+    upper, upper_name = _score_bound(high, True)
 
     def places(value: ZSetValue) -> tuple[int, int]:
-        return value.bisect(*lower), value.bisect(*upper)
+        order = value.order
+        return order.bisect(lower, lower_name), order.bisect(upper, upper_name)
 
     return places
 
@@ -156,22 +164,32 @@ def _bounds(options: Options, low: bytes, high: bytes) -> Bounds:
     return by_lex(low, high, options.reverse) if options.by == b"BYLEX" else by_score(low, high)
 
 
+def _part(value: ZSetValue, options: Options, places: Bounds) -> tuple[int, int]:
+    """Return the places (start, stop) of what LIMIT leaves of a range, ascending; nothing when start >= stop."""
+    start, stop = places(value)
+    if not options.by:
+        return start, stop
+    if options.offset < 0:
+        return 0, 0
+    count = stop - start - options.offset
+    if 0 <= options.limit < count:
+        count = options.limit
+    if count <= 0:
+        return 0, 0
+    if options.reverse:
+        stop -= options.offset
+        return stop - count, stop
+    start += options.offset
+    return start, start + count
+
+
 def _select(value: ZSetValue, options: Options, places: Bounds) -> list[tuple[float, bytes]]:
     """Return the (score, member) of the range, in its order."""
-    start, stop = places(value)
-    offset = options.offset if options.by else 0
-    if start >= stop or offset < 0:
-        return []
-    count = stop - start - offset
-    if options.by and options.limit >= 0:
-        count = min(count, options.limit)
-    if count <= 0:
-        return []
+    start, stop = _part(value, options, places)
+    found = value.order.slice(start, stop)
     if options.reverse:
-        found = value.slice(stop - offset - count, stop - offset)
         found.reverse()
-        return found
-    return value.slice(start + offset, start + offset + count)
+    return found
 
 
 def _range(c: Session, a: list[bytes], options: Options) -> bytes:
@@ -179,10 +197,13 @@ def _range(c: Session, a: list[bytes], options: Options) -> bytes:
     value = as_zset(c.db.lookup(a[1]))
     if value is None:
         return EMPTY_ARRAY
-    found = _select(value, options, places)
     if options.scores:
-        return scores_reply(found, c.resp)
-    return bulks([member for _, member in found])
+        return scores_reply(_select(value, options, places), c.resp)
+    start, stop = _part(value, options, places)
+    names = value.order.names(start, stop)
+    if options.reverse:
+        names.reverse()
+    return bulks(names)
 
 
 _ALL_WORDS = (b"WITHSCORES", b"LIMIT", b"REV", b"BYLEX", b"BYSCORE")

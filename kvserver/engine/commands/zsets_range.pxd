@@ -1,0 +1,18 @@
+import cython
+from kvserver.engine.keyspace cimport Db
+from kvserver.engine.ordering cimport Ordering
+from kvserver.engine.session cimport Session
+from kvserver.engine.values cimport ZSetValue
+
+cdef class Options:
+    cdef public bint scores, reverse
+    cdef public bytes by
+    cdef public long long offset, limit
+
+cdef Options _options(list a, Py_ssize_t i, Options found, tuple words)
+cdef object _bounds(Options options, bytes low, bytes high)
+@cython.locals(start=Py_ssize_t, stop=Py_ssize_t, count="long long")
+cdef tuple _part(ZSetValue value, Options options, object places)
+@cython.locals(value=ZSetValue, start=Py_ssize_t, stop=Py_ssize_t, names=list)
+cdef bytes _range(Session c, list a, Options options)
+cpdef bytes zrange(Session c, list a)
