@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from kvserver.engine.catalog import CATEGORY_ORDER, CommandFacts
+from kvserver.engine.catalog import CATEGORY_ORDER, CommandFacts, later
 from kvserver.engine.keyspec import fixed_use, has_keys
 
 READ = 1
@@ -43,6 +43,8 @@ class CommandBook:
         # What a rule on a name covers: the command, and the subcommands below it.
         self.reach = {name: bit | self._union(self.subs.get(name, ())) for name, bit in self.bits.items()}
         self.categories = {category: self._members(known, category) for category in CATEGORY_ORDER}
+        # By these categories are compared: Redis 7.0's commands, so that a set of them has the text it has there.
+        self.weighed = self._union(name for name in self.names if name.upper() not in later())
         self.category_reach = {category: self._reach_of(members) for category, members in self.categories.items()}
         self.rules = self._rules()
         self.keyed = {name for name, each in known.items() if has_keys(each)}

@@ -171,8 +171,9 @@ class Selector:
             best: tuple[int, int] | None = None
             name = ""
             for category, members in book.categories.items():
-                on = (members & left).bit_count()
-                off = members.bit_count() - on
+                weighed = members & book.weighed
+                on = (weighed & left).bit_count()
+                off = weighed.bit_count() - on
                 same, spoilt = (on, off) if additive else (off, on)
                 rank = spoilt, -same
                 if category not in chosen and same > spoilt and (best is None or rank < best):

@@ -80,6 +80,59 @@ def test_list_chooses_by_type_and_id(ours: Server) -> None:
     subscription.close()
 
 
+def test_a_client_names_its_library(ours: Server) -> None:
+    """CLIENT SETINFO (Redis 7.2) is shown by CLIENT LIST, outlives RESET, and takes no text that would break a line."""
+    client = ours.client(single_connection_client=True, driver_info=None)
+    client.response_callbacks.clear()
+    assert client.execute_command("CLIENT", "SETINFO", "lib-name", "mine") == b"OK"
+    assert client.execute_command("CLIENT", "SETINFO", "LIB-VER", "1.2") == b"OK"
+    client.execute_command("RESET")
+    assert client.execute_command("CLIENT", "INFO").endswith(b" lib-name=mine lib-ver=1.2\n")
+    client.execute_command("CLIENT", "SETINFO", "LIB-VER", "")
+    assert client.execute_command("CLIENT", "INFO").endswith(b" lib-name=mine lib-ver=\n")
+    for words, text in (
+        (("lib-ver", "a b"), "lib-ver cannot contain spaces, newlines or special characters."),
+        (("lib", "x"), "Unrecognized option 'lib'"),
+    ):
+        assert ask(ours, "SETINFO", *words) == f"-{text}"
+
+
+def test_kill_by_age(ours: Server) -> None:
+    """CLIENT KILL MAXAGE ends connections of that many seconds; younger ones stay."""
+    client = ours.client(single_connection_client=True)
+    assert ask(ours, "KILL", "MAXAGE", "1000") == 0
+    assert client.ping()
+    assert ask(ours, "KILL", "MAXAGE", "0") == "-maxage should be greater than 0"
+    assert ask(ours, "KILL", "MAXAGE", "x") == "-maxage is not an integer or out of range"
+    wait_until(lambda: b"age=0 " not in client.execute_command("CLIENT", "INFO"), what="a second has passed")
+    mine = client.client_id()
+    assert ask(ours, "KILL", "MAXAGE", "1", "ID", str(mine)) == 1
+    connection = client.connection
+    assert connection is not None
+    connection.send_command("PING")
+    with pytest.raises(Lost):
+        connection.read_response()
+
+
+def test_no_touch(ours: Server) -> None:
+    """What a client that doesn't touch keys reads stays as idle as it was; TOUCH and others' reads count."""
+    quiet, other = ours.client(single_connection_client=True), ours.client()
+    other.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        other.set("k", "v")
+        assert quiet.execute_command("CLIENT", "NO-TOUCH", "ON") == b"OK"
+        assert b" flags=T " in quiet.execute_command("CLIENT", "INFO")
+        wait_until(lambda: (quiet.get("k"), quiet.object("IDLETIME", "k"))[1] > 0, what="k is idle")
+        quiet.touch("k")
+        assert quiet.object("IDLETIME", "k") == 0
+        wait_until(lambda: quiet.object("IDLETIME", "k") > 0, what="k is idle again")
+        other.get("k")
+        assert quiet.object("IDLETIME", "k") == 0
+        assert ask(ours, "NO-TOUCH", "maybe") == "-syntax error"
+    finally:
+        other.config_set("maxmemory-policy", "noeviction")
+
+
 def test_kill_ends_connections(ours: Server) -> None:
     """The named connection ends, the others go on; the caller is spared unless it says otherwise."""
     victim, other = ours.client(single_connection_client=True), ours.client(single_connection_client=True)

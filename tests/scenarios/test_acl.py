@@ -45,8 +45,8 @@ def refused(node: Server, name: str, password: str) -> None:
 
 
 def once(node: Server, **options: Any) -> redis.Redis:
-    """A client that keeps to one connection and tries nothing twice."""
-    return node.client(single_connection_client=True, retry=Retry(NoBackoff(), 0), **options)
+    """A client that keeps to one connection, tries nothing twice, and says nothing of its own (CLIENT SETINFO)."""
+    return node.client(driver_info=None, single_connection_client=True, retry=Retry(NoBackoff(), 0), **options)
 
 
 def run(client: redis.Redis, *args: Any) -> Any:

@@ -157,3 +157,15 @@ def test_both_protocols(node: Server) -> None:
     assert two.execute_command("XREAD", "STREAMS", "s", "0") == [[b"s", [[b"1-0", [b"f", b"1"]]]]]
     assert three.execute_command("XREAD", "STREAMS", "s", "0") == {b"s": [[b"1-0", [b"f", b"1"]]]}
     assert three.execute_command("XINFO", "STREAM", "s")[b"length"] == 1
+
+
+def test_the_last_entry(client: redis.Redis) -> None:
+    """XREAD from + gives the last entry there is (Redis 7.4), of no stream none."""
+    for number in (1, 2, 3):
+        client.xadd("s", {"n": number}, id=f"{number}-0")
+    client.xdel("s", "3-0")
+    assert client.xread({"s": "+", "none": "+"}) == [[b"s", [(b"2-0", {b"n": b"2"})]]]
+    assert client.xread({"none": "+"}) == []
+    with pytest.raises(redis.ResponseError, match="Invalid stream ID"):
+        client.xgroup_create("s", "g")
+        client.xreadgroup("g", "c", {"s": "+"})

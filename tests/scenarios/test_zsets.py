@@ -122,3 +122,18 @@ def test_scores_in_both_protocols(node: Server) -> None:
     assert three.execute_command(*line) == [[b"a", 0.1], [b"b", 3.0]]
     assert three.execute_command("ZPOPMIN", "z") == [b"a", 0.1]
     assert three.execute_command("ZPOPMIN", "z", 1) == [[b"b", 3.0]]
+
+
+def test_rank_and_score(node: Server) -> None:
+    """ZRANK and ZREVRANK tell the score too if asked (Redis 7.2), in RESP3 as a number; other words are refused."""
+    two, three = node.client(), node.client(protocol=3)
+    for client in (two, three):
+        client.response_callbacks.clear()
+    two.flushall()
+    two.zadd("z", {"a": 0.5, "b": 3})
+    assert two.execute_command("ZRANK", "z", "b", "WITHSCORE") == [1, b"3"]
+    assert three.execute_command("ZREVRANK", "z", "a", "withscore") == [1, 0.5]
+    assert two.execute_command("ZRANK", "z", "none", "WITHSCORE") is None
+    for line in ("ZRANK z a score", "ZREVRANK z a WITHSCORE x"):
+        with pytest.raises(redis.ResponseError, match="wrong number of arguments"):
+            two.execute_command(*line.split())

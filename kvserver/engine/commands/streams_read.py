@@ -1,7 +1,8 @@
 """XREAD and XREADGROUP: what is new in streams, waiting for it if wanted.
 
 A request that waits runs again when one of its streams was written: it is served from that stream alone.  Ids
-given as $ are resolved before it waits; those given as > mean the group's last id at the time of being served.
+given as $ (the last id) or + (the one before the last entry's, Redis 7.4) are resolved before it waits; those given
+as > mean the group's last id at the time of being served.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from kvserver.engine.commands.streams import (
     parse_id,
 )
 from kvserver.engine.commands.waiting import wait_for
-from kvserver.engine.id_map import MAX_ID, MIN_ID, Id, format_id, next_id
+from kvserver.engine.id_map import MAX_ID, MIN_ID, Id, format_id, next_id, previous_id
 from kvserver.engine.session import Blocked, Session
 from kvserver.engine.stream_value import Consumer, Entry, Group, StreamValue
 from kvserver.errors import SYNTAX, CommandError
@@ -108,7 +109,10 @@ def xread(c: Session, a: list[bytes]) -> bytes | None:
             raise CommandError(
                 "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
             )
-        if raw == b"$":
+        if raw == b"+":
+            last = MIN_ID if value is None else value.last_valid_id()
+            starts.append(previous_id(last) or MIN_ID)
+        elif raw == b"$":
             starts.append(MIN_ID if value is None else value.last_id)
         else:
             starts.append(parse_id(raw))

@@ -52,6 +52,19 @@ def test_the_frequency_counter_decays() -> None:
     assert access.frequency(b"k") == 20
 
 
+def test_a_use_that_does_not_count() -> None:
+    """A use that is spared leaves an entry as it is; a key that has none is new, and gets one."""
+    time = clock()
+    access = Access(time)
+    access.touch(b"k")
+    time.spared = lambda: True
+    time.tick(1_005_000)
+    access.touch(b"k")
+    access.touch(b"new")
+    assert access.idle_s(b"k") == 5
+    assert access.idle_s(b"new") == 0
+
+
 def test_the_side_table_follows_the_keyspace() -> None:
     """Keys that are written or read have an entry, keys that are gone have none."""
     db = Db(0, State())
