@@ -59,7 +59,9 @@ def described(reply: Any) -> Any:
     """ACL GETUSER, single commands sorted: Redis lists them in the order of a hash table; it has no later ones."""
     if isinstance(reply, list):
         return [described(item) for item in reply]
-    return sorted(word for word in reply.split() if word[1:] not in LATER) if isinstance(reply, bytes) else comparable([b"ACL"], reply)
+    if isinstance(reply, bytes):
+        return sorted(word for word in reply.split() if word[1:] not in LATER)
+    return comparable([b"ACL"], reply)
 
 
 @bounded(120)
