@@ -77,6 +77,8 @@ def _ror(a: float, n: float) -> int:
 
 def _integer(number: float, size: int) -> int:
     """Truncate a number to `size` bytes as C's casts do."""
+    if not size:
+        return 0
     if number != number or abs(number) >= 2.0**64:
         return 1 << (8 * size - 1)
     return int(number) & ((1 << 8 * size) - 1)
@@ -103,6 +105,8 @@ def pack_float(number: float, size: int, little: bool) -> bytes | None:
 
 def unpack_float(data: bytes, little: bool) -> float:
     """The IEEE 754 number in 4 or 8 bytes."""
+    if len(data) not in (4, 8):
+        return 0.0
     return float(struct.unpack(("<" if little else ">") + ("f" if len(data) == 4 else "d"), data)[0])
 
 

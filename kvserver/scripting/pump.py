@@ -61,6 +61,9 @@ class Direct:
         """Bytes not sent yet."""
         return len(self.unsent) + (self.real.get_write_buffer_size() if self.real is not None else 0)
 
+    def set_write_buffer_limits(self, high: int) -> None:
+        """Nothing: it tells nobody that it is full."""
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Tell about the socket."""
         if self.real is not None:

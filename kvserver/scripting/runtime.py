@@ -33,7 +33,9 @@ SMALL = 4 << 20
 MANY = 100
 """More arguments are handed over in tables, as Lua's stack is short."""
 
-_CHUNKS = ("cjson", "cmsgpack", "bit", "struct", "deprecated", "debugger", "libraries")
+_CHUNKS = ("deprecated", "debugger", "patterns", "tables", "cjson", "cmsgpack", "bit", "struct", "libraries")
+_STOPPABLE = ("patterns", "tables", "cjson", "cmsgpack", "bit", "struct")
+"""Those that may be stopped at any line: they keep nothing that could be left half done."""
 
 
 _DANGEROUS = (b"os", b"io", b"debug", b"package", b"require", b"module", b"dofile", b"loadfile", b"print", b"python")
@@ -68,7 +70,8 @@ class Runtime:
         native = self.lua.table_from(natives)
         self.sandbox = loadstring(_source("sandbox"), b"=redis")(native)
         for chunk in _CHUNKS:
-            loadstring(_source(chunk), b"=redis")(native, self.sandbox)
+            name = b"=redis library" if chunk in _STOPPABLE else b"=redis"
+            loadstring(_source(chunk), name)(native, self.sandbox)
         self._collect = lua_globals[b"collectgarbage"]
         for name in _DANGEROUS:
             lua_globals[name] = None

@@ -15,6 +15,7 @@ from __future__ import annotations
 _HEADER = b"\x1bLuaQ\x00\x01\x04"
 _OP_GETGLOBAL = 5
 _OP_GETTABLE = 6
+_OP_SELF = 11
 _OP_CALL = 28
 _OP_TAILCALL = 29
 _CONSTANT = 256
@@ -25,7 +26,7 @@ NAMES = frozenset(
     b"encode_invalid_numbers decode_invalid_numbers encode_sparse_array "
     b"pack unpack unpack_one unpack_limit size random randomseed insert remove sort setn "
     b"tobit tohex band bor bxor bnot bswap lshift rshift arshift rol ror wrap create "
-    b"rawset rawget setmetatable getmetatable next pairs loadstring load collectgarbage rep getfenv setfenv".split()
+    b"find match gmatch gfind gsub rawset rawget setmetatable getmetatable next pairs loadstring load collectgarbage rep getfenv setfenv".split()
 )
 
 
@@ -103,7 +104,7 @@ def _edit(code: bytes, start: int, count: int, constants: list[bytes | None], pa
             if callee.get(a) in NAMES:
                 patched[pos] = word & 0xC0 | _OP_CALL
                 changed = True
-        elif op == _OP_GETTABLE:
+        elif op in (_OP_GETTABLE, _OP_SELF):
             callee[a] = constants[c - _CONSTANT] if c >= _CONSTANT else None
         elif op == _OP_GETGLOBAL:
             callee[a] = constants[b << 9 | c]

@@ -21,7 +21,7 @@ local function which(value, name)
   while true do
     local info = getinfo(level, 'Sf')
     if not info then bad_argument(1, name, 'invalid level') end
-    if info.source ~= '=redis' then
+    if info.source ~= '=redis' and info.source ~= '=redis library' then
       if wanted <= 1 then return info.func end
       wanted = wanted - 1
     end
@@ -37,7 +37,7 @@ function base.setfenv(value, env)
   if type(env) ~= 'table' then bad_argument(2, 'setfenv', 'table expected, got ' .. type(env)) end
   local fn = which(value, 'setfenv')
   local info = getinfo(fn, 'S')
-  if info.what == 'C' or info.source == '=redis' then
+  if info.what == 'C' or info.source == '=redis' or info.source == '=redis library' then
     fail("'setfenv' cannot change environment of given object")
   end
   given[fn] = env

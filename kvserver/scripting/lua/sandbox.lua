@@ -8,9 +8,12 @@
 
 local native = ...
 local SOURCE = '=redis'
+local OURS = {[SOURCE] = true, ['=redis library'] = true}  -- the latter may be stopped at any line
 local READONLY = 'Attempt to modify a readonly table'
 local NO_MEMORY = 'not enough memory'
-local HOOK_EVERY = 50000
+local HOOK_EVERY = 10000  -- instructions
+local HEAVY = 65536  -- kB in use: strings may be so long that an instruction takes milliseconds
+local HOOK_EVERY_HEAVY = 100
 
 local assert, collectgarbage, error, next, pairs, pcall = assert, collectgarbage, error, next, pairs, pcall
 local rawequal, rawget, rawset, select, setfenv, tonumber = rawequal, rawget, rawset, select, setfenv, tonumber
@@ -18,6 +21,10 @@ local tostring, type, unpack, xpcall, setmetatable, getmetatable =
     tostring, type, unpack, xpcall, setmetatable, getmetatable
 local loadstring, load, getinfo, sethook = loadstring, load, debug.getinfo, debug.sethook
 local format, concat, byte, match = string.format, table.concat, string.byte, string.match
+
+local check  -- below: asks whether to go on
+local LONG_SOURCE = 4096  -- bytes
+local MOST_PATCHED = 1048576
 
 -- Errors -------------------------------------------------------------------------------------------------------
 
@@ -27,7 +34,7 @@ local function script_frame()
   while true do
     local info = getinfo(level, 'Sl')
     if not info then return nil end
-    if info.what ~= 'C' and info.what ~= 'tail' and info.source ~= SOURCE then return info end
+    if info.what ~= 'C' and info.what ~= 'tail' and not OURS[info.source] then return info end
     level = level + 1
   end
 end
@@ -48,10 +55,14 @@ local function raise(text, counted)
   error({err = text, ignore_error_stats_update = counted or nil}, 0)
 end
 
+local real_of = setmetatable({}, {__mode = 'k'})  -- a read-only table -> the table behind it
+
 -- Make the table that a failing script ends with: text, source and line.
 local function on_error(err)
   if type(err) ~= 'table' then
     err = {err = 'ERR ' .. tostring(err)}
+  elseif real_of[err] then
+    err = {err = 'ERR unknown error'}
   end
   local info = script_frame()
   if info then
@@ -63,7 +74,6 @@ end
 
 -- Read-only tables -----------------------------------------------------------------------------------------------
 
-local real_of = setmetatable({}, {__mode = 'k'})
 local shown_metatable = {}
 
 local function deny()
@@ -169,9 +179,11 @@ base.ipairs = ipairs
 -- Compile source, never bytecode, as a script that sees `env`.
 local function compile(env, source, name)
   if byte(source) == 27 then return nil, 'binary chunks are not loaded' end
+  if OURS[name] then name = '=(load)' end  -- a script that passes for the server's own code couldn't be stopped
+  if #source > LONG_SOURCE then check() end
   local fn, problem = loadstring(source, name)
   if not fn then return nil, problem end
-  local patched = native.keep_frames(string.dump(fn))
+  local patched = #source <= MOST_PATCHED and native.keep_frames(string.dump(fn))
   if patched then fn = loadstring(patched, name) or fn end
   setfenv(fn, env)
   return fn
@@ -211,6 +223,7 @@ local REASONS = {
 local hook
 local killed = false
 local doomed  -- what the script ends with, when that isn't the server's decision but the debugger's
+local interval = HOOK_EVERY
 local armed, mask  -- the hook that coroutines get: this one, or the debugger's
 
 -- Fail here, and from now on at each line, so that no pcall gets away.
@@ -222,7 +235,14 @@ end
 
 hook = function()
   local reason = doomed or REASONS[native.tick()]
-  if not reason then return end
+  if not reason then
+    local every = collectgarbage('count') > HEAVY and HOOK_EVERY_HEAVY or HOOK_EVERY
+    if every ~= interval and armed == hook then
+      interval = every
+      sethook(hook, '', every)
+    end
+    return
+  end
   killed = true
   sethook(hook, 'l')
   local info = getinfo(2, 'S')
@@ -231,8 +251,14 @@ end
 
 local function watch()
   killed, doomed = false, nil
-  armed, mask = hook, ''
+  armed, mask, interval = hook, '', HOOK_EVERY
   sethook(hook, '', HOOK_EVERY)
+end
+
+-- Ask whether to go on: what takes long in C does, as no hook runs there.
+check = function()
+  local reason = doomed or REASONS[native.tick()]
+  if reason then doom(reason) end
 end
 
 -- No hook runs while one does, and a handler for its error would: it could go on for ever.
@@ -249,7 +275,7 @@ local create, resume, running, status, wrap, yield =
 local function new_thread(fn)
   if type(fn) ~= 'function' then bad_argument(1, 'create', 'Lua function expected') end
   local thread = create(fn)
-  sethook(thread, armed, mask, HOOK_EVERY)
+  sethook(thread, armed, mask, interval)
   return thread
 end
 
@@ -292,28 +318,6 @@ local table_library = {}
 for name, fn in pairs(table) do
   table_library[name] = fn
 end
-for _, name in ipairs{'insert', 'remove', 'sort', 'setn'} do
-  local fn = table[name]
-  table_library[name] = function(t, ...)
-    if real_of[t] then error(READONLY, 0) end
-    local results = {pcall(fn, t, ...)}
-    if results[1] then return unpack(results, 2) end
-    local problem = results[2]
-    if type(problem) == 'string' then fail((problem:gsub("^[^:]+:%d+: ", ""))) end
-    error(problem, 0)
-  end
-end
-local raw_insert = table.insert
-table_library.insert = function(t, ...)
-  if real_of[t] then error(READONLY, 0) end
-  if type(t) == 'table' and select('#', ...) == 1 then
-    t[#t + 1] = (...)
-    return
-  end
-  local ok, problem = pcall(raw_insert, t, ...)
-  if not ok then fail(problem) end
-end
-
 local math_library = copy(math, 'abs', 'acos', 'asin', 'atan2', 'atan', 'ceil', 'cosh', 'cos', 'deg', 'exp',
   'floor', 'fmod', 'frexp', 'huge', 'ldexp', 'log10', 'log', 'max', 'min', 'mod', 'modf', 'pi', 'pow', 'rad',
   'sinh', 'sin', 'sqrt', 'tanh', 'tan')
@@ -538,7 +542,7 @@ local function log(...)
   if n < 2 then raise('ERR redis.log() requires two arguments or more.') end
   local level = ...
   if type(level) ~= 'number' then raise('ERR First argument must be a number (log level).') end
-  if level < 0 or level > 3 then raise('ERR Invalid debug level.') end
+  if not (level >= 0 and level <= 3) then raise('ERR Invalid debug level.') end
   local words = {}
   for i = 2, n do
     local word = select(i, ...)
@@ -571,7 +575,7 @@ end
 function redis.set_repl(...)
   local flags = ...
   if select('#', ...) ~= 1 then raise('ERR redis.set_repl() requires two arguments.') end
-  if type(flags) ~= 'number' or flags < 0 or flags > 3 then
+  if type(flags) ~= 'number' or not (flags >= 0 and flags <= 3) then
     raise('ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.')
   end
   native.set_repl(flags)
@@ -693,6 +697,7 @@ return {
   on_error = on_error, protect = protect, publish = publish, raise = raise, run_function = run_function,
   run_script = run_script, script_env = script_env, undefined_metatable = undefined_metatable, watch = watch,
   real_of = real_of, environment = environment, hook = hook, redis = redis, script_globals = script_globals,
+  check = check, string_library = string_library, table_library = table_library, readonly = READONLY,
   arm = function(new, new_mask)
     local old, old_mask = armed, mask
     armed, mask = new, new_mask

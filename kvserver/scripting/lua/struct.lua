@@ -129,7 +129,7 @@ local function unpack_values(...)
   format = text_argument(1, 'unpack', n, format)
   data = text_argument(2, 'unpack', n, data)
   local position = start == nil and 1 or number_argument(3, 'unpack', n, start)
-  if position <= 0 then bad_argument(3, 'unpack', 'offset must be 1 or greater') end
+  if not (position >= 1) then bad_argument(3, 'unpack', 'offset must be 1 or greater') end
   position = position - 1
   local state, values, count, at = {little = true, align = 1}, {}, 0, 1
   while at <= #format do

@@ -194,6 +194,100 @@ def test_a_killed_script_cannot_hold_on(engine: Engine, run: Run) -> None:
     assert run("for i = 1, 1e6 do end return 1") == b":1\r\n"
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "return string.find(('a'):rep(40), ('a?'):rep(40) .. ('a'):rep(40))",
+        "return ('x'):rep(40000):find('.-b')",
+        "return ('a'):rep(3000):gsub('(a*)(a*)(a*)b', '')",
+        "for _ in ('a'):rep(3000):gmatch('a*a*a*b') do end",
+        "return ('('):rep(100000):match('%b()')",
+        "return ('a'):rep(300):match('(.-)(.-)(.-)%1x')",
+        "local t = {} for i = 0, 30 do t[2 ^ i] = 1 end while true do table.insert(t, 1, 1) end",
+        "local t = {} for i = 0, 30 do t[2 ^ i] = 1 end while true do table.remove(t, 1) end",
+        "local t = {} for i = 1, 2e5 do t[i] = i % 7 end while true do table.sort(t) end",
+        "loadstring('while true do end', '=redis')()",
+        "loadstring('while true do end', '=redis library')()",
+        "load(function() return nil end) while true do pcall(loadstring, ('x=1 '):rep(10000)) end",
+        "local t = '[' .. ('[1],'):rep(1000) .. '1]' while true do cjson.decode(t) end",
+        "while true do collectgarbage() end",
+        "local a = setmetatable({}, {__index = function(t, k) return t[k + 1] end})"
+        " local function f() return a[1] end while true do pcall(f) end",
+        "local m = {__lt = function() while true do end end} return setmetatable({}, m) < setmetatable({}, m)",
+        "return table.insert({}, -2 ^ 31, 1)",
+    ],
+)
+def test_whatever_takes_long_can_be_killed(engine: Engine, run: Run, source: str) -> None:
+    """There is no work, in Lua or in C, that a script could not be stopped in."""
+    host: Host = engine.extensions[KEY]
+    ticks = 0
+
+    def kill(running: object) -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks > 3:
+            assert host.api.running is not None
+            host.api.running.stop = KILLED_SCRIPT
+
+    host.api.on_tick = kill
+    assert run(source).startswith(b"-ERR Script killed by user with SCRIPT KILL.")
+    host.api.on_tick = lambda running: None
+    assert run("for i = 1, 1e6 do end return 1") == b":1\r\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "string.find(('a'):rep(1000000), ('a?'):rep(1000000))",
+        "string.find(('a'):rep(1000000), ('a-'):rep(1000000) .. 'b')",
+        "string.match('x', ('('):rep(1000000))",
+        "string.match('x', ('%f[x]'):rep(1000000))",
+        "string.rep('x', -1)", "string.rep('x', 0/0)", "string.rep('x', 1e308)", "('x'):rep(1e15)",
+        "string.format('%99999999d', 1)", "string.format('%.99f', 1e308)", "string.format(('%d'):rep(10000), 1)",
+        "string.byte(('x'):rep(1e6), 1, -1)", "string.char(unpack({}, 1, 7999))", "string.char(1e300, 0/0)",
+        "table.concat({}, 'x', 1, 2 ^ 31)", "table.concat({}, 'x', -2 ^ 31, 2 ^ 31)", "table.insert({}, 2 ^ 31, 1)",
+        "table.sort({1, 2, 3, 4, 5}, function() return true end)", "table.insert({}, 0/0, 1)", "table.setn({}, 1)",
+        "table.remove({}, -2 ^ 31)", "table.sort({3, 1, 'x'})", "table.sort({1, 2, 3}, function() error({}) end)",
+        "redis.set_repl(0/0)", "redis.log(0/0, 'x')", "redis.setresp(0/0)", "redis.call(0/0)", "redis.call({})",
+        "redis.call('SET', 'k', 1/0)", "redis.acl_check_cmd(0/0)", "redis.sha1hex(0/0)", "redis.error_reply(0/0)",
+        "struct.pack('i0', 0/0)", "struct.pack('i33', 1)", "struct.pack('!3i', 1)", "struct.pack('f', 1e308)",
+        "struct.pack('c2147483647', 'x')", "struct.pack('c99999999999', 'x')", "struct.unpack('f', 'abcd', 0/0)",
+        "struct.unpack('d', 'abcdefgh', 1/0)", "struct.unpack('c0', 'x')", "struct.unpack('Bc0', '\\255x')",
+        "struct.size('c2147483647c2147483647')", "struct.unpack('i', 'abcd', -1)", "struct.pack('I8', 2 ^ 64)",
+        "bit.tohex(1, 1e308)", "bit.lshift(0/0, 1/0)", "bit.bor(1e308, -1e308)", "bit.rol(1, 2 ^ 53)",
+        "cmsgpack.unpack('\\221\\255\\255\\255\\255')", "cmsgpack.unpack('\\223\\255\\255\\255\\255')",
+        "cmsgpack.unpack('\\219\\255\\255\\255\\255x')", "cmsgpack.unpack_limit('\\1\\2', 0/0, 0/0)",
+        "cmsgpack.unpack_one('\\1', 2 ^ 53)", "cmsgpack.unpack(('\\1'):rep(100000))",
+        "cjson.decode('[' .. ('1,'):rep(10) .. ']')", "cjson.encode({[1e15] = 1})", "cjson.decode('1e99999')",
+        "cjson.encode(0/0)", "cjson.encode_max_depth(1e300)", "cjson.encode({[{}] = 1})",
+        "cjson.decode('\"\\\\ud800\"')",
+        "tonumber(('1'):rep(1e6))", "tonumber('z', 37)", "math.random(0/0)", "math.random(1, 1e308)",
+        "math.randomseed(0/0)", "select(-1)", "select(2 ^ 31)", "unpack({}, 0/0, 1)",
+        "setmetatable(1, {})",         "coroutine.wrap(string.rep)()",
+        "coroutine.resume(coroutine.create(coroutine.yield))", "error()",
+        "error(redis)",         "error(setmetatable({}, {__tostring = error}))", "error(cjson.null)",
+        "loadstring('\\27Lua')()",         "load(function() return {} end)", "getmetatable(cjson.null)",
+        "cjson.null.x", "cjson.null()",
+        "cjson.null .. 'x'",         "('x'):rep(10).x.y", "rawset(_G, 'x', 1)",
+        "rawset(getmetatable(''), '__index', {})", "next(redis, {})",
+        "table.foreach(redis, function(k, v) error(k) end)", "xpcall(error, error)", "pcall(pcall)", "gcinfo(1)",
+        "collectgarbage('step', 1e308)", "collectgarbage({})", "tostring()", "type()", "ipairs()", "newproxy(true)",
+    ],
+)  # fmt: skip
+def test_wrong_use_is_an_error_of_lua(run: Run, source: str) -> None:
+    """Whatever the arguments, a script sees values and errors of Lua's own, and the next script finds all in order."""
+    probe = f"""
+        local ok, value = pcall(function() return {source} end)
+        if type(value) == 'userdata' and value ~= cjson.null then return 'foreign' end
+        return type(value) == 'string' and value:find('Python') or 'fine'
+    """
+    assert run(probe) == b"$4\r\nfine\r\n"
+    reply = run("return " + source)
+    assert reply[:1] in (b"-", b":", b"$", b"*", b"+")
+    check = "return tostring(redis.source) .. redis.call('PING').ok .. cjson.encode({1}) .. ('x'):rep(2)"
+    assert b"nonexistent" in run(check) or run(check).endswith(b"PONG[1]xx\r\n")
+
+
 def test_effects_are_one_unit(engine: Engine, run: Run) -> None:
     """What a script writes is logged as the commands it ran, in one transaction; reading logs nothing."""
     written: list[bytes] = []
