@@ -1,7 +1,8 @@
 """MIGRATE: keys move to another server, each as the payload that RESTORE takes.
 
 While the answers are awaited all other clients' writes wait (as under CLIENT PAUSE WRITE), so that a key which is
-deleted here is the one that arrived there. Every waiting has the request's timeout.
+deleted here is the one that arrived there. Every waiting has the request's timeout. The connection is kept for the
+next request; when the target has closed it meanwhile, another is opened, once.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from kvserver.engine.session import Session
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.numbers import parse_int
 from kvserver.resp import OK, encode_request, error, simple
+from persistence.migrate_links import Link, Links, Target
 from persistence.rdb.payload import dump_payload
 
 DEFAULT_TIMEOUT_MS = 1000
 _PAUSE_REASON = "migrate"
 _PAUSE_WRITES = 1
 _FOREVER_MS = 2**62
+LINKS = "migrate_links"
+"""Where the engine's extensions hold the connections that are kept."""
 
 
 @dataclass(slots=True)
@@ -39,10 +43,16 @@ class Plan:
     auth: list[bytes] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
 
-    def preamble(self) -> list[bytes]:
-        """The requests that come before the keys."""
-        requests = [encode_request([b"AUTH", *self.auth])] if self.auth else []
-        requests.append(encode_request([b"SELECT", b"%d" % self.db]))
+    @property
+    def target(self) -> Target:
+        """What a connection can be kept for."""
+        return self.host, self.port, tuple(self.auth)
+
+    def preamble(self, link: Link) -> list[bytes]:
+        """The requests that come before the keys on this connection."""
+        requests = [encode_request([b"AUTH", *self.auth])] if self.auth and link.fresh else []
+        if link.db != self.db:
+            requests.append(encode_request([b"SELECT", b"%d" % self.db]))
         return requests
 
     def restore(self, key: bytes, ttl_ms: int, payload: bytes) -> bytes:
@@ -109,8 +119,9 @@ def migrate(c: Session, a: list[bytes]) -> bytes | None:
         admin.pause.begin(c.engine, _PAUSE_REASON, _PAUSE_WRITES, _FOREVER_MS)
     c.engine.block(c, "migrate", [], 0, _never)
     wait = c.blocked
+    extensions = c.engine.extensions
     task = asyncio.get_running_loop().create_task(
-        _exchange(plan, requests, c.engine.extensions["tls"].for_migration())
+        _exchange(plan, requests, extensions[LINKS], extensions["tls"].for_migration())
     )
 
     def done(task: asyncio.Task[tuple[list[bool], bytes]]) -> None:
@@ -141,35 +152,54 @@ def _let_go(c: Session, keys: list[bytes]) -> None:
 
 
 async def _exchange(
-    plan: Plan, requests: list[bytes], tls: ssl.SSLContext | None
+    plan: Plan, requests: list[bytes], links: Links, tls: ssl.SSLContext | None
 ) -> tuple[list[bool], bytes]:
     """Send all; which keys arrived, and the reply."""
     arrived = [False] * len(requests)
-    try:
-        reader, writer = await asyncio.wait_for(
-            asyncio.open_connection(plan.host, plan.port, ssl=tls), plan.timeout_s
-        )
-    except (OSError, TimeoutError):
-        return arrived, error("IOERR error or timeout connecting to the client")
-    try:
-        preamble = plan.preamble()
-        writer.write(b"".join([*preamble, *requests]))
-        refusal = b""
-        for i in range(-len(preamble), len(requests)):
-            line = await asyncio.wait_for(reader.readline(), plan.timeout_s)
-            if not line.endswith(b"\n"):
+    link = links.take(plan.target)
+    while True:
+        try:
+            link = link or await links.open(plan.target, tls, plan.timeout_s)
+        except (OSError, TimeoutError):
+            return arrived, error("IOERR error or timeout connecting to the client")
+        try:
+            refusal = await _converse(plan, requests, link, arrived)
+        except (OSError, ValueError) as failure:  # TimeoutError is an OSError
+            link.close()
+            stale = not link.fresh and not any(arrived) and not isinstance(failure, TimeoutError)
+            if not stale:
                 return arrived, error("IOERR error or timeout reading to target instance")
-            if line[:1] == b"-":
-                refusal = refusal or line[1:].strip()
-            elif i >= 0:
-                arrived[i] = True
+            link = None
+            continue
+        except BaseException:
+            link.close()
+            raise
         if refusal:
+            link.close()
             return arrived, error(b"ERR Target instance replied with error: " + refusal)
+        link.db = plan.db
+        links.keep(plan.target, link)
         return arrived, OK
-    except (OSError, TimeoutError, ValueError):
-        return arrived, error("IOERR error or timeout reading to target instance")
-    finally:
-        writer.close()
+
+
+async def _converse(plan: Plan, requests: list[bytes], link: Link, arrived: list[bool]) -> bytes:
+    """Send all over a connection, note which keys arrive; the first error reply, or nothing.
+
+    Raises:
+        OSError: the connection is lost, or an answer is not there in time (TimeoutError).
+    """
+    preamble = plan.preamble(link)
+    link.writer.write(b"".join([*preamble, *requests]))
+    refusal = b""
+    for i in range(-len(preamble), len(requests)):
+        line = await asyncio.wait_for(link.reader.readline(), plan.timeout_s)
+        if not line.endswith(b"\n"):
+            raise ConnectionResetError
+        if line[:1] == b"-":
+            refusal = refusal or line[1:].strip()
+        elif i >= 0:
+            arrived[i] = True
+    return refusal
 
 
 HANDLERS = {"MIGRATE": migrate}

@@ -17,6 +17,7 @@ from persistence.aof import commands as aof_commands
 from persistence.aof.append_only import GATE, AppendOnly
 from persistence.info import persistence_fields
 from persistence.loader import Loader
+from persistence.migrate_links import Links
 from persistence.rdb.errors import RdbError
 from persistence.snapshotter import Snapshotter
 
@@ -55,6 +56,7 @@ class Persistence:
         node.handlers.update(commands.HANDLERS)
         node.handlers.update(function_commands.HANDLERS)
         node.handlers.update(migrate.HANDLERS)
+        links = engine.extensions[migrate.LINKS] = Links()
         node.handlers.update(aof_commands.HANDLERS)
         engine.add_gate(gates.ORDER_DISK, "disk", self.disk_gate)
         admin: Any = engine.extensions.get("admin")
@@ -64,6 +66,7 @@ class Persistence:
             )
             admin.info.setdefault("memory", []).append(lambda: [("mem_aof_buffer", self.aof.writer.pending_bytes)])
             admin.debug.update(commands.DEBUG)
+            admin.info.setdefault("stats", []).append(lambda: [("migrate_cached_sockets", len(links))])
             admin.debug.update(aof_commands.DEBUG)
         engine.extensions.setdefault("on_flush", []).append(self.on_flush)
         if node.config.appendonly:
@@ -75,6 +78,7 @@ class Persistence:
         engine.extensions["abandon"] = self.saver.abandon
         node.stops.append(self.aof.stop)
         node.stops.append(self.saver.stop)
+        node.stops.append(links.close)
         node.config.on_change("appendonly", self.aof.follow_option)
 
     async def load(self) -> None:

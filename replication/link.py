@@ -10,6 +10,9 @@ from outside: on a new primary, on promotion, or when nothing has been heard for
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 from collections import defaultdict
 from time import monotonic, perf_counter_ns, time
 from typing import Any, Protocol
@@ -137,9 +140,14 @@ class Link:
         self.state = "none"
 
     def cut(self) -> None:
-        """Drop the connection, if there is one."""
-        if self._writer is not None:
-            self._writer.transport.abort()
+        """Drop the connection, if there is one; the primary hears of it even if our loop stands still from now on."""
+        if self._writer is None:
+            return
+        fileno = self.fileno()
+        if fileno >= 0:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fileno)) as connection:
+                connection.shutdown(socket.SHUT_RDWR)
+        self._writer.transport.abort()
 
     def fileno(self) -> int:
         """The connection's file descriptor, -1 without one."""

@@ -113,3 +113,26 @@ def test_bad_arguments_are_those_of_redis() -> None:
                 except redis.ResponseError as error:
                     replies.append(str(error))
             assert replies[0] == replies[1], request
+
+
+def test_connections_are_kept(pair: tuple[Server, Server]) -> None:
+    """The next MIGRATE to the same target uses the same connection; when that was closed meanwhile, another one."""
+    source, target = pair
+    here, there = source.client(), target.client()
+
+    def accepted() -> int:
+        return int(there.info("stats")["total_connections_received"])
+
+    def move() -> None:
+        here.set("k", "v")
+        here.execute_command("MIGRATE", target.host, target.port, "k", 3, 5000, "REPLACE", "AUTH", "secret")
+
+    move()
+    before = accepted()
+    move()
+    assert accepted() == before
+    assert here.info("stats")["migrate_cached_sockets"] == 1
+    there.client_kill_filter(_type="normal", skipme=True)
+    move()
+    assert accepted() == before + 1
+    assert target.client(db=3).get("k") == b"v"
