@@ -12,21 +12,24 @@ cdef class Parser:
     cdef public Py_ssize_t bulk_len
     cdef public Py_ssize_t max_bulk
     cdef public bint trusted
+    cdef public bytes name
     @cython.locals(rest=bytes)
     cpdef feed(self, bytes data)
     cpdef Py_ssize_t buffered(self)
     cpdef Py_ssize_t gathered(self)
     @cython.locals(buf=bytes, s=cython.p_const_char, n=Py_ssize_t, p=Py_ssize_t, v=Py_ssize_t)
     cpdef list next(self)
+    cdef bytes first(self, const char* s, Py_ssize_t p, Py_ssize_t v)
     cpdef Py_ssize_t header(self, Py_ssize_t start, Py_ssize_t most, bint is_bulk) except? -3
     cpdef list inline(self)
 
-@cython.locals(n=Py_ssize_t, q=Py_ssize_t, m=int, h=Py_ssize_t, out=bytes, d=cython.p_char)
+@cython.locals(out=bytes)
 cpdef bytes bulk(bytes value)
-@cython.locals(m=int, v=cython.longlong, u=cython.ulonglong)
+@cython.locals(size=Py_ssize_t)
 cpdef bytes integer(long long n)
+cpdef bytes body(bytes line)
 cpdef bytes encode_request(list args)
-@cython.locals(head=bytes, item=bytes, total=Py_ssize_t, q=Py_ssize_t, m=int, out=bytes, start=cython.p_char, d=cython.p_char)
+@cython.locals(item=bytes, total=Py_ssize_t, size=Py_ssize_t, out=bytes, d=cython.p_char)
 cpdef bytes bulks(list values)
 
 @cython.locals(v=int, c=int)

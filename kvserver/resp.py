@@ -10,6 +10,7 @@ raises `ProtocolError` with the text that Redis answers before it closes the con
 The encoders return the bytes of one reply.  They know both protocol versions; `proto` is 2 or 3.
 
 This file is the hottest of all: compiled, it works on C pointers; uncompiled, the same lines run on bytes.
+What the encoders write with, once compiled, stands in wire.pxd.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from kvserver.quoting import split_args
 
 if cython.compiled:
     from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringAndSize  # type: ignore
-    from cython.cimports.libc.string import memcpy  # type: ignore
+    from cython.cimports.kvserver.wire import bulk_size, write_bulk, write_head  # type: ignore
+    from cython.cimports.libc.string import memcmp, memcpy  # type: ignore
 
 INLINE_MAX = 64 * 1024
 """Longest inline request and longest header line, bytes (Redis's PROTO_INLINE_MAX_SIZE)."""
 MULTIBULK_MAX = 2**31 - 1
+NAME_MAX = 32
+"""A first argument of fewer bytes is kept for the next request."""
 UNAUTHENTICATED_MULTIBULK = 10
 UNAUTHENTICATED_BULK = 16384
 
@@ -61,6 +65,7 @@ class Parser:
         self.bulk_len = -1  # length of the argument being read; -1 = its header comes next
         self.max_bulk = max_bulk
         self.trusted = True  # False: an unauthenticated client, held to small requests
+        self.name = b""  # the first argument of the last request, if short: pipelines repeat themselves
 
     def feed(self, data: bytes) -> None:
         """Append what the socket delivered."""
@@ -158,12 +163,24 @@ class Parser:
                     self.pos = p
                     self.need = v + 2
                     return None
-                args.append(s[p : p + v])
+                if args:
+                    args.append(s[p : p + v])
+                else:
+                    args.append(self.first(s, p, v))
                 p += v + 2
                 self.bulk_len = -1
                 self.left -= 1
             self.pos = p
             return args
+
+    def first(self, s: bytes, p: int, v: int) -> bytes:
+        """Return the `v` bytes at `p`, the same object as last time if they are the same: its hash is known."""
+        if cython.compiled and v == len(self.name) and memcmp(s + p, PyBytes_AS_STRING(self.name), v) == 0:
+            return self.name
+        name = s[p : p + v]
+        if v < NAME_MAX:
+            self.name = name
+        return name
 
     def header(self, start: int, most: int, is_bulk: int) -> int:
         """Read the number between `start` and CRLF and step over it; -2 when the line isn't whole."""
@@ -248,27 +265,8 @@ def strict_length(digits: bytes) -> int:
 def bulk(value: bytes) -> bytes:
     """Encode a bulk string."""
     if cython.compiled:
-        tmp = cython.declare(cython.char[24])
-        n: cython.Py_ssize_t = len(value)
-        q: cython.Py_ssize_t = n
-        m: cython.int = 22
-        tmp[22] = 13
-        tmp[23] = 10
-        while True:
-            m -= 1
-            tmp[m] = 48 + q % 10
-            q = q // 10
-            if q == 0:
-                break
-        m -= 1
-        tmp[m] = 36
-        h: cython.Py_ssize_t = 24 - m
-        out: bytes = PyBytes_FromStringAndSize(cython.NULL, h + n + 2)
-        d: cython.p_char = PyBytes_AS_STRING(out)
-        memcpy(d, cython.address(tmp[m]), h)
-        memcpy(d + h, PyBytes_AS_STRING(value), n)
-        d[h + n] = 13
-        d[h + n + 1] = 10
+        out: bytes = PyBytes_FromStringAndSize(cython.NULL, bulk_size(len(value)))
+        write_bulk(PyBytes_AS_STRING(out), value)
         return out
     return b"$%d\r\n%b\r\n" % (len(value), value)
 
@@ -277,71 +275,39 @@ def integer(n: int) -> bytes:
     """Encode an integer reply."""
     if cython.compiled:
         tmp = cython.declare(cython.char[24])
-        m: cython.int = 22
-        v: cython.longlong = n
-        u: cython.ulonglong
-        u = -cython.cast(cython.ulonglong, v) if v < 0 else v
-        tmp[22] = 13
-        tmp[23] = 10
-        while True:
-            m -= 1
-            tmp[m] = 48 + u % 10
-            u = u // 10
-            if u == 0:
-                break
-        if v < 0:
-            m -= 1
-            tmp[m] = 45
-        m -= 1
-        tmp[m] = 58
-        return PyBytes_FromStringAndSize(cython.address(tmp[m]), 24 - m)  # type: ignore[no-any-return]
+        size: cython.Py_ssize_t = write_head(tmp, 58, n)
+        return PyBytes_FromStringAndSize(tmp, size)  # type: ignore[no-any-return]
     return b":%d\r\n" % n
+
+
+def body(line: bytes) -> bytes:
+    """Return what a reply of one line says: its digits, say, without the type's mark and CRLF."""
+    if cython.compiled:
+        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(line) + 1, len(line) - 3)  # type: ignore[no-any-return]
+    return line[1:-2]
 
 
 def encode_request(args: list[bytes]) -> bytes:
     """Encode a request, or an effect for the command log, as an array of bulk strings."""
-    parts: list[bytes] = [b"*%d\r\n" % len(args)]
-    arg: bytes
-    for arg in args:
-        parts.append(bulk(arg))
-    return b"".join(parts)
+    return bulks(args)
 
 
 def bulks(values: list[bytes]) -> bytes:
     """Encode an array of bulk strings."""
     if cython.compiled:
-        head: bytes = b"*%d\r\n" % len(values)
-        total: cython.Py_ssize_t = len(head)
+        head = cython.declare(cython.char[24])
+        size: cython.Py_ssize_t = write_head(head, 42, len(values))
+        total: cython.Py_ssize_t = size
         item: bytes
         for item in values:
-            total += len(item) + 24  # room for any header
+            total += bulk_size(len(item))
         out: bytes = PyBytes_FromStringAndSize(cython.NULL, total)
-        start: cython.p_char = PyBytes_AS_STRING(out)
-        d: cython.p_char = start
-        memcpy(d, PyBytes_AS_STRING(head), len(head))
-        d += len(head)
-        tmp = cython.declare(cython.char[24])
-        tmp[22] = 13
-        tmp[23] = 10
+        d: cython.p_char = PyBytes_AS_STRING(out)
+        memcpy(d, head, size)
+        d += size
         for item in values:
-            q: cython.Py_ssize_t = len(item)
-            m: cython.int = 22
-            while True:
-                m -= 1
-                tmp[m] = 48 + q % 10
-                q = q // 10
-                if q == 0:
-                    break
-            m -= 1
-            tmp[m] = 36
-            memcpy(d, cython.address(tmp[m]), 24 - m)
-            d += 24 - m
-            memcpy(d, PyBytes_AS_STRING(item), len(item))
-            d += len(item)
-            d[0] = 13
-            d[1] = 10
-            d += 2
-        return out[: d - start]
+            d += write_bulk(d, item)
+        return out
     parts: list[bytes] = [b"*%d\r\n" % len(values)]
     value: bytes
     for value in values:

@@ -4,6 +4,9 @@ from kvserver.engine.log cimport CommandLog
 from kvserver.engine.session cimport Session
 from kvserver.spec cimport Row
 
+cdef double _bucket_s
+cdef int _tracking
+
 @cython.final
 cdef class Engine:
     cdef public State state

@@ -39,6 +39,10 @@ BUCKET_S = 4e-6
 PASS = b""
 """What a gate returns to let a request through; None means that the reply comes later."""
 
+# C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
+_bucket_s = BUCKET_S
+_tracking = ATT_TRACKING
+
 
 class Engine:
     """A whole data set and the way requests reach it; see the module's theory of operation."""
@@ -151,7 +155,7 @@ class Engine:
             reply = self.gate(c, row, args)
             if reply is None or len(reply) > 0:
                 return reply
-            if c.attention & ATT_TRACKING:
+            if c.attention & _tracking:
                 return self.call_tracked(c, row, args)
         return self.call(c, row, args)
 
@@ -176,7 +180,7 @@ class Engine:
         row.calls += 1
         row.seconds += spent
         self.commands += 1
-        if spent >= BUCKET_S or spent > self.slow_s:
+        if spent >= _bucket_s or spent > self.slow_s:
             self.count_slow(c, row, args, spent)
         if reply is not None and len(reply) > 0 and reply[0] == 45:
             row.failed += 1
@@ -190,7 +194,7 @@ class Engine:
 
     def count_slow(self, c: Session, row: Row, args: list[bytes], spent: float) -> None:
         """Count a call that took long enough for the histogram; show the really slow ones."""
-        if spent >= BUCKET_S:
+        if spent >= _bucket_s:
             row.buckets[min((int(spent * 1e6)).bit_length(), LATENCY_BUCKETS - 1)] += 1
         if spent > self.slow_s:
             self.on_slow(c, row, args, spent)

@@ -1,6 +1,9 @@
 import cython
 from kvserver.engine.table cimport Table
 
+cdef int _delete, _ignore_expiry
+cdef long _miss, _new
+
 @cython.final
 cdef class State:
     cdef public long long now_ms
@@ -35,7 +38,7 @@ cdef class Db:
     cpdef put(self, bytes key, object value, bint keep_ttl=*)
     cpdef appeared(self, bytes key)
     cpdef bint remove(self, bytes key) except -1
-    @cython.locals(state=State)
+    @cython.locals(state=State, when=object, at=cython.longlong)
     cpdef bint expired(self, bytes key) except -1
     cpdef expire(self, bytes key)
     cpdef evict(self, bytes key)

@@ -53,6 +53,12 @@ OBSERVE_TRACKING = 8
 BIG = 4096
 """A value of more elements is freed in slices, not at once."""
 
+# C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
+_delete = EXPIRE_DELETE
+_ignore_expiry = EXPIRE_IGNORE
+_miss = EV_MISS
+_new = EV_NEW
+
 
 class State:
     """What all databases and handlers of one node share; plain numbers, so that counting costs nothing."""
@@ -63,13 +69,13 @@ class State:
         self.hits = 0
         self.misses = 0
         self.expired_keys = 0
+        self.expired_fields = 0
         self.evicted_keys = 0
         self.expire_mode = EXPIRE_DELETE
         self.logging = False  # whether effects are wanted at all (some sink is attached)
         self.effects: list[tuple[int, list[bytes]]] = []  # logged before the request itself
         self.replacements: list[tuple[int, list[bytes]]] | None = None  # logged instead of it
         self.notify_flags = 0
-        self.expired_fields = 0
         self.trash: list[Any] = []  # big values waiting to be freed in slices
         self.freed_in_slices = 0
         self.on_changed: Callable[[Db, bytes, int, bytes], None] = _ignore
@@ -107,13 +113,13 @@ class Db:
         self.state = state
         self.keys = Table()
         self.expires = Table()
+        self.field_expires = Table()  # key -> when the first field of its hash may expire; see `hash_expiry`
         self.observers = 0
         self.access: Any = None  # an `Access` while eviction goes by the use of keys
         self.hooks: list[Callable[[Db, bytes], None]] = []
         self.watchers: dict[bytes, dict[Any, bool]] = {}  # WATCH: key -> sessions, and whether it was a stale key
         self.blocked: dict[bytes, dict[Any, Any]] = {}  # key -> waiting sessions, first come first
 
-        self.field_expires = Table()  # key -> when the first field of its hash may expire; see `hash_expiry`
     def lookup(self, key: bytes) -> Any:
         """Return the value for reading, or None; counts a hit or a miss."""
         value = self.keys.get(key)
@@ -123,7 +129,7 @@ class Db:
                 self.access.touch(key)
             return value
         self.state.misses += 1
-        if self.state.notify_flags & EV_MISS:
+        if self.state.notify_flags & _miss:
             self.state.on_event(self, key, EV_MISS, b"keymiss")
         return None
 
@@ -166,7 +172,7 @@ class Db:
 
     def appeared(self, key: bytes) -> None:
         """Report that a key is new."""
-        if self.state.notify_flags & EV_NEW:
+        if self.state.notify_flags & _new:
             self.state.on_event(self, key, EV_NEW, b"new")
 
     def remove(self, key: bytes) -> bool:
@@ -192,9 +198,12 @@ class Db:
         """Whether the key's time has passed; on a primary it is deleted then."""
         when = self.expires.get(key)
         state = self.state
-        if when is None or when > state.now_ms or state.expire_mode == EXPIRE_IGNORE:
+        if when is None:
             return False
-        if state.expire_mode == EXPIRE_DELETE:
+        at = when
+        if at > state.now_ms or state.expire_mode == _ignore_expiry:
+            return False
+        if state.expire_mode == _delete:
             self.expire(key)
         return True
 
@@ -270,9 +279,9 @@ class Db:
         old = self.keys, self.expires
         self.keys = Table()
         self.expires = Table()
-        if self.access is not None:
-            self.state.trash.append(self.access.clear())
-        return old
         if self.field_expires.used:
             self.state.trash.append(self.field_expires)
             self.field_expires = Table()
+        if self.access is not None:
+            self.state.trash.append(self.access.clear())
+        return old

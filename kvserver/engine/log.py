@@ -12,7 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kvserver.resp import encode_request
+import cython
+
+if cython.compiled:
+    from cython.cimports.kvserver.resp import encode_request  # type: ignore
+else:
+    from kvserver.resp import encode_request
 
 Sink = Callable[[bytes], None]
 

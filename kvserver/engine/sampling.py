@@ -19,6 +19,7 @@ if cython.compiled:
 
 SLOTS = 1365
 """Entries, deleted ones included, that the dict of a table's part has room for: two thirds of 2048 slots."""
+_slots = SLOTS  # C's copy, declared in the .pxd
 FEW = 24
 """In a single dict of so many entries walking is the shorter way."""
 GUESSES = 64
@@ -30,8 +31,10 @@ def random_of(parts: list[dict[bytes, Any]], rng: Random) -> bytes:
     part: dict[bytes, Any] = parts[0]
     if count > 1 or len(part) > FEW:
         for _ in range(GUESSES):
-            part = parts[int(rng.random() * count)]
-            key = at_slot(part, int(rng.random() * SLOTS))
+            guess = rng.random() * count  # its whole part chooses the dict, its fraction the slot
+            i = int(guess)
+            part = parts[i]
+            key = at_slot(part, int((guess - i) * _slots))
             if key is not None:
                 return key
     while not part:

@@ -1,5 +1,7 @@
 import cython
 
+cdef Py_ssize_t _load
+
 cdef class Table:
     cdef public list parts
     cdef public Py_ssize_t count

@@ -13,7 +13,7 @@ from the first call to the last is returned at least once, which is what SCAN pr
 `freeze` gives an unchanging view in O(parts): the dicts become shared, and the first write to a shared dict
 replaces it by a copy.  That is how a snapshot sees a huge value as it was.
 
-The table keeps `bytes` keys; what the values are is its user's business.
+The table keeps `bytes` keys; what the values are is its user's business, except that None is no value.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ LOAD = 512
 SPARSE_BYTES = 100
 """Bytes an entry may take of a part's dict (without key and value) before `trim` rebuilds it; 27 to 54 are usual."""
 FEW = 16
+_load = LOAD  # C's copy, declared in the .pxd: a global of Python would be an object to multiply
 CURSOR_BITS = 48
 """Bits of the hash that make a cursor; few enough for clients that keep cursors in doubles."""
 _CURSOR_MASK = (1 << CURSOR_BITS) - 1
@@ -109,7 +110,7 @@ class Table:
         if len(d) == n:
             return False
         self.used += 1
-        if self.used > self.count * LOAD:
+        if self.used > self.count * _load:
             self.split()
         return True
 
@@ -119,13 +120,13 @@ class Table:
         if i >= self.count:
             i &= self.low
         d: dict[bytes, Any] = self.parts[i]
-        if key not in d:
-            return None
-        if self.shared is not None:
+        if self.shared is not None and key in d:
             d = self.own(i)
-        value = d.pop(key)
+        value = d.pop(key, None)
+        if value is None:
+            return None
         self.used -= 1
-        if self.count > 1 and self.used * 8 < self.count * LOAD:
+        if self.count > 1 and self.used * 8 < self.count * _load:
             self.merge()
         return value
 

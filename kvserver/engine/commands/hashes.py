@@ -12,12 +12,12 @@ from kvserver.engine.session import Session
 from kvserver.engine.values import ExpiringHash, HashValue
 from kvserver.errors import CommandError, wrong_arity
 from kvserver.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_float, parse_int
-from kvserver.resp import EMPTY_ARRAY, OK, ONE, ZERO, array_header, bulks, map_header, null
+from kvserver.resp import EMPTY_ARRAY, OK, ONE, ZERO, array_header, bulks, map_header
 
 if cython.compiled:
-    from cython.cimports.kvserver.resp import bulk, integer  # type: ignore
+    from cython.cimports.kvserver.resp import bulk, integer, null  # type: ignore
 else:
-    from kvserver.resp import bulk, integer
+    from kvserver.resp import bulk, integer, null
 
 
 def hset(c: Session, a: list[bytes]) -> bytes:

@@ -13,12 +13,12 @@ from kvserver.engine.list_value import CHUNK, ListValue
 from kvserver.engine.session import Session
 from kvserver.errors import INDEX_RANGE, NO_KEY, SYNTAX, CommandError, wrong_arity
 from kvserver.numbers import INT64_MAX, parse_int, parse_range
-from kvserver.resp import EMPTY_ARRAY, MINUS_ONE, OK, ZERO, array_header, null, null_array
+from kvserver.resp import EMPTY_ARRAY, MINUS_ONE, OK, ZERO, array_header, null_array
 
 if cython.compiled:
-    from cython.cimports.kvserver.resp import bulk, bulks, integer  # type: ignore
+    from cython.cimports.kvserver.resp import bulk, bulks, integer, null  # type: ignore
 else:
-    from kvserver.resp import bulk, bulks, integer
+    from kvserver.resp import bulk, bulks, integer, null
 
 
 def lpush(c: Session, a: list[bytes]) -> bytes:

@@ -13,12 +13,12 @@ from kvserver.engine.keyspace import EV_SET, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import SetValue
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.resp import EMPTY_ARRAY, ONE, ZERO, array_header, bulks, null, set_header
+from kvserver.resp import EMPTY_ARRAY, ONE, ZERO, array_header, bulks, set_header
 
 if cython.compiled:
-    from cython.cimports.kvserver.resp import bulk, integer  # type: ignore
+    from cython.cimports.kvserver.resp import bulk, integer, null  # type: ignore
 else:
-    from kvserver.resp import bulk, integer
+    from kvserver.resp import bulk, integer, null
 
 
 def sadd(c: Session, a: list[bytes]) -> bytes:

@@ -11,6 +11,7 @@ cpdef bytes mget(Session c, list a)
 cpdef bytes mset(Session c, list a)
 @cython.locals(db=Db, value=object, number=cython.longlong, reply=bytes)
 cdef bytes _add(Session c, bytes key, long long step)
+cdef long _event
 cdef long long STEP_MAX
 cdef long long NOT_SMALL
 @cython.locals(n=Py_ssize_t, i=Py_ssize_t, v=cython.longlong, d=int, negative=bint)

@@ -15,10 +15,11 @@ from kvserver.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_int
 from kvserver.resp import EMPTY_BULK, OK, ONE, ZERO
 
 if cython.compiled:
-    from cython.cimports.kvserver.resp import bulk, integer, null  # type: ignore
+    from cython.cimports.kvserver.resp import body, bulk, integer, null  # type: ignore
 else:
-    from kvserver.resp import bulk, integer, null
+    from kvserver.resp import body, bulk, integer, null
 
+_event = EV_STRING  # C's copy, declared in the .pxd
 WRONG = b"-" + WRONGTYPE.encode() + b"\r\n"
 _TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 
@@ -41,7 +42,7 @@ def set_(c: Session, a: list[bytes]) -> bytes:
         return _set_with_options(c, a)
     db: Db = c.db
     db.put(a[1], a[2])
-    db.changed(a[1], EV_STRING, b"set")
+    db.changed(a[1], _event, b"set")
     return OK
 
 
@@ -200,8 +201,8 @@ def _add(c: Session, key: bytes, step: int) -> bytes:
         if number == NOT_SMALL or step > STEP_MAX or step < -STEP_MAX:
             return _add_large(db, key, value, step)
     reply = integer(number + step)
-    db.put(key, reply[1 : len(reply) - 2], True)
-    db.changed(key, EV_STRING, b"incrby")
+    db.put(key, body(reply), True)
+    db.changed(key, _event, b"incrby")
     return reply
 
 

@@ -13,14 +13,14 @@ from kvserver.engine.session import Session
 from kvserver.engine.values import ZSetValue
 from kvserver.errors import SYNTAX, CommandError, wrong_arity
 from kvserver.numbers import format_double, parse_float
-from kvserver.resp import EMPTY_ARRAY, ZERO, array_header, bulks, double, null, null_array
+from kvserver.resp import EMPTY_ARRAY, ZERO, array_header, bulks, double, null_array
 
 if cython.compiled:
     from cython.cimports.kvserver.engine.commands.strings import small_int  # type: ignore
-    from cython.cimports.kvserver.resp import bulk, integer  # type: ignore
+    from cython.cimports.kvserver.resp import bulk, integer, null  # type: ignore
 else:
     from kvserver.engine.commands.strings import small_int
-    from kvserver.resp import bulk, integer
+    from kvserver.resp import bulk, integer, null
 
 EXACT = 1 << 53
 """Integers up to here are exact as doubles."""
