@@ -17,7 +17,7 @@ import this one: what they bring or need goes through `engine.extensions`, by th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,6 +61,7 @@ class NodeView(Protocol):
     handlers: dict[str, Handler]
     listeners: list[asyncio.AbstractServer]
     tls_listeners: list[TlsListener]
+    starts: list[Callable[[], Awaitable[None]]]
     tls: Tls
     handshakes: Handshakes
     port: int

@@ -39,6 +39,7 @@ from kvserver.engine.commands import introspect
 from kvserver.engine.gates import ORDER_TRACKING
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.engine.tracking import Tracker
+from kvserver.proc_title import ProcTitle
 from kvserver.spec import FAST, SKIP_SLOWLOG, Row
 from kvserver.tls import OPTIONS as TLS_OPTIONS
 
@@ -86,6 +87,7 @@ def follow_options(admin: Admin) -> None:
     config, engine = admin.config, admin.node.engine
     config.assign("dir", os.getcwd())
     listening, score = Listening(admin.node), OomScore()
+    title = engine.extensions["proc_title"] = ProcTitle(admin.node.config_file, admin.node.log)
     clients = admin.process.raise_file_limit(config.maxclients)
     if clients < config.maxclients:
         admin.node.log.warning("the system allows fewer open files than maxclients needs", maxclients=clients)
@@ -102,6 +104,7 @@ def follow_options(admin: Admin) -> None:
         ("http-bind", _fixed),
         ("oom-score-adj", score.apply),
         ("oom-score-adj-values", score.apply),
+        ("proc-title-template", title.changed),
         ("slowlog-max-len", lambda config: admin.slowlog.trim(config.slowlog_max_len)),
         ("notify-keyspace-events", lambda config: notifications.configure(engine, config.notify_keyspace_events)),
     ):
@@ -109,9 +112,14 @@ def follow_options(admin: Admin) -> None:
     for name in TLS_OPTIONS:
         config.on_change(name, admin.node.tls.reconfigure)
     score.apply(config)
+    admin.node.starts.append(partial(_name, title, config))
     admin.node.every(TICK_S, lambda: score.apply(config))
     _set_threshold(admin, config)
     notifications.configure(engine, config.notify_keyspace_events)
+
+
+async def _name(title: ProcTitle, config: Config) -> None:
+    title.start(config)
 
 
 def _allow_clients(admin: Admin, config: Config) -> None:

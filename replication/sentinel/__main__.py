@@ -77,6 +77,7 @@ def _open(path: str) -> StateFile:
 async def _serve(started: Started, state: StateFile) -> int:
     log = logs.get("sentinel")
     node = Node(started.config, started.loaded, [admin, _attach], state.path)
+    node.engine.extensions["proc_title"].mode = "[sentinel]"
     node.engine.rows.update(sentinel_rows())
     monitor = Monitor(started.world, render, SystemRandom(), now_ms())
     runner = Runner(monitor, state, lambda channel, text: pubsub.publish(node.engine, channel, text),
