@@ -50,7 +50,7 @@ class Plan:
 
     def preamble(self, link: Link) -> list[bytes]:
         """The requests that come before the keys on this connection."""
-        requests = [encode_request([b"AUTH", *self.auth])] if self.auth and link.fresh else []
+        requests = [encode_request([b"AUTH", *self.auth])] if self.auth else []
         if link.db != self.db:
             requests.append(encode_request([b"SELECT", b"%d" % self.db]))
         return requests
