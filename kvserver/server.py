@@ -171,6 +171,7 @@ class Connection:
         peer = transport.get_extra_info("peername")
         if limits.refuse(self, peer):
             return
+        self.transport.set_write_buffer_limits(high=outbox.FULL_BYTES)
         self.engine.state.now_ms = int(time() * 1000)
         session = self.engine.open_session(self)
         session.address = address(peer, transport)
@@ -326,10 +327,8 @@ class Connection:
             self.session.bytes_out += len(data)
         if self.held or self.server.holds.on:
             held.send_when_safe(self, data)
-        elif self.slow:
-            outbox.send(self, data)
         else:
-            self.transport.write(data)
+            outbox.send(self, data)
         if self.slow or self.paused:
             limits.check_output(self)
         if self.server.watch is not None and self.session is not None:

@@ -10,6 +10,7 @@ import this one: what they bring or need goes through `engine.extensions`, by th
 - "pause": the `Pause`, for a failover or a shutdown that must hold writes back;
 - "monitor": the `Monitors`, for requests that run without passing the gates (scripts);
 - "used_memory": returns the bytes in use, as INFO tells them;
+- "unlimited": list of callables that return bytes which don't count against maxmemory;
 - "run_id": this process's forty random hexadecimal digits;
 - "latency": `note(event, milliseconds)`, for spikes of named events.
 """
