@@ -65,6 +65,11 @@ class Restorer:
             raise RdbError(f"RDB has duplicated key '{found.key.decode('latin-1')}' in DB {found.db}")
         self.keys += 1
         enlist(db, found.key, found.value)
+        if db.access is not None:
+            if found.idle_s >= 0:
+                db.access.set_idle(found.key, found.idle_s)
+            if found.freq >= 0:
+                db.access.set_frequency(found.key, found.freq)
         if expire_ms >= 0:
             db.expires.set(found.key, expire_ms)
         elif self.replace and db.expires.used:

@@ -26,6 +26,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from kvserver.engine.access import Access
 from kvserver.engine.executor import Engine
 from kvserver.engine.hash_expiry import present
 from kvserver.engine.keyspace import Db
@@ -84,6 +85,7 @@ class Walk:
         self.todo: dict[bytes, Any] = {}
         self.noted: set[bytes] = set()
         self.early: deque[tuple[bytes, Any, int]] = deque()
+        self.access: Access | None = db.access  # of now, not of the instant: how keys are used is no data
 
     def keep(self, key: bytes) -> int:
         """Keep the state of a key about to change, if it is still to come; the bytes which that costs."""
@@ -111,6 +113,15 @@ class Walk:
             return -1
         when = self.expires.get(key)
         return -1 if when is None else when
+
+    def prefix(self, key: bytes, expire_ms: int) -> bytes:
+        """What stands before a key: when it expires, and how it is used, while eviction goes by that."""
+        access = self.access
+        if access is None:
+            return encoder.key_prefix(expire_ms)
+        if access.clock.lfu:
+            return encoder.key_prefix(expire_ms, -1, access.frequency(key))
+        return encoder.key_prefix(expire_ms, access.idle_s(key))
 
     def list_part(self) -> bool:
         """Put the next part's entries into `todo`; False behind the last part."""
@@ -270,8 +281,8 @@ class Snapshot:
             key, value = todo.popitem()
             if type(value) is bytes and len(value) <= writer.MAX_COMPRESSED:
                 expire_ms = walk.expiry(key)
-                if expire_ms >= 0:
-                    out.append(encoder.key_prefix(expire_ms))
+                if expire_ms >= 0 or walk.access is not None:
+                    out.append(walk.prefix(key, expire_ms))
                 out.append(encoder.string_key(key, value, compress))
                 self.keys += 1
                 work -= len(value)
@@ -285,7 +296,9 @@ class Snapshot:
         """Write any value; a big one leaves its pieces to the steps that follow."""
         compress = self._compress
         self.keys += 1
-        out.append(encoder.key_prefix(expire_ms))
+        walk = self._walk
+        assert walk is not None
+        out.append(walk.prefix(key, expire_ms))
         if isinstance(value, bytes | bytearray):
             if len(value) <= writer.MAX_COMPRESSED:
                 out.append(encoder.string_key(key, bytes(value), compress))

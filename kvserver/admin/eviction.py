@@ -39,7 +39,7 @@ def make(node: NodeView, process: Process) -> Evictor:
 def unlimited_bytes(engine: Engine) -> int:
     """Bytes that don't count against maxmemory: what waits for replicas, or evicting would feed itself."""
     waiting = sum(c.port.pending_bytes() for c in list(engine.sessions.values()) if c.kind == "replica")
-    return waiting + sum(bytes_of() for bytes_of in engine.extensions.get("unlimited", ()))
+    return waiting + sum(int(bytes_of()) for bytes_of in engine.extensions.get("unlimited", ()))
 
 
 def plug_in(admin: Admin, limit: ClientLimit) -> None:

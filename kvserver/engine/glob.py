@@ -9,11 +9,33 @@ from functools import lru_cache
 Matcher = Callable[[bytes], object]
 
 
+NESTED_MAX = 1000
+"""Stars followed by more than stars that a pattern may have: beyond that it matches nothing, as in Redis."""
+
+
 @lru_cache(maxsize=1024)
 def matcher(pattern: bytes, ignore_case: bool = False) -> Matcher:
     """Return a function that tells whether a text matches `pattern`."""
+    if pattern.count(b"*") > NESTED_MAX and _nesting(pattern) > NESTED_MAX:
+        return _nothing
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
     return re.compile(_translate(pattern) + rb"\Z", flags).match
+
+
+def _nothing(text: bytes) -> None:
+    """Match no text."""
+
+
+def _nesting(pattern: bytes) -> int:
+    """How many groups of stars something follows."""
+    count = 0
+    i = _next_star(pattern, 0)
+    while i < len(pattern):
+        while pattern[i : i + 1] == b"*":
+            i += 1
+        count += i < len(pattern)
+        i = _next_star(pattern, i)
+    return count
 
 
 def is_literal(pattern: bytes) -> bool:

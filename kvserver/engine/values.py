@@ -18,8 +18,12 @@ from kvserver.engine.list_value import ListValue as ListValue
 from kvserver.engine.ordering import BOTTOM as BOTTOM
 from kvserver.engine.ordering import TOP as TOP
 from kvserver.engine.ordering import Ordering
+from kvserver.engine.stream_value import StreamValue
 from kvserver.engine.table import FrozenTable, Table
 from kvserver.numbers import is_int
+
+NODE_COST = 64
+"""What a stream's node counts when it is freed, however few its entries are."""
 
 
 class Limits:
@@ -270,8 +274,11 @@ def kind_of(value: Any) -> bytes:
 
 
 def size_of(value: Any) -> int:
-    """Return how many elements freeing the value has to visit; a string is one."""
-    return 1 if isinstance(value, bytes | bytearray) else len(value)
+    """Return how many elements freeing the value has to visit; a string is one, a stream's node `NODE_COST`."""
+    if isinstance(value, bytes | bytearray):
+        return 1
+    size = len(value)
+    return max(size, len(value.nodes) * NODE_COST) if isinstance(value, StreamValue) else size
 
 
 def copy_value(value: Any) -> Any:
