@@ -51,6 +51,8 @@ class Persistence:
         engine.extensions[commands.KEY] = self.saver
         engine.extensions["loader"] = self.loader
         engine.extensions[aof_commands.KEY] = self.aof
+        engine.extensions["aof_synced_offset"] = self.aof.synced_offset
+        self.aof.writer.on_synced = self.tell_synced
         engine.extensions["aof_rewriting"] = lambda: self.aof.rewriter.in_progress
         engine.extensions.setdefault("on_replaced", []).append(self.aof.restart)
         node.handlers.update(commands.HANDLERS)
@@ -131,6 +133,11 @@ class Persistence:
         wanted = WRITE | TELLS_DISK if broken and self.node.config.save else 0
         if self.engine.deny_masks.get("disk", 0) != wanted:
             self.engine.forbid("disk", wanted)
+
+    def tell_synced(self) -> None:
+        """More of the log is on the disk: tell whoever wants to know."""
+        for listener in self.engine.extensions.get("on_aof_synced", ()):
+            listener()
 
     def on_flush(self, db: Db) -> None:
         """A database was emptied; only FLUSHALL, and once, concerns the saver."""

@@ -36,7 +36,7 @@ class AppendOnly:
         self, engine: Engine, config: Config, holds: Holds, saver: Snapshotter, loader: Loader, log: Any
     ) -> None:
         self.folder = Folder(config)
-        self.writer = Writer(engine, config, holds, log, self.disk_is_busy, self._written, self._health, self.fatal)
+        self.writer = Writer(engine, config, holds, log, self)
         self.rewriter = Rewriter(engine, config, self.folder, self.writer, saver, log)
         self.loader = AofLoader(engine, config, self.folder, loader, log)
         self._engine = engine
@@ -159,7 +159,7 @@ class AppendOnly:
         rewriter.kill()
         if waiting:
             self.folder.remove((self.folder.temporary_incr,))
-        self._health()
+        self.health()
 
     def restart(self) -> None:
         """The data set was replaced by another: the file has to begin anew with it."""
@@ -197,7 +197,8 @@ class AppendOnly:
             )
         return blocked
 
-    def _written(self, count: int) -> None:
+    def written(self, count: int) -> None:
+        """So many bytes more are in the file."""
         self.rewriter.size += count
 
     # -- trouble ----------------------------------------------------------------------------------------------
@@ -207,7 +208,7 @@ class AppendOnly:
         """Why the file can't be written or synced; None when it can."""
         return (self.writer.error or self.writer.syncer.error) if self.on else None
 
-    def _health(self) -> None:
+    def health(self) -> None:
         """Something failed, or works again: refuse writes, or take them."""
         trouble = self.trouble
         follows = self._engine.state.expire_mode == EXPIRE_HIDE
@@ -221,6 +222,11 @@ class AppendOnly:
         """End the process: to go on would break a promise."""
         self._log.error(text)
         os._exit(1)
+
+    def synced_offset(self) -> int | None:
+        """Up to which offset of the log the file is on the disk; None when it is off, -1 before its first base."""
+        state = self.rewriter.state
+        return None if state == OFF else -1 if state == WAIT else self.writer.synced_offset
 
     # -- commands ---------------------------------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ class Syncer:
     ) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.error: OSError | None = None
+        self.offset = 0  # of the log: what is before it was on the disk at the last look
+        self.closing = 0  # files given up and not yet synced
         self._pool = pool
         self._config = config
         self._log = log
@@ -66,8 +68,8 @@ class Syncer:
         if self._running is not None:
             self._running.result()
 
-    def tick(self, file: AppendFile | None) -> None:
-        """Some times a second: begin a sync if it is time."""
+    def tick(self, file: AppendFile | None, offset: int) -> None:
+        """Some times a second: begin a sync if it is time; the file holds the log up to `offset`."""
         now_s = monotonic()
         wanted = file is not None and file.unsynced and self._config.appendfsync == "everysec"
         if file is None or not wanted or self._running is not None:
@@ -75,14 +77,16 @@ class Syncer:
         if now_s - self._last_s >= SYNC_S and self.allowed:
             self._last_s = now_s
             self._running = future = self._pool.submit(file.sync)
-            future.add_done_callback(lambda _: on_loop(self.loop, lambda: self._end(future)))
+            future.add_done_callback(lambda _: on_loop(self.loop, lambda: self._end(future, offset)))
 
-    def _end(self, future: Future[None]) -> None:
+    def _end(self, future: Future[None], offset: int) -> None:
         self._running = None
         before = self.error
         try:
             future.result()
             self.error = None
+            if not self.closing:
+                self.offset = offset
         except OSError as error:
             if before is None:
                 self._log.warning(f"Error syncing the AOF file: {error.strerror}")
@@ -93,7 +97,12 @@ class Syncer:
 
     def give_up(self, file: AppendFile) -> None:
         """Sync and close a file that nothing is written to any more."""
-        self._pool.submit(_sync_and_close, file, self._log)
+        self.closing += 1
+        future = self._pool.submit(_sync_and_close, file, self._log)
+        future.add_done_callback(lambda _: on_loop(self.loop, self._closed))
+
+    def _closed(self) -> None:
+        self.closing -= 1
 
 
 def _sync_and_close(file: AppendFile, log: Any) -> None:

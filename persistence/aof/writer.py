@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, perf_counter, time
-from typing import Any
+from typing import Any, Protocol
 
 from kvserver.config import Config
 from kvserver.engine.executor import Engine
@@ -66,39 +66,42 @@ class Job:
         self.began_s = monotonic()
 
 
+class Owner(Protocol):
+    """What the writer reports to, and asks."""
+
+    def disk_is_busy(self) -> bool:
+        """Whether a snapshot or a rewrite needs the disk (no-appendfsync-on-rewrite)."""
+
+    def written(self, count: int) -> None:
+        """So many bytes are in the file."""
+
+    def health(self) -> None:
+        """`error`, or the syncer's, has changed."""
+
+    def fatal(self, text: str) -> None:
+        """End the process."""
+
+
 class Writer:
-    """Writes to one file after another; see the module's theory of operation.
+    """Writes to one file after another; see the module's theory of operation."""
 
-    `busy_elsewhere` says whether a snapshot or a rewrite needs the disk (no-appendfsync-on-rewrite), `fatal` ends
-    the process, `written` hears of bytes that are in a file, `health` when `error`, or the syncer's, has changed.
-    """
-
-    def __init__(
-        self,
-        engine: Engine,
-        config: Config,
-        holds: Holds,
-        log: Any,
-        busy_elsewhere: Callable[[], bool],
-        written: Callable[[int], None],
-        health: Callable[[], None],
-        fatal: Callable[[str], None],
-    ) -> None:
+    def __init__(self, engine: Engine, config: Config, holds: Holds, log: Any, owner: Owner) -> None:
         self.file: AppendFile | None = None
         self.error: OSError | None = None  # of the last write
         self.delayed = 0
+        self.on_synced: Callable[[], None] = _nobody  # hears that more of the log is on the disk
         self._engine = engine
         self._config = config
         self._holds = holds
         self._log = log
-        self._written = written
-        self._health = health
-        self._fatal = fatal
+        self._owner = owner
         self._pool = ThreadPoolExecutor(_THREADS, "aof")
-        self.syncer = Syncer(self._pool, config, log, busy_elsewhere, health, self._push)
+        self.syncer = Syncer(self._pool, config, log, owner.disk_is_busy, owner.health, self._push)
         self._queue: deque[Batch] = deque()
         self._head = b""  # what the file's first bytes have to follow
-        self._offset = 0
+        self._offset = 0  # of the log: up to where bytes have come
+        self._reached = 0  # up to where they are in the file
+        self._told = 0  # up to where `on_synced` knows that they are on the disk
         self._annotator = Annotator()
         self._job: Job | None = None
         self._tried_s = 0.0
@@ -118,7 +121,7 @@ class Writer:
         self._head = head
         self.syncer.restart()
         if before is None:
-            self._offset = self._engine.log.offset
+            self._offset = self._reached = self.syncer.offset = self._engine.log.offset
             self._engine.log.attach(self.keep, keeper=True)
             self._holds.promise(PROMISE, self._offset)
         else:
@@ -200,6 +203,10 @@ class Writer:
                 pass
         if not self._queue and self._job is None:
             self._promise(self._offset)
+        synced = self.synced_offset
+        if synced != self._told:
+            self._told = synced
+            self.on_synced()
 
     def _write_now(self, batch: Batch) -> None:
         """Write a batch on the loop. Raises OSError when that failed, which has been dealt with."""
@@ -210,7 +217,7 @@ class Writer:
         except OSError as error:
             self._failed(error)
             raise
-        self._note("aof-write", began_s)
+        _note(self._engine, "aof-write", began_s)
         if done < batch.size:
             self._torn(batch, done)
             raise self.error or OSError("short write")
@@ -236,22 +243,25 @@ class Writer:
             return
         self._job = None
         spent_s = monotonic() - job.began_s
-        self._note("aof-fsync-always" if job.sync else "aof-write-pending-fsync", perf_counter() - spent_s)
+        _note(self._engine, "aof-fsync-always" if job.sync else "aof-write-pending-fsync", perf_counter() - spent_s)
         if not job.sync and spent_s >= DELAYED_S:
             self.delayed += 1
         if done < job.batch.size:
             self._queue.appendleft(job.batch)
             self._torn(job.batch, done)
             return
+        if job.sync and not self.syncer.closing:
+            self.syncer.offset = job.batch.offset
         self._succeeded(job.batch)
         self._push()
 
     def _succeeded(self, batch: Batch) -> None:
-        self._written(batch.size)
+        self._owner.written(batch.size)
         if self.error is not None:
             self.error = None
-            self._health()
+            self._owner.health()
             self._log.warning("AOF write error looks solved. The server can write again.")
+        self._reached = batch.offset
         self._promise(batch.offset)
         self._give_up()
 
@@ -259,11 +269,11 @@ class Writer:
         """A write failed, and nothing of it is in the file."""
         self.error = error
         if self._always:
-            self._fatal(
+            self._owner.fatal(
                 "Can't recover from AOF write error when the AOF fsync policy is 'always': "
                 f"{error.strerror}. Exiting..."
             )
-        self._health()
+        self._owner.health()
         now_s = monotonic()
         if now_s - self._complained_s >= COMPLAIN_S:
             self._complained_s = now_s
@@ -276,13 +286,21 @@ class Writer:
         """Part of a batch was written, and couldn't be taken back: the rest will follow it."""
         rest = b"".join(batch.pieces)[done:]
         batch.pieces, batch.size = [rest], len(rest)
-        self._written(done)
+        self._owner.written(done)
         self._log.warning("Short write while writing to the AOF file; what was written could not be removed")
         self._failed(OSError(28, "No space left on device"))
 
     def _promise(self, offset: int) -> None:
         if self.file is not None:
             self._holds.promise(PROMISE, offset)
+
+    @property
+    def synced_offset(self) -> int:
+        """Up to which offset the log is on the disk."""
+        idle = not self._queue and self._job is None and not self.syncer.running and not self.syncer.closing
+        if idle and self.file is not None and not self.file.unsynced:
+            return self._offset
+        return self.syncer.offset
 
     # -- helpers ----------------------------------------------------------------------------------------------
 
@@ -294,7 +312,7 @@ class Writer:
         """Some times a second: sync if a second has passed, try again what failed."""
         if self.error is not None and monotonic() - self._tried_s >= RETRY_S:
             self._push()
-        self.syncer.tick(self.file)
+        self.syncer.tick(self.file, self._reached)
 
     def _give_up(self) -> None:
         """Let the files go that nothing is left to be written to."""
@@ -305,13 +323,18 @@ class Writer:
             self._retired.remove(file)
             self.syncer.give_up(file)
 
-    def _note(self, event: str, began_s: float) -> None:
-        """Note a spike."""
-        spent_ms = int((perf_counter() - began_s) * 1000)
-        if spent_ms:
-            note = self._engine.extensions.get("latency")
-            if note is not None:
-                note(event, spent_ms)
+
+def _note(engine: Engine, event: str, began_s: float) -> None:
+    """Note a spike for LATENCY."""
+    spent_ms = int((perf_counter() - began_s) * 1000)
+    if spent_ms:
+        note = engine.extensions.get("latency")
+        if note is not None:
+            note(event, spent_ms)
+
+
+def _nobody() -> None:
+    """Nobody asks."""
 
 
 def select(db: int) -> bytes:
