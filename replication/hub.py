@@ -223,7 +223,7 @@ class Hub:
         return self.waiting.synced_offset()
 
     def file_synced(self) -> None:
-        """The append-only file has got further, or has been switched off."""
+        """The append-only file may have got further, or been switched off."""
         self.waiting.look()
         if self.link is not None:
             self.link.file_synced()
@@ -251,6 +251,7 @@ class Hub:
         second = self._beats % 10 == 0
         self.feeder.tick()
         self.failover.tick()
+        self.file_synced()
         if self.link is not None:
             self.link.tick(send_ack=second)
         if not second:

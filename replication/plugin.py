@@ -30,6 +30,7 @@ def attach(node: Node) -> None:
     hub = Hub(engine, config, logs.get("replication"))
     engine.extensions[KEY] = hub
     engine.extensions["rdb_replication"] = hub.position
+    engine.extensions.setdefault("on_aof_synced", []).append(hub.file_synced)
     node.handlers.update(commands.HANDLERS)
     guards.install(engine)
     admin = engine.extensions.get("admin")
