@@ -119,7 +119,8 @@ class Evictor:
         elif self.clock is None or self.clock.lfu != lfu:
             self._drop_access()
             state = engine.state
-            self.clock = Clock(lfu, options.lfu_log_factor, options.lfu_decay_time, state.rng, state.now_ms)
+            now_ms = state.wall_us() // 1000  # `state.now_ms` is 0 before the loop runs
+            self.clock = Clock(lfu, options.lfu_log_factor, options.lfu_decay_time, state.rng, now_ms)
             self.clock.spared = self.spared
             for db in engine.dbs:
                 db.access = Access(self.clock)

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from kvserver.engine.access import Access, Clock
 from kvserver.engine.commands import databases
 from kvserver.engine.executor import Engine
 from kvserver.engine.values import HashValue, ListValue, SetValue, ZSetValue
 from persistence.rdb.builders import Builders
 from persistence.rdb.decoder import Decoder
 from persistence.rdb.model import Key
+from persistence.rdb.values import EngineBuilders
+from persistence.restore import Restorer
 from persistence.snapshot import Snapshot
 
 
@@ -187,3 +190,29 @@ def test_a_closed_snapshot_leaves_no_trace() -> None:
     snapshot.close()
     assert not any(db.hooks for db in engine.dbs)
     assert engine.extensions["on_flush"] == []
+
+
+@pytest.mark.parametrize("lfu", [False, True])
+def test_how_keys_are_used_is_written_and_restored(lfu: bool) -> None:
+    """Under an LRU or LFU policy each key carries its idle time or its counter; under others none does."""
+    rng = random.Random(5)
+    engine = filled(rng, 300)
+    clock = Clock(lfu, 10, 1, rng, 10_000_000)
+    numbers = {}
+    for db in engine.dbs:
+        db.access = Access(clock)
+        for key in db.keys:
+            numbers[db.index, key] = rng.randrange(256)
+            (db.access.set_frequency if lfu else db.access.set_idle)(key, numbers[db.index, key])
+    decoder = Decoder(EngineBuilders())
+    events = decoder.feed(finish(Snapshot(engine, Ticking(0.0), []), []))
+    keys = [event for event in events if isinstance(event, Key)]
+    assert {(key.db, key.key): key.freq if lfu else key.idle_s for key in keys} == numbers
+    assert all((key.idle_s if lfu else key.freq) == -1 for key in keys)
+    dbs = Engine(3, {}).dbs
+    for db in dbs:
+        db.access = Access(clock)
+    Restorer(dbs, 0).apply(events)
+    for (index, key), number in numbers.items():
+        access = dbs[index].access
+        assert (access.frequency(key) if lfu else access.idle_s(key)) == number
