@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from kvserver import logs
 from kvserver.admin.pause import MODE_WRITE
 from replication import commands, debugging, guards
+from replication.farewell import Farewell
 from replication.hub import KEY, Hub
 from replication.info import LinkView, View, replication_fields
-from replication.primary import behind_count
 from replication.restart import resume
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 TICK_S = 0.1
 _FOR_EVER_MS = 1 << 62
-_SAVING_MS = 5000
-"""How much longer than the wait itself writes are held back before a shutdown."""
 
 
 def attach(node: Node) -> None:
@@ -48,29 +45,10 @@ def attach(node: Node) -> None:
         await resume(hub, engine.extensions.get("rdb_aux", {}), engine.extensions.pop("rdb_gone", []))
         await hub.start()
 
-    async def wait_for_replicas() -> str:
-        """Before the node stops: give the replicas the time to take what was written last."""
-        timeout_s = config.shutdown_timeout
-        behind = behind_count(hub.feeder.records(), engine.log.offset)
-        if engine.extensions.get("shutdown_now") or not timeout_s or not behind:
-            return ""
-        hub.log.info("waiting for replicas before the shutdown", replicas=behind, timeout_s=timeout_s)
-        if admin is not None:
-            until_ms = engine.state.now_ms + timeout_s * 1000 + _SAVING_MS
-            admin.pause.begin(engine, "shutdown", MODE_WRITE, until_ms)
-        offset = engine.log.offset
-        hub.ask_for_acks()
-        deadline_s = monotonic() + timeout_s
-        try:
-            while behind_count(hub.feeder.records(), offset) and monotonic() < deadline_s:  # noqa: ASYNC110 - acknowledgements are polled
-                await asyncio.sleep(TICK_S / 10)
-        except asyncio.CancelledError:
-            if admin is not None:
-                admin.pause.end(engine, "shutdown")
-            raise
-        return ""
-
-    node.shutdown_hooks.insert(0, wait_for_replicas)
+    farewell = Farewell(hub, admin)
+    node.shutdown_hooks.insert(0, farewell.wait)
+    if admin is not None:
+        admin.info.setdefault("server", []).append(lambda: _server(farewell))
     node.starts.append(start)
     node.every(TICK_S, hub.tick)
     node.stops.append(hub.stop)
@@ -85,6 +63,12 @@ def _add_info(hub: Hub, admin: Any) -> None:
     admin.info.setdefault("memory", []).append(lambda: _memory(hub))
     admin.info.setdefault("persistence", []).append(lambda: _persistence(hub))
     hub.engine.extensions.setdefault("unlimited", []).append(lambda: _unlimited(hub))
+
+
+def _server(farewell: Farewell) -> Iterable[tuple[str, object]]:
+    left_ms = farewell.left_ms()
+    if left_ms:
+        yield "shutdown_in_milliseconds", left_ms
 
 
 def _stats(hub: Hub) -> Iterable[tuple[str, object]]:

@@ -219,9 +219,10 @@ def test_a_copy_may_be_of_functions_alone(stack: ExitStack) -> None:
             peer.sendall(b"REPLCONF capa eof rdb-only 1 rdb-filter-only %b\r\n" % parts)
             receive_until(peer, b"+OK\r\n")
             peer.sendall(b"SYNC\r\n")
-            start_at = receive_until(peer, b"\r\nREDIS0010")
-            mark = start_at[5:45]
-            body = start_at + receive_until(peer, mark)
+            body = receive_until(peer, b"\r\nREDIS0010")
+            mark = body[5:45]
+            while body.count(mark) < 2:
+                body += peer.recv(65536)
         assert (b"register_function" in body) is has_functions
         assert b"\x00\x01a\x01b" not in body
 
@@ -343,3 +344,102 @@ def test_a_silent_primary_is_left(stack: ExitStack) -> None:
     second, _ = listener.accept()
     first.close()
     second.close()
+
+
+def empty_snapshot() -> bytes:
+    """An RDB file without keys, and without a checksum."""
+    return b"REDIS0010\xff" + bytes(8)
+
+
+HUGE_STRING = b"REDIS0010\x00\x01k\x81\x00\x00\x00\x7f" + bytes(4)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(FULL + b"$%d\r\n" % (len(empty_snapshot()) - 4) + empty_snapshot(), id="announced too short"),
+        pytest.param(FULL + b"$%d\r\n" % (len(empty_snapshot()) + 9) + empty_snapshot(), id="announced too long"),
+        pytest.param(FULL + b"$%d\r\n" % (1 << 45) + empty_snapshot() + bytes(1000), id="no end"),
+        pytest.param(FULL + b"$EOF:%b\r\n" % (b"m" * 40) + HUGE_STRING + bytes(90), id="huge string"),
+    ],
+)
+def test_a_snapshot_of_the_wrong_size(stack: ExitStack, payload: bytes) -> None:
+    """A snapshot that isn't as long as announced, or holds a string that isn't, changes nothing."""
+    fake = FakePrimary(payload)
+    stack.callback(fake.close)
+    node = start(stack)
+    node.command("SET", "a", "b")
+    node.command("REPLICAOF", "127.0.0.1", fake.port)
+    wait_until(lambda: fake.asked >= 2, what="a second attempt")
+    assert node.command("GET", "a") == b"b"
+    assert "Traceback" not in node.log_text()
+
+
+class StallingPrimary(FakePrimary):
+    """Sends its payload, and then nothing more; the connection stays open."""
+
+    def _answer(self, peer: socket.socket) -> None:
+        super()._answer(peer)
+        with suppress(OSError):
+            while peer.recv(65536):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("payload", "complaint", "kept"),
+    [
+        (FULL + b"$100000\r\nREDIS0010", "Timeout receiving bulk data from MASTER", 1),
+        (FULL + b"$EOF:" + b"m" * 40 + b"\r\nREDIS0010", "Timeout receiving bulk data from MASTER", 1),
+        (FULL, "Timeout receiving bulk data from MASTER", 1),
+        (FULL + b"$18\r\n" + empty_snapshot(), "MASTER timeout: no data nor PING received", 0),
+    ],
+)
+def test_a_primary_that_stalls(stack: ExitStack, payload: bytes, complaint: str, kept: int) -> None:
+    """Whoever falls silent, during the snapshot or behind it, is left after repl-timeout and asked again."""
+    fake = StallingPrimary(payload)
+    stack.callback(fake.close)
+    node = start(stack, repl_timeout=1)
+    node.command("SET", "a", "b")
+    node.command("REPLICAOF", "127.0.0.1", fake.port)
+    wait_until(lambda: fake.asked >= 2, what="a second attempt")
+    assert complaint in node.log_text()
+    assert node.command("DBSIZE") == kept
+
+
+def follow_by_hand(peer: socket.socket, capa: bytes = b"capa eof ") -> bytes:
+    """Ask as a replica does; what comes at first."""
+    peer.sendall(b"REPLCONF listening-port 1 %bcapa psync2\r\n" % capa)
+    receive_until(peer, b"+OK\r\n")
+    peer.sendall(b"PSYNC ? -1\r\n")
+    return receive_until(peer, b"\r\n$")
+
+
+def test_a_replica_that_does_not_read_its_snapshot_is_dropped(stack: ExitStack) -> None:
+    """A replica that takes nothing of its snapshot for repl-timeout is dropped, and the next one is served."""
+    primary = start(stack, repl_timeout=1, rdbcompression=False, enable_debug_command="local")
+    primary.command("DEBUG", "POPULATE", 20_000, "key", 1_000)
+    with primary.connect() as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
+        follow_by_hand(peer)
+        wait_until(lambda: field(primary, "connected_slaves") == 0, what="the replica dropped")
+    replica = start(stack, replicaof=[primary.host, primary.port])
+    wait_until(lambda: replica.command("DBSIZE") == 20_000, what="the next replica's copy")
+
+
+def test_a_replica_that_does_not_read_the_stream_is_dropped(stack: ExitStack) -> None:
+    """A replica on line that stops reading is cut off at the output limit; others get everything."""
+    primary, replica = pair(stack, client_output_buffer_limit=["replica", "2mb", "0", "0"], repl_backlog_size="16kb")
+    with primary.connect() as peer:
+        follow_by_hand(peer, b"")
+        peer.sendall(b"REPLCONF ACK 0\r\n")
+        wait_until(lambda: primary.info("replication")["slave1"]["state"] == "online", what="both on line")
+        client = primary.client()
+
+        def write_more() -> bool:
+            client.set("big", b"x" * 300_000)
+            return field(primary, "connected_slaves") == 1
+
+        wait_until(write_more, what="the replica dropped")
+    client.set("last", "1")
+    wait_until(lambda: replica.command("GET", "last") == b"1", what="the stream at the other replica")
+    assert primary.info("stats")["sync_full"] == 2

@@ -14,7 +14,7 @@ from support.load import Background, write
 
 FAST = {
     "repl_diskless_sync_delay": 0, "repl_ping_replica_period": 1, "repl_timeout": 20, "enable_debug_command": "local",
-    "repl_backlog_size": "8mb",
+    "repl_backlog_size": "64mb",
 }  # fmt: skip
 KINDS: dict[str, Callable[..., Server]] = {"redis": start_redis, "ours": start_kvserver}
 FILLER_KEYS = 20_000
@@ -35,7 +35,7 @@ def answered(load: Background) -> int:
     return sum(client.answered for client in load.clients)
 
 
-def wait_for_more(load: Background, count: int = 1500) -> None:
+def wait_for_more(load: Background, count: int = 800) -> None:
     """Until the load has had so many more answers."""
     enough = answered(load) + count
     wait_until(lambda: answered(load) > enough, what="the load goes on")

@@ -21,6 +21,8 @@ from support.servers import Server
 
 DATABASES = 4
 BATCH = 12
+PAUSE_S = 0.008
+"""Between two batches of a client in the background, so that a slow replica can follow."""
 _SHORT_MS = 400
 _LONG_S = 100_000
 
@@ -354,7 +356,7 @@ class Background:
 
     def _repeat(self, client: Client, work: Callable[[], None]) -> None:
         try:
-            while not self._done.is_set():
+            while not self._done.wait(PAUSE_S):
                 work()
         except BaseException as failure:
             self._failures.append(failure)
