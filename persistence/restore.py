@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from kvserver.engine.hash_expiry import enlist
-from kvserver.engine.keyspace import Db
+from kvserver.engine.keyspace import BIG, Db
+from kvserver.engine.table import GIANTS
+from kvserver.engine.values import size_of
 from persistence.rdb.errors import RdbError
 from persistence.rdb.model import Aux, Event, Function, Key
 
@@ -64,6 +66,8 @@ class Restorer:
         if not db.keys.set(found.key, found.value) and not self.replace:
             raise RdbError(f"RDB has duplicated key '{found.key.decode('latin-1')}' in DB {found.db}")
         self.keys += 1
+        if type(found.value) is not bytes and not GIANTS and size_of(found.value) > BIG:
+            GIANTS[:] = [True]
         enlist(db, found.key, found.value)
         if db.access is not None:
             if found.idle_s >= 0:

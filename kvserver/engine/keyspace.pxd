@@ -3,6 +3,7 @@ from kvserver.engine.table cimport Table
 
 cdef int _delete, _ignore_expiry
 cdef long _miss, _new
+cdef list _giants
 
 @cython.final
 cdef class State:
@@ -36,6 +37,7 @@ cdef class Db:
     cpdef object lookup_write(self, bytes key)
     cpdef before_write(self, bytes key)
     cpdef put(self, bytes key, object value, bint keep_ttl=*)
+    cpdef let_go(self, bytes key, object value)
     cpdef appeared(self, bytes key)
     cpdef bint remove(self, bytes key) except -1
     @cython.locals(state=State, when=object, at=cython.longlong)

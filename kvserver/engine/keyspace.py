@@ -21,7 +21,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from kvserver.engine.table import Table
+from kvserver.engine.table import GIANTS, Table
 from kvserver.engine.values import size_of
 
 EXPIRE_DELETE = 0
@@ -54,6 +54,7 @@ BIG = 4096
 """A value of more elements is freed in slices, not at once."""
 
 # C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
+_giants = GIANTS
 _delete = EXPIRE_DELETE
 _ignore_expiry = EXPIRE_IGNORE
 _miss = EV_MISS
@@ -162,6 +163,8 @@ class Db:
         """Store a value, new or in place of another; its time to live goes unless `keep_ttl`."""
         if self.hooks:
             self.before_write(key)
+        if type(value) is not bytes or _giants:
+            self.let_go(key, value)
         new = self.keys.set(key, value)
         if self.expires.used and not keep_ttl:
             self.expires.pop(key)
@@ -169,6 +172,15 @@ class Db:
             self.access.touch(key)
         if new and self.observers:
             self.appeared(key)
+
+    def let_go(self, key: bytes, value: Any) -> None:
+        """Keep a big aggregate that a string is about to replace, to be freed in slices."""
+        if type(value) is bytes:
+            old = self.keys.get(key)
+            if old is not None and type(old) is not bytes and size_of(old) > BIG:
+                self.state.trash.append(old)
+        elif type(value) is not bytearray and size_of(value) > BIG:
+            GIANTS[:] = [True]
 
     def appeared(self, key: bytes) -> None:
         """Report that a key is new."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kvserver.engine.table import GIANT_PARTS, GIANTS
+
 CHUNK = 512
 """Elements a list chunk holds at most."""
 
@@ -35,6 +37,8 @@ class ListValue:
         if len(chunk) >= CHUNK:
             chunk = []
             self.chunks.insert(0, chunk)
+            if len(self.chunks) == GIANT_PARTS:
+                GIANTS[:] = [True]
         chunk.insert(0, element)
         self.size += 1
 
@@ -44,6 +48,8 @@ class ListValue:
         if len(chunk) >= CHUNK:
             chunk = []
             self.chunks.append(chunk)
+            if len(self.chunks) == GIANT_PARTS:
+                GIANTS[:] = [True]
         chunk.append(element)
         self.size += 1
 

@@ -31,6 +31,9 @@ SPARSE_BYTES = 100
 """Bytes an entry may take of a part's dict (without key and value) before `trim` rebuilds it; 27 to 54 are usual."""
 FEW = 16
 _load = LOAD  # C's copy, declared in the .pxd: a global of Python would be an object to multiply
+GIANT_PARTS = 8
+GIANTS: list[bool] = []
+"""Not empty once there has been an aggregate of thousands of elements: until then nobody looks what is overwritten."""
 CURSOR_BITS = 48
 """Bits of the hash that make a cursor; few enough for clients that keep cursors in doubles."""
 _CURSOR_MASK = (1 << CURSOR_BITS) - 1
@@ -165,6 +168,8 @@ class Table:
         self.parts[i] = stay
         self.parts.append(move)
         self.count += 1
+        if self.count == GIANT_PARTS and type(self) is not Table:
+            GIANTS[:] = [True]
         if self.count == self.high + 1:
             self.low = self.high
             self.high = self.high * 2 + 1

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from kvserver.engine import table
 from kvserver.engine.freeing import free_some
 from kvserver.engine.keyspace import (
     BIG,
@@ -18,7 +21,7 @@ from kvserver.engine.keyspace import (
     State,
 )
 from kvserver.engine.table import Table
-from kvserver.engine.values import SetValue
+from kvserver.engine.values import ListValue, SetValue
 
 
 @pytest.fixture
@@ -134,6 +137,33 @@ def test_big_values_are_freed_in_slices(db: Db) -> None:
         free_some(db.state, lambda turns=turns: next(turns))  # type: ignore[misc]
         slices += 1
     assert slices > 8
+
+
+def big_list(members: int) -> ListValue:
+    value = ListValue()
+    for i in range(members):
+        value.push_tail(b"%d" % i)
+    return value
+
+
+@pytest.mark.parametrize("make", [big_set, big_list])
+@pytest.mark.parametrize("grown", [True, False])
+def test_what_a_string_replaces_is_freed_in_slices(
+    db: Db, make: Callable[[int], SetValue | ListValue], grown: bool
+) -> None:
+    """SET over a big aggregate leaves it to the trash, whether it grew where it stands or was put there as it is."""
+    big = make(BIG * 2)
+    if not grown:
+        del table.GIANTS[:]
+    db.put(b"k", big)
+    db.put(b"small", make(10))
+    assert table.GIANTS
+    db.put(b"k", b"string")
+    db.put(b"small", b"string")
+    assert db.state.trash == [big]
+    while db.state.trash:
+        free_some(db.state, lambda: True)
+    assert (db.peek(b"k"), db.peek(b"small")) == (b"string", b"string")
 
 
 def test_freeing_finds_big_values_inside(db: Db) -> None:
