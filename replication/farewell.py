@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
-from kvserver.admin.pause import MODE_WRITE
 from replication.hub import Hub
 from replication.primary import Phase, behind_count
 
 POLL_S = 0.01
-_REASON = "shutdown"
-_SAVING_MS = 5000
-"""How much longer than the wait itself writes are held back."""
 
 
 class Farewell:
-    """Waits for replicas that are behind, up to shutdown-timeout. `admin` holds writes back, where there is one."""
+    """Waits for replicas that are behind, up to shutdown-timeout.
 
-    def __init__(self, hub: Hub, admin: Any) -> None:
+    `hold_writes(seconds)` makes clients wait who want to write, `let_writes` lets them go on.
+    """
+
+    def __init__(self, hub: Hub, hold_writes: Callable[[int], None], let_writes: Callable[[], None]) -> None:
         self._hub = hub
-        self._admin = admin
+        self._hold_writes = hold_writes
+        self._let_writes = let_writes
         self._deadline_s = 0.0
 
     def left_ms(self) -> int:
@@ -41,17 +41,15 @@ class Farewell:
         return ""
 
     async def _hold(self, offset: int, timeout_s: int) -> None:
-        hub, engine = self._hub, self._hub.engine
-        if self._admin is not None:
-            self._admin.pause.begin(engine, _REASON, MODE_WRITE, engine.state.now_ms + timeout_s * 1000 + _SAVING_MS)
+        hub = self._hub
+        self._hold_writes(timeout_s)
         hub.ask_for_acks()
         self._deadline_s = monotonic() + timeout_s
         try:
             while behind_count(hub.feeder.records(), offset) and monotonic() < self._deadline_s:  # noqa: ASYNC110 - acknowledgements are polled
                 await asyncio.sleep(POLL_S)
         except asyncio.CancelledError:
-            if self._admin is not None:
-                self._admin.pause.end(engine, _REASON)
+            self._let_writes()
             raise
         finally:
             self._deadline_s = 0.0

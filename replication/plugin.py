@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.1
 _FOR_EVER_MS = 1 << 62
+_SAVING_MS = 5000
+"""How much longer than the wait itself writes are held back before a shutdown."""
 
 
 def attach(node: Node) -> None:
@@ -45,13 +47,22 @@ def attach(node: Node) -> None:
         await resume(hub, engine.extensions.get("rdb_aux", {}), engine.extensions.pop("rdb_gone", []))
         await hub.start()
 
-    farewell = Farewell(hub, admin)
-    node.shutdown_hooks.insert(0, farewell.wait)
     if admin is not None:
-        admin.info.setdefault("server", []).append(lambda: _server(farewell))
+        _add_farewell(node, hub, admin)
     node.starts.append(start)
     node.every(TICK_S, hub.tick)
     node.stops.append(hub.stop)
+
+
+def _add_farewell(node: Node, hub: Hub, admin: Any) -> None:
+    engine = node.engine
+
+    def hold_writes(seconds: int) -> None:
+        admin.pause.begin(engine, "shutdown", MODE_WRITE, engine.state.now_ms + seconds * 1000 + _SAVING_MS)
+
+    farewell = Farewell(hub, hold_writes, lambda: admin.pause.end(engine, "shutdown"))
+    node.shutdown_hooks.insert(0, farewell.wait)
+    admin.info.setdefault("server", []).append(lambda: _server(farewell))
 
 
 def _add_info(hub: Hub, admin: Any) -> None:
@@ -83,7 +94,12 @@ def _unlimited(hub: Hub) -> int:
     backlog's blocks hold beyond its size."""
     feeder = hub.feeder
     beyond = 0 if feeder.backlog is None else max(0, feeder.backlog.histlen - feeder.backlog.size)
-    return beyond + sum(feed.held_bytes for feed in feeder.feeds.values())
+    return beyond + _held(hub)
+
+
+def _held(hub: Hub) -> int:
+    """Bytes of the stream kept for replicas that are taking a snapshot; all of them share them."""
+    return max((feed.held_bytes for feed in hub.feeder.feeds.values()), default=0)
 
 
 def _persistence(hub: Hub) -> Iterable[tuple[str, object]]:
@@ -96,7 +112,9 @@ def _persistence(hub: Hub) -> Iterable[tuple[str, object]]:
 def _memory(hub: Hub) -> Iterable[tuple[str, object]]:
     backlog = hub.feeder.backlog
     kept = backlog.histlen if backlog is not None else 0
-    waiting = sum(feed.waiting_bytes() for feed in hub.feeder.feeds.values())
+    feeds = hub.feeder.feeds.values()
+    # What is held for several is the same bytes.
+    waiting = sum(feed.waiting_bytes() - feed.held_bytes for feed in feeds) + _held(hub)
     yield "mem_replication_backlog", kept
     yield "mem_total_replication_buffers", kept + waiting
     yield "mem_clients_slaves", waiting
