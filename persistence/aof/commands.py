@@ -1,4 +1,4 @@
-"""BGREWRITEAOF, and DEBUG LOADAOF."""
+"""BGREWRITEAOF, DEBUG LOADAOF, DEBUG AOF-FLUSH-SLEEP."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvserver.engine.session import Session
 from kvserver.errors import CommandError
+from kvserver.numbers import parse_int
 from kvserver.resp import OK, simple
 
 if TYPE_CHECKING:
@@ -43,6 +44,16 @@ def debug_loadaof(c: Session, a: list[bytes]) -> bytes:
     return OK
 
 
+def debug_flush_sleep(c: Session, a: list[bytes]) -> bytes:
+    """DEBUG AOF-FLUSH-SLEEP microseconds: writing takes so much longer."""
+    if len(a) != 3:
+        raise CommandError(
+            "ERR unknown subcommand or wrong number of arguments for 'AOF-FLUSH-SLEEP'. Try DEBUG HELP."
+        )
+    _of(c).writer.delay_s = max(0, parse_int(a[2])) / 1e6
+    return OK
+
+
 HANDLERS = {"BGREWRITEAOF": bgrewriteaof}
-DEBUG = {b"LOADAOF": debug_loadaof}
+DEBUG = {b"AOF-FLUSH-SLEEP": debug_flush_sleep, b"LOADAOF": debug_loadaof}
 """Subcommands of DEBUG."""

@@ -60,10 +60,15 @@ class AofLoader:
 
     def load_at_once(self, manifest: Manifest) -> None:
         """Load everything while all wait: for tests. Raises AofLoadError."""
-        if self._measure(manifest):
+        if not self._measure(manifest):
+            return
+        self._loader.begin(self.total_bytes)  # a script that is loaded may let others in
+        try:
             with Replaying(self._engine):
                 for _ in self._load_files(manifest):
                     pass
+        finally:
+            self._loader.end()
 
     def _measure(self, manifest: Manifest) -> bool:
         total = 0

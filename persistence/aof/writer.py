@@ -22,7 +22,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from time import monotonic, perf_counter, time
+from time import monotonic, perf_counter, sleep, time
 from typing import Any, Protocol
 
 from kvserver.config import Config
@@ -89,6 +89,7 @@ class Writer:
         self.file: AppendFile | None = None
         self.error: OSError | None = None  # of the last write
         self.delayed = 0
+        self.delay_s = 0.0  # before each write, for tests (DEBUG AOF-FLUSH-SLEEP)
         self.on_synced: Callable[[], None] = _nobody  # hears that more of the log is on the disk
         self._engine = engine
         self._config = config
@@ -193,7 +194,7 @@ class Writer:
         if self._always:
             if self._queue:
                 self._begin_job(sync=self.syncer.allowed)
-        elif self._queue and self.syncer.running:
+        elif self._queue and (self.syncer.running or self.delay_s):
             self._begin_job(sync=False)
         else:
             try:
@@ -227,7 +228,7 @@ class Writer:
     def _begin_job(self, sync: bool) -> None:
         batch = self._queue.popleft()
         self._tried_s = monotonic()
-        self._job = job = Job(batch, sync, self._pool.submit(_write, batch, sync))
+        self._job = job = Job(batch, sync, self._pool.submit(_write, batch, sync, self.delay_s))
         job.future.add_done_callback(lambda _: on_loop(self.syncer.loop, lambda: self._end_job(job)))
 
     def _end_job(self, job: Job) -> None:
@@ -342,8 +343,10 @@ def select(db: int) -> bytes:
     return b"" if db < 0 else encode_request([b"SELECT", b"%d" % db])
 
 
-def _write(batch: Batch, sync: bool) -> int:
+def _write(batch: Batch, sync: bool, delay_s: float) -> int:
     """On a thread: write a batch, and have it on the disk if `sync`."""
+    if delay_s:
+        sleep(delay_s)
     done = batch.file.append(b"".join(batch.pieces))
     if sync and done == batch.size:
         batch.file.sync()

@@ -29,6 +29,8 @@ NOT_ALLOWED = (
 )
 HELP = (
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "AOF-FLUSH-SLEEP <microseconds>",
+    "    Have each write to the append-only file take so much longer.",
     "CHANGE-REPL-ID",
     "    Begin a new replication history.",
     "CONFIG-REWRITE-FORCE-ALL",
