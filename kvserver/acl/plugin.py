@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kvserver.acl import commands
 from kvserver.acl.access import Access
 from kvserver.acl.book import CommandBook
+from kvserver.acl.grants import Gatekeeper
 from kvserver.acl.rules import RuleError
 from kvserver.acl.users import Users
 from kvserver.config import Config, ConfigError, fatal
@@ -40,6 +41,7 @@ def attach(node: Node) -> None:
     access = Access(engine, config, Users(book))
     engine.extensions[commands.KEY] = access
     engine.extensions["acl_check"] = access.allows
+    engine.may = Gatekeeper(access.users.default).allows
     engine.extensions["user_lines"] = lambda: _configuration_lines(access)
     engine.add_gate(ORDER_ACL, "acl", access.gate)
     engine.extensions.setdefault("on_open", []).append(access.enter_default)

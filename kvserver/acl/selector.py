@@ -21,7 +21,7 @@ DENIED_CHANNEL = 4
 Denial = tuple[int, int]
 """Why, and which argument (0: the command itself)."""
 
-_CHANNELS = {
+CHANNELS = {
     "publish": (1, 2, False),
     "spublish": (1, 2, False),
     "subscribe": (1, None, False),
@@ -95,8 +95,8 @@ class Selector:
                 for key in keys_of(facts, args):
                     if not self._fits(args[key.position], uses_of(key.flags)):
                         return DENIED_KEY, key.position
-        if not self.all_channels and name in _CHANNELS:
-            first, behind, is_pattern = _CHANNELS[name]
+        if not self.all_channels and name in CHANNELS:
+            first, behind, is_pattern = CHANNELS[name]
             for position in range(first, len(args) if behind is None else min(behind, len(args))):
                 if not channel_allowed(self.channels, args[position], is_pattern):
                     return DENIED_CHANNEL, position

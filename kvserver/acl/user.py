@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
+from typing import Any
 
 from kvserver.acl.book import CommandBook
 from kvserver.acl.selector import Denial, Selector
@@ -24,6 +25,7 @@ class User:
         self.passwords: list[bytes] = []  # as `rules.hash_of` makes them
         self.selectors = [self.new_selector()]
         self.restricted = True
+        self.plans: dict[str, Any] = {}  # by command: why it is allowed (acl/grants.py)
 
     def new_selector(self) -> Selector:
         """A selector as a new user has it."""
@@ -44,6 +46,7 @@ class User:
         self.passwords = list(other.passwords)
         self.selectors = [selector.copy() for selector in other.selectors]
         self.restricted = not any(selector.unrestricted() for selector in self.selectors)
+        self.plans = {}
 
     # -- rules ------------------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ cdef class Engine:
     cdef public long unexpected_errors
     cdef public long long last_ns
     cdef public double slow_s
-    cdef public object on_slow, on_crash, on_attack, call_tracked
+    cdef public object on_slow, on_crash, on_attack, call_tracked, may
     cdef public list on_key_changed, on_close
     cdef public dict channels, patterns, shard_channels, extensions
     cpdef bytes gate(self, Session c, Row row, list args)
@@ -43,3 +43,5 @@ cdef class Engine:
     @cython.locals(st=State)
     cpdef propagate(self, Session c, Row row, list args, bint dirty)
     cpdef log_batch(self)
+
+cpdef bint unhindered(Engine engine, Session c, Row row, list args) except -1

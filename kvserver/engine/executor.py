@@ -23,7 +23,7 @@ import cython
 from kvserver.engine import blocking, naming, pubsub, watching
 from kvserver.engine.keyspace import Db, State
 from kvserver.engine.log import EXEC, CommandLog
-from kvserver.engine.session import ATT_INTERNAL, ATT_TRACKING, Blocked, Session
+from kvserver.engine.session import ATT_INTERNAL, ATT_RESTRICTED, ATT_TRACKING, Blocked, Session
 from kvserver.errors import CommandError, wrong_arity
 from kvserver.resp import error
 from kvserver.spec import LATENCY_BUCKETS, WRITE, Row
@@ -77,6 +77,7 @@ class Engine:
         self.on_slow: Callable[[Session, Row, list[bytes], float], None] = _not_slow
         self.on_crash: Callable[[str, str], None] = _no_crash
         self.on_attack: Callable[[Session], None] = _no_attack
+        self.may: Callable[[Session, Row, list[bytes]], bool] = _may_not  # whether rights suffice, for certain
         self.call_tracked: Callable[[Session, Row, list[bytes]], bytes | None] = self.call
         self.on_key_changed: list[Callable[[Session | None, Db, bytes], None]] = []
         self.channels: dict[bytes, dict[Session, None]] = {}
@@ -151,7 +152,7 @@ class Engine:
         if (n != arity) if arity > 0 else (n < -arity):
             row.rejected += 1
             return self.refuse_arity(c, row)
-        if (row.flags & self.deny) or c.attention:
+        if ((row.flags & self.deny) or c.attention) and not unhindered(self, c, row, args):
             reply = self.gate(c, row, args)
             if reply is None or len(reply) > 0:
                 return reply
@@ -274,12 +275,7 @@ class Engine:
         return error("ERR internal error, see the server's log")
 
     def block(
-        self,
-        c: Session,
-        kind: str,
-        keys: list[bytes],
-        timeout_ms: int,
-        on_timeout: Callable[[Session], bytes],
+        self, c: Session, kind: str, keys: list[bytes], timeout_ms: int, on_timeout: Callable[[Session], bytes]
     ) -> None:
         """Make a session wait for `keys` (or for `unblock`); `timeout_ms` 0 = for ever.
 
@@ -296,6 +292,11 @@ class Engine:
         blocking.key_changed(self, db, key, event_class, event)
 
 
+def unhindered(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bool:
+    """Whether all that would make the gates look is that the user has less than all rights, and they suffice."""
+    return c.attention == ATT_RESTRICTED and not row.flags & engine.deny and engine.may(c, row, args)
+
+
 def _no_event(db: Db, key: bytes, event_class: int, event: bytes) -> None:
     """Nobody asked for keyspace notifications."""
 
@@ -310,6 +311,11 @@ def _not_slow(c: Session, row: Row, args: list[bytes], spent_s: float) -> None:
 
 def _no_attack(c: Session) -> None:
     """No shell is attached."""
+
+
+def _may_not(c: Session, row: Row, args: list[bytes]) -> bool:
+    """Access control isn't there: ask the gates."""
+    return False
 
 
 def _no_crash(name: str, trace: str) -> None:

@@ -9,6 +9,7 @@ cdef int _INDEX_BITS
     size=cython.Py_ssize_t, whole=cython.Py_ssize_t, i=cython.Py_ssize_t, h=cython.ulonglong, k=cython.ulonglong,
 )
 cpdef unsigned long long murmur64a(bytes data) except? 7
+@cython.locals(value=cython.ulonglong)
 cdef unsigned long long _word(bytes data, Py_ssize_t start, Py_ssize_t stop) except? 7
 @cython.locals(rest=cython.ulonglong, number=int)
 cdef int _number_of(unsigned long long h) noexcept

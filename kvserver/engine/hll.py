@@ -97,7 +97,7 @@ def murmur64a(data: bytes) -> int:
 def _word(data: bytes, start: int, stop: int) -> int:
     """Up to eight bytes as a number, little-endian."""
     if cython.compiled:
-        value: cython.ulonglong = 0
+        value = 0
         while stop > start:
             stop -= 1
             value = value << 8 | data[stop]
@@ -128,12 +128,11 @@ def empty() -> bytearray:
 
 def is_valid(raw: Raw) -> bool:
     """Whether a string has the form of a HyperLogLog, as far as its header says."""
-    return (
-        len(raw) >= HEADER
-        and raw[:4] == b"HYLL"
-        and raw[4] <= SPARSE
-        and (raw[4] == SPARSE or len(raw) == DENSE_SIZE)
-    )
+    size = len(raw)
+    if size < HEADER or not raw.startswith(b"HYLL"):
+        return False
+    encoding = raw[4]
+    return encoding == SPARSE or (encoding == DENSE and size == DENSE_SIZE)
 
 
 def cached(raw: Raw) -> int | None:

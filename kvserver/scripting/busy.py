@@ -75,10 +75,9 @@ class Busy:
             engine.batch.clear()
 
     def end(self, running: Running) -> None:
-        """The script is over: everybody is served again."""
-        if running.slow:
-            self.host.engine.forbid(NAME, 0)
-            self.servant.finish()
+        """The script that was slow is over: everybody is served again."""
+        self.host.engine.forbid(NAME, 0)
+        self.servant.finish()
 
     def gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
         """Refuse what isn't allowed while a script is slow."""

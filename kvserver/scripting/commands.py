@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import cython
+
 from kvserver.engine.glob import matcher
 from kvserver.engine.session import Session
 from kvserver.errors import CommandError
 from kvserver.resp import OK, array, array_header, bulk, bulks, integer, map_header, null, set_header, simple
 from kvserver.scripting.debug_commands import debug, script_debug
 from kvserver.scripting.help import FUNCTION_HELP, SCRIPT_HELP
-from kvserver.scripting.host import Host, Script, host_of, key_count
+from kvserver.scripting.host import Host, Script
 from kvserver.scripting.libraries import Library
 from kvserver.scripting.running import GO_ON, KILLED_FUNCTION, KILLED_SCRIPT
 from kvserver.scripting.shebang import flag_names
+
+if cython.compiled:
+    from cython.cimports.kvserver.scripting.host import host_of, key_count  # type: ignore
+else:
+    from kvserver.scripting.host import host_of, key_count
 
 _NOSCRIPT = "NOSCRIPT No matching script. Please use EVAL."
 _NOTBUSY = "NOTBUSY No scripts in execution right now."

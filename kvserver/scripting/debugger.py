@@ -182,7 +182,8 @@ class Debugger:
         else:
             self._show(name, words)
             return None
-        if not self.api.runtime().room(4 * len(argument or b"")):
+        machine = self.api.machine
+        if machine is None or not machine.room(4 * len(argument or b"")):
             self.screen.log(_NO_MEMORY)
             return None
         return action, argument

@@ -52,10 +52,10 @@ class Host:
         self.engine = engine
         self.clock = clock  # seconds, monotonic
         self.deprecated = False  # lua-enable-deprecated-api
-        self.on_end: Callable[[Running], None] = _nothing
+        self.on_end: Callable[[Running], None] = _nothing  # told of what was slow
         self.scripts: dict[bytes, Script] = {}
         self._machine: Runtime | None = None
-        self.api = Api(engine, self.runtime)
+        self.api = Api(engine)
         self.libraries = Libraries(self._load)
         self.debugger = Debugger(self.api, clock)
         self.debug_modes: dict[int, bool] = {}  # session -> whether on the data itself, for those that debug
@@ -70,7 +70,7 @@ class Host:
             natives[b"version"] = VERSION
             natives[b"version_number"] = VERSION_NUMBER
             natives[b"deprecated"] = self.deprecated
-            self._machine = Runtime(natives)
+            self._machine = self.api.machine = Runtime(natives)
         return self._machine
 
     def used_bytes(self) -> int:
@@ -109,7 +109,7 @@ class Host:
         """Forget all scripts, and with them the machine: libraries move to the new one."""
         self.scripts.clear()
         if self._machine is not None and not self.libraries.by_name:
-            self._machine = None
+            self._machine = self.api.machine = None
 
     # -- running ----------------------------------------------------------------------------------------------
 
@@ -127,15 +127,17 @@ class Host:
         running = Running(c, name, is_function, args, self.clock(), flags, read_only or bool(flags & NO_WRITES))
         self.api.begin(running)
         engine.depth += 1
+        machine = self._machine or self.runtime()
         try:
-            result = self.runtime().run(fn, c.resp, keys, args[3:], is_function)
+            result = machine.run(fn, c.resp, keys, args[3:], is_function)
         finally:
-            self.on_end(running)
+            if running.slow:
+                self.on_end(running)
             self.api.running = None
             engine.depth -= 1
             c.row, c.args = row, args
         if running.stop != GO_ON:
-            self.runtime().rearm()
+            machine.rearm()
         if engine.state.logging and engine.depth == 0:
             engine.log_batch()
             c.write_offset = engine.log.offset

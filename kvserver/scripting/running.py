@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from kvserver.engine.session import Session
 
 GO_ON = 0
@@ -16,20 +14,23 @@ REPL_ALL = 3
 REPL_REPLICA = 2
 
 
-@dataclass(slots=True)
 class Running:
     """One script, function or library load from its beginning to its end."""
 
-    caller: Session
-    name: bytes
-    is_function: bool
-    args: list[bytes]
-    started_s: float
-    flags: int
-    read_only: bool
-    wrote: bool = False
-    slow: bool = False  # other clients are told to wait
-    stop: int = GO_ON  # why it must end
-    repl: int = REPL_ALL
-    deadline_s: float = field(default=0.0)  # 0 = none; a library load has one, and what is typed into the debugger
-    overdue: int = LOAD_TIMEOUT  # why it must end once that has passed
+    def __init__(
+        self, caller: Session, name: bytes, is_function: bool, args: list[bytes], started_s: float, flags: int,
+        read_only: bool,
+    ) -> None:  # fmt: skip
+        self.caller = caller
+        self.name = name
+        self.is_function = is_function
+        self.args = args
+        self.started_s = started_s
+        self.flags = flags
+        self.read_only = read_only
+        self.wrote = False
+        self.slow = False  # other clients are told to wait
+        self.stop = GO_ON  # why it must end
+        self.repl = REPL_ALL
+        self.deadline_s = 0.0  # 0 = none; a library load has one, and what is typed into the debugger
+        self.overdue = LOAD_TIMEOUT  # why it must end once that has passed

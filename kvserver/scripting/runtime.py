@@ -82,13 +82,14 @@ class Runtime:
         self._load_library: Callable[..., Any] = self.sandbox[b"load_library"]
         self._watch: Callable[[], None] = self.sandbox[b"watch"]
         self.debug: Callable[[], None] = self.sandbox[b"debug"]
+        self._used: Callable[[], int] = self.lua.get_memory_used
         self._collect()
-        self._sandbox_bytes = int(self.lua.get_memory_used())
+        self._sandbox_bytes: int = self._used()
         self.limit = LIMIT
 
     def used_bytes(self) -> int:
         """Memory the machine holds."""
-        return int(self.lua.get_memory_used())
+        return self._used()
 
     def scripts_bytes(self) -> int:
         """Memory that scripts hold: what is in use beyond the sandbox itself, without garbage while that is small."""
@@ -98,7 +99,7 @@ class Runtime:
 
     def room(self, size: int) -> bool:
         """Whether Python may allocate `size` bytes inside the machine while a script runs."""
-        return int(self.lua.get_memory_used()) + size + MARGIN < self.limit
+        return self.used_bytes() + size + MARGIN < self.limit
 
     def make(self, contents: Any) -> Any:
         """Make a Lua table of a list or a dict; the caller has seen to `room`."""
@@ -140,7 +141,10 @@ class Runtime:
 
     def run(self, fn: Any, proto: int, keys: int, args: list[bytes], is_function: bool) -> Any:
         """Run a function with `keys` of `args` as its keys; see the module for what comes back."""
-        self._prepare(2 * sum(map(len, args)) + 64 * len(args))
+        size = 64 * len(args)
+        for arg in args:
+            size += 2 * len(arg)
+        self._prepare(size)
         try:
             if len(args) <= MANY:
                 entry = self.run_function if is_function else self.run_script

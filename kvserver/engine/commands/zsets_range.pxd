@@ -9,6 +9,9 @@ cdef class Options:
     cdef public bytes by
     cdef public long long offset, limit
 
+cdef long long _NOT_SMALL
+@cython.locals(number="long long")
+cdef object _number(bytes raw)
 cdef Options _options(list a, Py_ssize_t i, Options found, tuple words)
 cdef object _bounds(Options options, bytes low, bytes high)
 @cython.locals(start=Py_ssize_t, stop=Py_ssize_t, count="long long")

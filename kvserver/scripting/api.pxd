@@ -1,0 +1,28 @@
+import cython
+from kvserver.engine.executor cimport Engine
+from kvserver.engine.session cimport Session
+from kvserver.scripting.running cimport Running
+from kvserver.scripting.runtime cimport Runtime
+from kvserver.spec cimport Row
+
+@cython.final
+cdef class Api:
+    cdef public Engine engine
+    cdef public Runtime machine
+    cdef public Session session
+    cdef public Running running
+    cdef public bint deny_scripts
+    cdef public object on_tick, on_log, trace, _rng
+    @cython.locals(c=Session, caller=Session)
+    cpdef begin(self, Running running)
+    @cython.locals(
+        machine=Runtime, request=list, engine=Engine, running=Running, row=Row, refusal=bytes, mark=Py_ssize_t,
+        c=Session, reply=bytes,
+    )
+    cdef object _call(self, tuple args)
+    @cython.locals(kind=int, machine=Runtime)
+    cdef object _value(self, bytes reply)
+    @cython.locals(n=Py_ssize_t, flags=long, watched=bint, refusal=bytes)
+    cdef bytes _refusal(self, Engine engine, Running running, Row row, list args)
+    cdef bytes _ask_gates(self, Engine engine, Running running, Row row, list args)
+    cdef bytes _counted(self, bytes text, Row row=*)

@@ -1,0 +1,10 @@
+from kvserver.engine.session cimport Session
+
+cdef class Running:
+    cdef public Session caller
+    cdef public bytes name
+    cdef public bint is_function, read_only, wrote, slow
+    cdef public list args
+    cdef public double started_s, deadline_s
+    cdef public long flags
+    cdef public int stop, repl, overdue
