@@ -128,7 +128,7 @@ def overflows(connection: Connection, c: Session, more: int) -> bool:
         over = over or pending + more > server.limits.reply_bytes
     if over:
         server.output_limit_kills += 1
-        connection.abort()
+        connection.close("output buffer limit")
     return over
 
 
