@@ -220,8 +220,10 @@ class AppendOnly:
 
     def fatal(self, text: str) -> NoReturn:
         """End the process: to go on would break a promise."""
-        self._log.error(text)
-        os._exit(1)
+        try:
+            self._log.error(text)
+        finally:  # a log on the same full disk must not keep the promise from being kept
+            os._exit(1)
 
     def synced_offset(self) -> int | None:
         """Up to which offset of the log the file is on the disk; None when it is off, -1 before its first base."""

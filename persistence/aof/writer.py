@@ -22,6 +22,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from time import monotonic, perf_counter, sleep, time
 from typing import Any, Protocol
 
@@ -261,7 +262,8 @@ class Writer:
         if self.error is not None:
             self.error = None
             self._owner.health()
-            self._log.warning("AOF write error looks solved. The server can write again.")
+            with suppress(OSError):
+                self._log.warning("AOF write error looks solved. The server can write again.")
         self._reached = batch.offset
         self._promise(batch.offset)
         self._give_up()
@@ -276,20 +278,18 @@ class Writer:
             )
         self._owner.health()
         now_s = monotonic()
+        self._promise(self._offset)
         if now_s - self._complained_s >= COMPLAIN_S:
             self._complained_s = now_s
-            self._log.warning(
-                f"Error writing to the AOF file: {error.strerror}", waiting_bytes=self.pending_bytes
-            )
-        self._promise(self._offset)
+            with suppress(OSError):  # the log may be on the same full disk
+                self._log.warning(f"Error writing to the AOF file: {error.strerror}", waiting=self.pending_bytes)
 
     def _torn(self, batch: Batch, done: int) -> None:
         """Part of a batch was written, and couldn't be taken back: the rest will follow it."""
         rest = b"".join(batch.pieces)[done:]
         batch.pieces, batch.size = [rest], len(rest)
         self._owner.written(done)
-        self._log.warning("Short write while writing to the AOF file; what was written could not be removed")
-        self._failed(OSError(28, "No space left on device"))
+        self._failed(OSError(28, "No space left on device (and what was written of it could not be taken back)"))
 
     def _promise(self, offset: int) -> None:
         if self.file is not None:
