@@ -44,6 +44,7 @@ class Busy:
         self.threshold_s = 5.0  # 0 = never
         host.on_end = self.end
         self.shutting_down: Callable[[], bool] = lambda: _shuts_down(host.engine)
+        self.on_slow: Callable[[Running, int], None] = _nobody  # hears of a slow script, and for how many ms it runs
 
     def tick(self, running: Running) -> None:
         """Look at the time; serve the others when it is up."""
@@ -58,6 +59,7 @@ class Busy:
         if not running.slow:
             running.slow = True
             engine.forbid(NAME, NOT_BUSY | ADMIN)
+            self.on_slow(running, int((now_s - running.started_s) * 1000))
         self._serve(engine, running)
 
     def _serve(self, engine: Engine, running: Running) -> None:
@@ -87,6 +89,10 @@ class Busy:
         if row.flags & NOT_BUSY or (row.name == "shutdown" and [arg.upper() for arg in args[1:]] != [b"NOSAVE"]):
             return _BUSY[running.is_function]
         return PASS
+
+
+def _nobody(running: Running, spent_ms: int) -> None:
+    """Nobody wants to know."""
 
 
 def _shuts_down(engine: Engine) -> bool:

@@ -18,7 +18,7 @@ from kvserver.scripting.debug_socket import open_socket
 from kvserver.scripting.debugger import TIMEOUT_S
 from kvserver.scripting.host import KEY, Host, host_of
 from kvserver.scripting.pump import Pump
-from kvserver.scripting.running import GO_ON
+from kvserver.scripting.running import GO_ON, Running
 
 if TYPE_CHECKING:
     from kvserver.node import Node
@@ -54,7 +54,18 @@ def attach(node: Node) -> None:
     config.on_change("busy-reply-threshold", follow)
     follow(config)
     log = logs.get("script")
+    busy.on_slow = lambda running, spent_ms: log.warning(_slow(running, spent_ms))
     host.api.on_log = lambda level, text: getattr(log, _LEVELS[level])(text)
+
+
+def _slow(running: Running, spent_ms: int) -> str:
+    """Redis's words, which tools look for."""
+    command = "FUNCTION KILL" if running.is_function else "SCRIPT KILL"
+    name = running.name.decode("utf-8", "backslashreplace")
+    return (
+        f"Slow script detected: still in execution after {spent_ms} milliseconds. You can try killing the script "
+        f"using the {command} command. Script name is: {name}."
+    )
 
 
 def _forget(host: Host, session: Session) -> None:

@@ -74,11 +74,12 @@ def test_cached_scripts(client: redis.Redis) -> None:
 
 
 def test_an_endless_script_is_killed(node: Server, client: redis.Redis) -> None:
-    """While a script loops others are told so, also on new connections; SCRIPT KILL ends it."""
+    """While a script loops others are told so, also on new connections, and the log tells it; SCRIPT KILL ends it."""
     busy = Busy(node, "EVAL", "while true do pcall(redis.call, 'PING') end", 0)
     wait_until(lambda: is_busy(client), what="the script to be slow")
     new = node.client()
     assert is_busy(new)
+    assert "Slow script detected: still in execution after" in node.log_text()
     with pytest.raises(redis.exceptions.ResponseError, match="BUSY"):
         new.execute_command("FUNCTION", "KILL")
     assert new.script_kill()
