@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvserver.engine.access import Access, Clock
 from kvserver.engine.commands.databases import empty
 from kvserver.engine.executor import Engine
 from kvserver.engine.keyspace import Db, State
@@ -13,13 +14,18 @@ from persistence.restore import Restorer
 class Incoming:
     """Databases being received, apart from those in force.
 
-    Keys that have expired are kept: their primary will delete them, and say so in the stream.
+    Keys that have expired are kept: their primary will delete them, and say so in the stream. With the `clock` by
+    which the databases in force note how keys are used, what the stream tells of that is kept as well.
     """
 
-    def __init__(self, databases: int, verify_checksum: bool = True) -> None:
+    def __init__(self, databases: int, verify_checksum: bool = True, clock: Clock | None = None) -> None:
         state = State()
+        dbs = [Db(i, state) for i in range(databases)]
+        if clock is not None:
+            for db in dbs:
+                db.access = Access(clock)
         self._decoder = Decoder(EngineBuilders(), verify_checksum)
-        self._restorer = Restorer([Db(i, state) for i in range(databases)], 0, keep_expired=True)
+        self._restorer = Restorer(dbs, 0, keep_expired=True)
 
     @property
     def keys(self) -> int:
@@ -54,3 +60,5 @@ class Incoming:
         for db, new in zip(engine.dbs, self._restorer.dbs, strict=True):
             empty(engine, db)
             db.keys, db.expires, db.field_expires = new.keys, new.expires, new.field_expires
+            if db.access is not None and new.access is not None and new.access.clock is db.access.clock:
+                db.access = new.access  # else another policy was chosen meanwhile

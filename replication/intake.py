@@ -6,6 +6,7 @@ import asyncio
 from time import monotonic, perf_counter
 
 from kvserver.config import Config
+from kvserver.engine.executor import Engine
 from persistence.rdb.errors import RdbError
 from replication.bootstrap import Incoming
 
@@ -23,8 +24,9 @@ class BadSnapshot(Exception):
 class Intake:
     """Makes new tables of a snapshot's bytes; `incoming` holds them."""
 
-    def __init__(self, config: Config) -> None:
-        self.incoming = Incoming(config.databases, config.rdbchecksum)
+    def __init__(self, config: Config, engine: Engine) -> None:
+        access = engine.dbs[0].access
+        self.incoming = Incoming(config.databases, config.rdbchecksum, None if access is None else access.clock)
         self._config = config
         self._began_s = monotonic()
 

@@ -280,7 +280,7 @@ class Link:
         self.state = "sync"
         self._log.info("receiving a snapshot", replid=full.replid.decode(), offset=full.offset)
         payload = self.payload = Payload()
-        intake = Intake(self._config)
+        intake = Intake(self._config, self._engine)
         while not payload.done:
             began = payload.started
             body = payload.feed(await self._read())

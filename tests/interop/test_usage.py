@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 
 import pytest
-from support import require_peer, start_kvserver, start_redis
+from support import require_peer, start_kvserver, start_redis, wait_until
 from support.servers import Server
 
 TOLD = {"allkeys-lfu": ("FREQ", 200), "volatile-lru": ("IDLETIME", 5000)}
@@ -37,3 +38,18 @@ def test_a_file_carries_use(policy: str, ours_first: bool) -> None:
             for key in ("copy:string", "copy:list"):
                 assert number - 5 <= told(other, what, key) <= number + 120
             assert told(other, what, "string") < number // 2
+
+
+@pytest.mark.parametrize("policy", sorted(TOLD))
+@pytest.mark.parametrize("primary", [start_kvserver, start_redis])
+def test_a_replica_knows_how_keys_are_used(policy: str, primary: Callable[..., Server]) -> None:
+    """A full synchronization carries frequency and idle time from a primary of either kind to our replica."""
+    what, number = TOLD[policy]
+    with primary(maxmemory_policy=policy, repl_diskless_sync_delay=0) as one:
+        client = one.client()
+        client.set("string", "x" * 100)
+        client.execute_command("RESTORE", "copy", 0, client.dump("string"), what, number)
+        with start_kvserver(maxmemory_policy=policy, replicaof=[one.host, one.port]) as replica:
+            wait_until(lambda: replica.info("replication")["master_link_status"] == "up")
+            assert number - 5 <= told(replica, what, "copy") <= number + 120
+            assert told(replica, what, "string") < number // 2
