@@ -78,6 +78,18 @@ def test_types(tmp_path: Path) -> None:
     assert "elow 0.6 of Redis" in output
 
 
+@pytest.mark.timeout(180)
+def test_aof(tmp_path: Path) -> None:
+    """Writes are measured with the append-only file synced every second, and before each reply."""
+    path = tmp_path / "aof.json"
+    output = bench(tmp_path, "aof", "--tests", "set", "--pipelines", "16", "--rounds", "1", "--markdown",
+                   "--json", str(path))  # fmt: skip
+    assert "| always, pipeline 16 |" in output
+    rows = written(path)["aof"]
+    assert [row["appendfsync"] for row in rows] == ["everysec", "always"]
+    assert all(row["ratio"] > 0 for row in rows)
+
+
 def test_unknown_cases_are_named(tmp_path: Path) -> None:
     """A case that doesn't exist is refused with the names of those that do."""
     output = bench(tmp_path, "types", "--cases", "frobnicate", code=2)
