@@ -320,7 +320,7 @@ _MEMORY = in_section(
         Option("maxmemory-samples", Int(1), "5", "Keys looked at to find one to evict."),
         Option("maxmemory-eviction-tenacity", Int(0, 100), "10", "How long eviction may take at a time."),
         Option("maxmemory-clients", Memory(0, LONG_MAX, percent=True), "0",
-               "Bytes all clients' buffers may take together; 0 is no limit."),
+               "Bytes all clients may hold together; 0 is no limit."),
         Option("active-expire-effort", Int(1, 10), "1", "How hard to look for expired keys.",
                inert="expired keys are looked for all the time, a bounded slice at a time"),
         Option("lfu-log-factor", Int(), "10", "How slowly the access counter of LFU grows."),

@@ -33,7 +33,8 @@ _ADJUST = "Please note that when switching between policies at runtime LRU and L
 _NO_FREQUENCY = f"ERR An LFU maxmemory policy is not selected, access frequency not tracked. {_ADJUST}"
 _NO_IDLE_TIME = f"ERR An LFU maxmemory policy is selected, idle time not tracked. {_ADJUST}"
 _NOT_TRACKED = f"ERR An LRU maxmemory policy is not selected, idle time not tracked. {_ADJUST}"
-"""Redis tracks it under any policy; here that would cost every look-up something for nothing."""
+"""Redis has room for it in each value's header; here it takes an entry of another table for each key, and a store
+at each look-up: for a diagnostic command alone nobody should pay that."""
 HELP = (
     "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "ENCODING <key>",
