@@ -35,6 +35,7 @@ class Snapshotter:
         self.saves = 0
         self.began_s = 0.0
         self.scheduled = False
+        self.flush_only = False  # the save scheduled, or in progress, is FLUSHALL's, which Redis makes before it replies
         self.owed = 0  # changes that a scheduled save will have saved, should it succeed
         self.skip_checksums = False  # DEBUG SET-SKIP-CHECKSUM-VALIDATION
         self.kept_bytes = 0
@@ -46,6 +47,11 @@ class Snapshotter:
     def in_progress(self) -> bool:
         """Whether a save runs."""
         return self._task is not None
+
+    @property
+    def keeps_waiting(self) -> bool:
+        """Whether a rewrite of the append-only file has to wait for the save in progress."""
+        return self._task is not None and not self.flush_only
 
     @property
     def path(self) -> Path:
@@ -105,7 +111,7 @@ class Snapshotter:
         if self._task is not None:
             self._task.cancel()
         if self.config.save:
-            self.scheduled = True
+            self.scheduled = self.flush_only = True
             self.owed += self.engine.state.dirty
             self.engine.state.dirty = 0
 
@@ -159,6 +165,7 @@ class Snapshotter:
             snapshot.close()
             self.current = self.file = None
             self._task = None
+            self.flush_only = self.flush_only and self.scheduled
             self.kept_bytes = snapshot.kept_bytes
             self.last_seconds = int(time() - self.began_s)
             if failure != "interrupted":

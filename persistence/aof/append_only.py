@@ -54,6 +54,10 @@ class AppendOnly:
         """Whether a snapshot or a rewrite is being written."""
         return self._saver.in_progress or self.rewriter.in_progress
 
+    def must_wait(self) -> bool:
+        """Whether a rewrite can't begin at once: a save is in progress, or a transaction."""
+        return self._saver.keeps_waiting or bool(self._engine.depth)
+
     # -- start ------------------------------------------------------------------------------------------------
 
     def read_manifest(self) -> None:
@@ -122,7 +126,7 @@ class AppendOnly:
         """Begin with a base of what there is; False when that can't be."""
         rewriter = self.rewriter
         rewriter.state = WAIT
-        if self._saver.in_progress:
+        if self._saver.keeps_waiting:
             rewriter.scheduled = True
             self._log.info(
                 "AOF was enabled but there is already another background operation. An AOF background was scheduled "
@@ -172,7 +176,7 @@ class AppendOnly:
     def tick(self) -> None:
         """Some times a second."""
         self.writer.tick()
-        if self._loading.loading or self.disk_is_busy():
+        if self._loading.loading or self._saver.keeps_waiting or self.rewriter.in_progress:
             return
         rewriter, config = self.rewriter, self._config
         if rewriter.scheduled:

@@ -27,7 +27,7 @@ def bgrewriteaof(c: Session, a: list[bytes]) -> bytes:
     rewriter = aof.rewriter
     if rewriter.in_progress:
         raise CommandError("ERR Background append only file rewriting already in progress")
-    if aof.disk_is_busy() or c.engine.depth:
+    if aof.must_wait():
         rewriter.scheduled = True
         rewriter.back_off.reset()
         return simple("Background append only file rewriting scheduled")
