@@ -71,6 +71,7 @@ class Persistence:
             admin.info.setdefault("stats", []).append(lambda: [("migrate_cached_sockets", len(links))])
             admin.debug.update(aof_commands.DEBUG)
         engine.extensions.setdefault("on_flush", []).append(self.on_flush)
+        engine.extensions.setdefault("unlimited", []).append(lambda: self.aof.writer.pending_bytes)
         if node.config.appendonly:
             gates.set_loading(engine, True)  # nothing is served before it can be logged
         node.starts.append(self.load)
