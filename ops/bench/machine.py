@@ -57,6 +57,30 @@ def hurry() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, -15)
 
 
+@contextmanager
+def aside(core: int) -> Iterator[None]:
+    """Work in this block on one core, behind the client that is measured there; never on the server's core."""
+    with pinned(core):
+        before = os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else 0
+        if before < 0:
+            os.setpriority(os.PRIO_PROCESS, 0, 0)
+        try:
+            yield
+        finally:
+            if before < 0:
+                os.setpriority(os.PRIO_PROCESS, 0, before)
+
+
+def give_way(pid: int, core: int, other: int) -> None:
+    """Let a process that shares a core with another wait for it, where that is allowed.
+
+    On a machine of two cores a replica at work shares the client's: the client's times would be the scheduler's.
+    """
+    if core == other and core >= 0:
+        with suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, pid, 0)
+
+
 def cpu_s(pid: int) -> float:
     """Processor time that a process has used, in seconds: exact where the kernel tells, else in its ticks."""
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ops.bench.datasets import big, chunked, encode, expiring, small, strings
-from ops.bench.machine import Cores
+from ops.bench.machine import Cores, aside
 from ops.bench.pinger import Pinger
 from ops.bench.report import Sheet
 from ops.bench.results import percentile
@@ -135,7 +135,7 @@ def run(keys: int, chosen: tuple[str, ...], cores: Cores, progress: Callable[[st
             progress(f"{case.name} on {kind}")
             with BenchServer(kind, cores.server) as server:
                 case.prepare(server, keys)
-                with Pinger(server.port, cores.client) as pinger:
+                with Pinger(server.port, cores.client) as pinger, aside(cores.client):
                     case.act(server, keys)
             times = pinger.times_ms
             results.append(Result(case.name, kind, len(times), percentile(times, 99), max(times, default=0.0)))

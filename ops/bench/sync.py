@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ops.bench.datasets import chunked, strings
-from ops.bench.machine import Cores
+from ops.bench.machine import Cores, aside, give_way
 from ops.bench.pinger import Pinger
 from ops.bench.report import Sheet
 from ops.bench.results import percentile
@@ -53,7 +53,8 @@ def run(keys: int, rounds: int, cores: Cores, progress: Callable[[str], None]) -
 
 def _synchronize(kind: str, primary: BenchServer, keys: int, cores: Cores) -> tuple[float, list[float]]:
     with BenchServer(kind, cores.others[0], OPTIONS) as replica:
-        with Pinger(primary.port, cores.client, "set") as pinger:
+        give_way(replica.process.pid, cores.others[0], cores.client)
+        with Pinger(primary.port, cores.client, "set") as pinger, aside(cores.client):
             replica.client.replicaof(HOST, primary.port)
             took_s = replica.wait_info("replication", "master_link_status", "up")
         if replica.client.dbsize() < keys:
