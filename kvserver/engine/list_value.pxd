@@ -1,5 +1,7 @@
 import cython
 
+cdef Py_ssize_t _chunk
+
 @cython.final
 cdef class ListValue:
     cdef public list chunks

@@ -8,6 +8,7 @@ from kvserver.engine.table import GIANT_PARTS, GIANTS
 
 CHUNK = 512
 """Elements a list chunk holds at most."""
+_chunk = CHUNK  # C's copy, declared in the .pxd
 
 
 class ListValue:
@@ -34,7 +35,7 @@ class ListValue:
     def push_head(self, element: bytes) -> None:
         """Insert at the head."""
         chunk = self.own(0)
-        if len(chunk) >= CHUNK:
+        if len(chunk) >= _chunk:
             chunk = []
             self.chunks.insert(0, chunk)
             if len(self.chunks) == GIANT_PARTS:
@@ -45,7 +46,7 @@ class ListValue:
     def push_tail(self, element: bytes) -> None:
         """Append at the tail."""
         chunk = self.own(len(self.chunks) - 1)
-        if len(chunk) >= CHUNK:
+        if len(chunk) >= _chunk:
             chunk = []
             self.chunks.append(chunk)
             if len(self.chunks) == GIANT_PARTS:

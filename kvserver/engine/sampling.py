@@ -19,10 +19,17 @@ if cython.compiled:
 
 SLOTS = 1365
 """Entries, deleted ones included, that the dict of a table's part has room for: two thirds of 2048 slots."""
-_slots = SLOTS  # C's copy, declared in the .pxd
 FEW = 24
 """In a single dict of so many entries walking is the shorter way."""
 GUESSES = 64
+
+# C's copies of the constants, declared in the .pxd.
+_slots = SLOTS
+_guesses = GUESSES
+# A linear congruential generator of 64 bits (Knuth's MMIX), begun anew for each key with true randomness.
+_multiplier = 6364136223846793005
+_increment = 1442695040888963407
+_mask = (1 << 64) - 1
 
 
 def random_of(parts: list[dict[bytes, Any]], rng: Random) -> bytes:
@@ -30,11 +37,12 @@ def random_of(parts: list[dict[bytes, Any]], rng: Random) -> bytes:
     count = len(parts)
     part: dict[bytes, Any] = parts[0]
     if count > 1 or len(part) > FEW:
-        for _ in range(GUESSES):
-            guess = rng.random() * count  # its whole part chooses the dict, its fraction the slot
-            i = int(guess)
-            part = parts[i]
-            key = at_slot(part, int((guess - i) * _slots))
+        x = rng.getrandbits(63)
+        for _ in range(_guesses):
+            x = (x * _multiplier + _increment) & _mask  # the upper half chooses the dict, the lower half the slot
+            y = x ^ (x >> 29)
+            part = parts[(y >> 32) * count >> 32]
+            key = at_slot(part, (y & 0xFFFFFFFF) * _slots >> 32)
             if key is not None:
                 return key
     while not part:
