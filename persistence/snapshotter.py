@@ -35,7 +35,7 @@ class Snapshotter:
         self.saves = 0
         self.began_s = 0.0
         self.scheduled = False
-        self.flush_only = False  # the save scheduled, or in progress, is FLUSHALL's, which Redis makes before it replies
+        self.flush_only = False  # the save scheduled or in progress is FLUSHALL's, made by Redis before it replies
         self.owed = 0  # changes that a scheduled save will have saved, should it succeed
         self.skip_checksums = False  # DEBUG SET-SKIP-CHECKSUM-VALIDATION
         self.kept_bytes = 0
@@ -109,7 +109,7 @@ class Snapshotter:
     def flushed(self) -> None:
         """FLUSHALL: what a save in progress would write is no longer wanted; save points want the empty set saved."""
         if self._task is not None:
-            self._task.cancel()
+            cancel(self._task)
         if self.config.save:
             self.scheduled = self.flush_only = True
             self.owed += self.engine.state.dirty
@@ -124,7 +124,7 @@ class Snapshotter:
         """Give up a save in progress."""
         task = self._task
         if task is not None:
-            task.cancel()
+            cancel(task)
             await asyncio.gather(task, return_exceptions=True)
 
     def tick(self) -> None:
@@ -185,3 +185,8 @@ class Snapshotter:
         if delay_us <= 0:
             return 0.0
         return max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - time())
+
+
+def cancel(task: asyncio.Task[str]) -> None:
+    """Cancel a task once it has begun: one cancelled before never gets to tidy up."""
+    asyncio.get_running_loop().call_soon(task.cancel)

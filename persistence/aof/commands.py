@@ -25,7 +25,7 @@ def bgrewriteaof(c: Session, a: list[bytes]) -> bytes:
     """BGREWRITEAOF: works while the log isn't written, too."""
     aof = _of(c)
     rewriter = aof.rewriter
-    if rewriter.in_progress:
+    if rewriter.in_progress and not rewriter.given_up:
         raise CommandError("ERR Background append only file rewriting already in progress")
     if aof.must_wait():
         rewriter.scheduled = True

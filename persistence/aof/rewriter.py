@@ -62,13 +62,18 @@ class Rewriter:
         self._log = log
         self._task: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
-        self._uninterrupted = False  # the manifest is being replaced
+        self._uninterrupted = False  # it hasn't begun, or the manifest is being replaced: `_killed` is looked at then
         self._killed = False
 
     @property
     def in_progress(self) -> bool:
         """Whether a rewrite runs."""
         return self._task is not None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the rewrite in progress is to end, and only waits for the disk."""
+        return self._task is not None and self._killed
 
     def begin(self) -> bool:
         """Start a rewrite, none being in progress; False when that can't be, which the log explains."""
@@ -80,6 +85,7 @@ class Rewriter:
             self._failed()
             return False
         self.scheduled = self._killed = False
+        self._uninterrupted = True
         self.rewrites += 1
         self.began_s = time()
         self._log.info("Background append only file rewriting started", state=self.state)
@@ -110,6 +116,9 @@ class Rewriter:
 
     async def _run(self) -> None:
         try:
+            self._uninterrupted = False
+            if self._killed:
+                raise asyncio.CancelledError
             if self._cleaning is not None:
                 await self._cleaning
             await self._rewrite()

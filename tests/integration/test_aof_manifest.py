@@ -136,3 +136,37 @@ def test_switched_on_and_slow(tmp_path: Path) -> None:
         server.kill()
     with start_kvserver(folder=tmp_path, appendonly="yes", **OPTIONS) as server:
         assert server.client().mget("a", "b") == [b"1", b"2"]
+
+
+def test_given_up_before_it_began(tmp_path: Path) -> None:
+    """A rewrite, or a save, that is begun and given up by one pipeline is over afterwards."""
+    with start_kvserver(folder=tmp_path, appendonly="yes", save="3600 1", **OPTIONS) as server:
+        client = server.client()
+        with client.pipeline(transaction=False) as pipe:
+            pipe.set("a", 1)
+            pipe.execute_command("BGREWRITEAOF")
+            pipe.config_set("appendonly", "no")
+            pipe.execute()
+        assert rewritten(server) == "ok"
+        with client.pipeline(transaction=False) as pipe:
+            pipe.bgsave()
+            pipe.flushall()
+            pipe.execute()
+        wait_until(lambda: not server.info("persistence")["rdb_bgsave_in_progress"], what="the save's end")
+        assert rewrite(server) == "ok"
+
+
+def test_rewrites_that_fail_are_spaced_out(tmp_path: Path) -> None:
+    """After three failures in a row a rewrite that nobody asked for waits; one that is asked for doesn't."""
+    options = OPTIONS | {"auto_aof_rewrite_min_size": 1024}
+    with start_kvserver(folder=tmp_path, appendonly="yes", **options) as server:
+        in_the_way = obstacle(server)
+        for _ in range(3):
+            assert rewrite(server) == "err"
+        server.command("SET", "x", "x" * 2000)
+        server.command("CONFIG", "SET", "auto-aof-rewrite-percentage", 1)
+        wait_until(lambda: "triggered the limit, will retry in 1 minutes" in server.log_text(), what="the limit")
+        assert len(manifest(tmp_path)) == 5
+        in_the_way.rmdir()
+        assert rewrite(server) == "ok"
+        wait_until(lambda: manifest(tmp_path) == [base(2), incr(5)], what="the history's end")
