@@ -70,6 +70,7 @@ class Persistence:
             admin.debug.update(commands.DEBUG)
             admin.info.setdefault("stats", []).append(lambda: [("migrate_cached_sockets", len(links))])
             admin.debug.update(aof_commands.DEBUG)
+            admin.reset_hooks.append(self.aof.reset_stats)
         engine.extensions.setdefault("on_flush", []).append(self.on_flush)
         engine.extensions.setdefault("unlimited", []).append(lambda: self.aof.writer.pending_bytes)
         if node.config.appendonly:

@@ -81,10 +81,11 @@ class Snapshotter:
             data,
         )
 
-    def begin(self) -> asyncio.Task[str]:
+    def begin(self, flush_only: bool = False) -> asyncio.Task[str]:
         """Start a save of this instant; the task's result is "" or why it failed. None may be in progress."""
         assert self._task is None
         self.scheduled = False
+        self.flush_only = flush_only
         self.began_s = time()
         self.last_try_s = int(self.began_s)
         snapshot = self.current = self.open()
@@ -133,7 +134,7 @@ class Snapshotter:
             return
         now = int(time())
         if self.scheduled:
-            self.begin()
+            self.begin(self.flush_only)
             return
         due = points.due(
             self.config.save, self.engine.state.dirty, now, self.last_save_s, self.last_try_s, self.last_ok

@@ -201,6 +201,10 @@ class AppendOnly:
             )
         return blocked
 
+    def reset_stats(self) -> None:
+        """CONFIG RESETSTAT."""
+        self.writer.delayed = 0
+
     def written(self, count: int) -> None:
         """So many bytes more are in the file."""
         self.rewriter.size += count
