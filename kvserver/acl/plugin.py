@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kvserver.acl import commands
@@ -16,6 +17,7 @@ from kvserver.engine import catalog
 from kvserver.engine.gates import ORDER_ACL
 
 if TYPE_CHECKING:
+    from kvserver.engine.catalog import CommandFacts
     from kvserver.node import Node
 
 _BOTH_SOURCES = (
@@ -25,11 +27,12 @@ _BOTH_SOURCES = (
 )
 
 
-def attach(node: Node) -> None:
+def attach(node: Node, served: Iterable[CommandFacts] | None = None) -> None:
     """Add access control; to be called when all other handlers are there.
 
     Rules may speak of every command of Redis 7.0, also of one that this server lacks, so that files written for
-    another server mean the same here; and of later commands that it has.
+    another server mean the same here; and of later commands that it has. A server whose commands are not those
+    of a data node gives them, as `served`.
 
     Raises:
         ConfigError: a user of the configuration or the ACL file is wrong; the whole text for the operator.
@@ -37,7 +40,7 @@ def attach(node: Node) -> None:
     node.handlers.update(commands.HANDLERS)
     engine, config = node.engine, node.config
     absent = catalog.later() - node.handlers.keys()
-    book = CommandBook(facts for name, facts in catalog.load().items() if name not in absent)
+    book = CommandBook(served or (facts for name, facts in catalog.load().items() if name not in absent))
     access = Access(engine, config, Users(book))
     engine.extensions[commands.KEY] = access
     engine.extensions["acl_check"] = access.allows

@@ -12,15 +12,16 @@ from random import SystemRandom
 import psutil
 
 from kvserver import logs
+from kvserver.acl.plugin import attach as acl
 from kvserver.admin import attach as admin
-from kvserver.cli import handle_signals, run
-from kvserver.config import Config, ConfigError, parse_command_line
+from kvserver.cli import handle_signals, run, settle
+from kvserver.config import ConfigError, parse_command_line
 from kvserver.engine import pubsub
 from kvserver.http import Endpoints, HttpServer, read_process
 from kvserver.metrics.view import NodeView
 from kvserver.node import Node
 from replication.sentinel.commands.seat import KEY, Seat
-from replication.sentinel.commands.table import keep_shared, sentinel_rows
+from replication.sentinel.commands.table import keep_shared, sentinel_rows, served_facts
 from replication.sentinel.directives import render
 from replication.sentinel.messages import Level
 from replication.sentinel.metrics import SENTINEL, SentinelView
@@ -41,26 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not line.config_file:
             raise ConfigError(NEEDS_FILE)
         state = _open(line.config_file)
-        started = start(line.config_file, state.text, line.options, now_ms(), _settle)
+        started = start(line.config_file, state.text, line.options, now_ms(), settle)
     except ConfigError as failure:
         print(failure, file=sys.stderr)
         return 1
-    with contextlib.suppress(KeyboardInterrupt):
-        return run(_serve(started, state))
-    return 0
-
-
-def _settle(config: Config) -> None:
-    """Go to the working folder, and send the log where it belongs (a relative name: in that folder)."""
     try:
-        if config.dir:
-            os.chdir(config.dir)
-        stream = sys.stdout
-        if config.logfile:
-            stream = open(config.logfile, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - lives as long as we do
-    except OSError as failure:
-        raise ConfigError(f"Can't use '{failure.filename}': {failure.strerror}") from None
-    logs.configure(config.loglevel, stream)
+        return run(_serve(started, state))
+    except ConfigError as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
 
 
 def _open(path: str) -> StateFile:
@@ -78,6 +70,7 @@ async def _serve(started: Started, state: StateFile) -> int:
     log = logs.get("sentinel")
     node = Node(started.config, started.loaded, [admin, _attach], state.path)
     node.engine.extensions["proc_title"].mode = "[sentinel]"
+    state.users = node.engine.extensions["user_lines"]
     node.engine.rows.update(sentinel_rows())
     monitor = Monitor(started.world, render, SystemRandom(), now_ms())
     runner = Runner(monitor, state, lambda channel, text: pubsub.publish(node.engine, channel, text),
@@ -136,8 +129,9 @@ def _announce(turn: Turn) -> None:
 
 
 def _attach(node: Node) -> None:
-    """Make a data node's server a sentinel's: its commands, and how it introduces itself."""
+    """Make a data node's server a sentinel's: its commands and users, and how it introduces itself."""
     keep_shared(node.handlers)
+    acl(node, served_facts())
     node.engine.extensions["hello"] = {"mode": b"sentinel"}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import secrets
 import socket
 from collections.abc import Callable, Sequence
@@ -15,8 +14,6 @@ from replication.sentinel.directives import DirectiveError, apply_directive, ord
 from replication.sentinel.world import World
 
 DEFAULT_PORT = 26379
-_DEFAULT_USER = re.compile(r"user\s+default\s+on\s+(sanitize-payload\s+)?nopass\s+~\*\s+&\*\s+\+@all\s*\Z")
-"""The line that a real Sentinel writes into every file; it says that there are no access lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ def is_executable(path: str) -> bool:
 
 
 def start(
-    source: str, text: str, options: Sequence[str], now_ms: int, settle: Callable[[Config], None]
+    source: str, text: str, options: Sequence[str], now_ms: int, settle: Callable[[Config], object]
 ) -> Started:
     """Read everything. Raises ConfigError with the text for the operator, which names file and line.
 
@@ -63,8 +60,7 @@ def start(
     config = Config()
     config.assign("port", DEFAULT_PORT)
     config.assign("protected-mode", False)
-    lines = ["" if _DEFAULT_USER.match(line.strip()) else line for line in text.split("\n")]
-    loaded = load(config, [(source, "\n".join(lines))], options, read_file=_no_includes, sentinel_mode=True)
+    loaded = load(config, [(source, text)], options, read_file=_no_includes, sentinel_mode=True)
     settle(config)
     resolve = Resolver()
     world = resolve.world = World(secrets.token_hex(20), resolve)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from replication.sentinel.rewriting import rewrite
 
@@ -17,6 +17,8 @@ class StateFile:
     """One file, kept in memory as text; nobody else may write it while the sentinel runs."""
 
     def __init__(self, path: str) -> None:
+        self.users: Callable[[], Sequence[str]] = tuple
+        """The lines that describe the users, which are written with every statement."""
         self.path = os.path.abspath(path)
         with open(self.path, encoding="utf-8", errors="surrogateescape") as file:
             self.text = file.read()
@@ -28,8 +30,8 @@ class StateFile:
         return None if os.access(os.path.dirname(self.path), os.W_OK) else "its folder can't be written to"
 
     def save(self, statements: Sequence[str]) -> None:
-        """Replace the `sentinel` statements, durably. Raises OSError and leaves the old file if it can't."""
-        text = rewrite(self.text, statements)
+        """Replace the statements, durably. Raises OSError and leaves the old file if it can't."""
+        text = rewrite(self.text, [*statements, *self.users()])
         temporary = f"{self.path}-{os.getpid()}.tmp"
         data = text.encode("utf-8", "surrogateescape")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvserver.engine import catalog
 from kvserver.engine.catalog import CommandFacts
 from kvserver.spec import Handler, Row, flag_bits
 from replication.sentinel.commands import process, steer, watch
@@ -30,11 +31,19 @@ def _facts(name: str, arity: int, subcommands: tuple[str, ...] = ()) -> CommandF
 
 
 def keep_shared(handlers: dict[str, Handler]) -> None:
-    """Take out of a data node's handlers what a sentinel doesn't serve; put in its own of the same names."""
+    """Take out of a data node's handlers what Redis 7.0's sentinel lacks; put in its own of the same names."""
     for name in list(handlers):
-        if name.partition("|")[0] not in SHARED:
+        if name.partition("|")[0] not in SHARED or name in catalog.later():
             del handlers[name]
     handlers.update(SERVED)
+
+
+def served_facts() -> list[CommandFacts]:
+    """All that a sentinel serves, for rules that speak of commands."""
+    row = sentinel_rows()[b"SENTINEL"]
+    shared = [facts for name, facts in catalog.load().items()
+              if name.partition("|")[0] in SHARED | SERVED.keys() and name not in catalog.later()]
+    return [*shared, *(each.facts for each in (row, *(row.subs or {}).values()))]
 
 
 def sentinel_rows() -> dict[bytes, Row]:
