@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from kvserver import logs
 from kvserver.admin.shutdown import abandon, by_signal, in_progress
@@ -112,18 +112,35 @@ def plugins() -> list[Plugin]:
 
 def serve(config: Config, loaded: Loaded, config_file: str = "") -> int:
     """Run a data node until it is told to stop; return the exit code."""
-    stream = sys.stdout
-    if config.logfile:
-        stream = open(config.logfile, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - lives as long as we do
-    logs.configure(config.loglevel, stream)
+    path = str(Path(config_file).resolve()) if config_file else ""
+    try:
+        stream = settle(config)
+    except ConfigError as failure:
+        print(failure, file=sys.stderr)
+        return 1
     reports = CrashReports(stream, logs.get("server"))
     reports.start()
-    path = str(Path(config_file).resolve()) if config_file else ""
-    if config.dir:
-        os.chdir(config.dir)
     with contextlib.suppress(KeyboardInterrupt):
         return run(_serve(config, loaded, path, reports))
     return 0
+
+
+def settle(config: Config) -> TextIO:
+    """Go to the working folder, and send the log where it belongs (a relative name: in that folder); return it.
+
+    Raises:
+        ConfigError: the folder or the file can't be used; the text for the operator.
+    """
+    stream = sys.stdout
+    try:
+        if config.dir:
+            os.chdir(config.dir)
+        if config.logfile:
+            stream = open(config.logfile, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - lives as long as we do
+    except OSError as failure:
+        raise ConfigError(f"Can't use '{failure.filename}': {failure.strerror}") from None
+    logs.configure(config.loglevel, stream)
+    return stream
 
 
 def run(main_coroutine: Coroutine[Any, Any, int]) -> int:

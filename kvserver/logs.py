@@ -12,9 +12,13 @@ LEVELS = {"debug": 10, "verbose": 20, "notice": 20, "warning": 30}
 """Redis's loglevel names as Python's levels."""
 
 
+_target: TextIO | None = None
+
+
 def configure(level: str = "notice", stream: TextIO | None = None) -> None:
-    """Set logging up for the process; `level` is one of Redis's names."""
-    target = stream or sys.stdout
+    """Set logging up for the process; `level` is one of Redis's names. Without a stream it goes where it went."""
+    global _target
+    target = _target = stream or _target or sys.stdout
     terminal = target.isatty()
     renderer: Any = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
@@ -33,5 +37,5 @@ def configure(level: str = "notice", stream: TextIO | None = None) -> None:
 
 
 def get(component: str) -> Any:
-    """Return the logger of a component ("server", "replication", …)."""
-    return structlog.get_logger().bind(component=component)
+    """Return the logger of a component ("server", "replication", …), which follows every later `configure`."""
+    return structlog.get_logger(component=component)
