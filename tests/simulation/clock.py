@@ -7,7 +7,8 @@ from collections.abc import Callable
 from itertools import count
 from random import Random
 
-START_MS = 1_000_000
+START_MS = 1_000_000_000
+"""A machine that has run for days, so that a clock set back by hours has not become negative."""
 
 
 class Clock:
