@@ -8,5 +8,6 @@ The same harness runs Debian's own redis-server, whose counts are the baseline (
 
     python -m ops.conformance                      every unit, scoreboard rewritten
     python -m ops.conformance --unit unit/type/list    one unit, its failures shown
+    python -m ops.conformance --sentinel           its tests of Sentinel, `sentinels`; --ours says which side
     python -m ops.conformance --peer               the baseline again
 """

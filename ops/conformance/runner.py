@@ -16,6 +16,7 @@ from typing import IO
 
 from ops.conformance.output import Failure, Report, read
 from ops.conformance.source import CACHE, SourceError
+from ops.conformance.tree import TLS
 
 PORT_COUNT = 400
 FIRST_PORT = 12_000
@@ -81,12 +82,17 @@ def run_unit(folder: Path, unit: str, limits: Limits, given_up: Iterable[str] = 
 
 
 def _run_once(folder: Path, unit: str, skip: list[str], silence_s: int, limit_s: float) -> tuple[str, bool]:
-    """One run: what it printed, and whether it ended within the limit. Nothing it started survives."""
     skipfile = folder / "skip"
     skipfile.write_text("\n".join(skip))
     command = ["tclsh", "tests/test_helper.tcl", "--single", unit, "--clients", "1", "--durable"]
+    command += ["--tls"] if (folder / TLS).is_dir() else []
     command += ["--dont-clean", "--timeout", str(silence_s), "--skipfile", str(skipfile)]
-    command += ["--baseport", str(_base_port()), "--portcount", str(PORT_COUNT)]
+    command += ["--baseport", str(base_port()), "--portcount", str(PORT_COUNT)]
+    return execute(folder, command, limit_s)
+
+
+def execute(folder: Path, command: list[str], limit_s: float) -> tuple[str, bool]:
+    """One run: what it printed, and whether it ended within the limit. Nothing it started survives."""
     output = folder / "output"
     with output.open("wb") as sink:
         process = subprocess.Popen(
@@ -110,7 +116,7 @@ def _run_once(folder: Path, unit: str, skip: list[str], silence_s: int, limit_s:
 
 
 @functools.cache
-def _base_port() -> int:
+def base_port() -> int:
     """The first port of a range that no other run on this machine uses, as a locked file tells.
 
     The suite itself listens on a port just below.

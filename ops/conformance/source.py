@@ -38,6 +38,31 @@ def suite() -> Path:
     return found
 
 
+def certificates(suite_folder: Path) -> Path:
+    """A folder of the certificates that the suite's own script makes; made on first use.
+
+    Raises:
+        SourceError: a program is missing, or the script fails.
+    """
+    missing = [] if shutil.which("openssl") else ["openssl"]
+    probe = subprocess.run(["tclsh"], input="package require tls", capture_output=True, text=True, check=False)
+    if probe.stderr:
+        missing.append("tcl-tls")
+    if missing:
+        raise SourceError(f"the suite speaks TLS with the Debian packages: {', '.join(missing)}")
+    folder = CACHE / "tls"
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(prefix="tls-", dir=CACHE) as name:
+            work = Path(name)
+            (work / "tests").mkdir()
+            script = suite_folder / "utils" / "gen-test-certs.sh"
+            done = subprocess.run(["bash", str(script)], cwd=work, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise SourceError(f"{script.name} failed:\n{done.stderr.strip()}")
+            (work / "tests" / "tls").rename(folder)
+    return folder
+
+
 def _unpacked() -> Path | None:
     return next((path.parent for path in sorted(CACHE.glob("redis-*/runtest"))), None)
 

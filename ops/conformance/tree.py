@@ -12,7 +12,9 @@ from tempfile import mkdtemp
 from ops.conformance.source import CACHE, SourceError
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLS = ("redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb", "redis-sentinel")
+TLS = Path("tests", "tls")
+"""Where the suite looks for its certificates."""
+TOOLS = ("redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb")
 
 # The suite waits for a line with the process's id before it looks for the server. Ours keeps the shell's id and
 # writes that line when it listens; for one that could not start the watcher does.
@@ -21,21 +23,29 @@ case "$1" in
 -*|"") ;;
 *) (while kill -0 $$ 2>/dev/null; do sleep 0.5; done; echo "Ended: PID: $$") & ;;
 esac
-PYTHONPATH={path} exec {python} -m kvserver "$@"
+PYTHONPATH={path} exec {python} {program} "$@"
 """
+SENTINEL_WRAPPER = """#!/bin/sh
+PYTHONPATH={path} exec {python} {program} "$@" --sentinel
+"""
+# Called by the name that the suite knows, as the process's title shows it.
+PROGRAM = "from kvserver.cli import main\n\nraise SystemExit(main())\n"
 
 
 @contextmanager
-def run_tree(suite: Path, server: str) -> Iterator[Path]:
+def run_tree(suite: Path, server: str, sentinel: str | None = None, tls: Path | None = None) -> Iterator[Path]:
     """A folder to run the suite in; removed afterwards.
 
-    `server` is whose the server is: ``checkout`` (this one's), ``installed`` (the interpreter's package,
-    which may be compiled) or ``peer`` (Debian's).
+    `server` and `sentinel` are whose these programs are: ``checkout`` (this one's), ``installed`` (the
+    interpreter's package, which may be compiled) or ``peer`` (Debian's); without `sentinel` there is none.
+    With a folder of certificates, `tls`, the suite speaks TLS (`runner`).
     """
     folder = Path(mkdtemp(prefix="conformance-", dir=CACHE))
     try:
         shutil.copytree(suite / "tests", folder / "tests", symlinks=True)
         (folder / "tests" / "tmp").mkdir(exist_ok=True)
+        if tls is not None:
+            shutil.copytree(tls, folder / TLS)
         _go_on_after_a_lost_block(folder / "tests" / "support" / "server.tcl")
         for entry in suite.iterdir():
             if entry.name not in ("tests", "src"):
@@ -45,7 +55,9 @@ def run_tree(suite: Path, server: str) -> Iterator[Path]:
             path = shutil.which(tool)
             if path is not None:
                 (folder / "src" / tool).symlink_to(path)
-        _install_server(folder / "src" / "redis-server", server)
+        _install(folder / "src" / "redis-server", server, WRAPPER)
+        if sentinel is not None:
+            _install(folder / "src" / "redis-sentinel", sentinel, SENTINEL_WRAPPER)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -63,13 +75,18 @@ def _go_on_after_a_lost_block(script: Path) -> None:
     script.write_text(before + mark + after.replace(report, leave, 1))
 
 
-def _install_server(place: Path, server: str) -> None:
-    if server != "peer":
-        path = str(ROOT) if server == "checkout" else ""
-        place.write_text(WRAPPER.format(path=shlex.quote(path), python=shlex.quote(sys.executable)))
+def _install(place: Path, whose: str, wrapper: str) -> None:
+    if whose != "peer":
+        path = str(ROOT) if whose == "checkout" else ""
+        program = place.parent / "ours" / place.name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(PROGRAM)
+        words = {"path": path, "python": sys.executable, "program": str(program)}
+        place.write_text(wrapper.format(**{name: shlex.quote(word) for name, word in words.items()}))
         place.chmod(0o755)
         return
-    program = shutil.which("redis-server")
-    if program is None:
+    # Called redis-sentinel, the same program is a sentinel; that name is in a package of its own.
+    peer = shutil.which("redis-server")
+    if peer is None:
         raise SourceError("the baseline needs the Debian package redis-server")
-    os.symlink(program, place)
+    os.symlink(peer, place)
