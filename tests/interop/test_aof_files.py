@@ -67,6 +67,21 @@ def test_equal_digests(tmp_path: Path, writer: str, reader: str, preamble: str) 
     carry(tmp_path, writer, reader, preamble, seed=11)
 
 
+def test_acknowledgements_of_files() -> None:
+    """A Redis 7.0 takes our acknowledgements, which tell of the file; its own don't, and count for WAIT alone."""
+    fast = {"repl_diskless_sync_delay": 0, "appendonly": "yes"}
+    for above, below, on_disks in ((start_redis, start_kvserver, None), (start_kvserver, start_redis, [1, 0])):
+        with above(**fast) as primary, below(replicaof=[primary.host, primary.port], **fast) as replica:
+            wait_until(lambda replica=replica: replica.info("replication")["master_link_status"] == "up", what="link")
+            client = primary.client()
+            client.set("key", 1)
+            assert client.wait(1, 10_000) == 1
+            if on_disks is not None:
+                assert client.execute_command("WAITAOF", 1, 0, 0) == on_disks
+                assert client.execute_command("WAITAOF", 1, 1, 50) == on_disks
+            assert primary.info("replication")["slave0"]["offset"] > 0
+
+
 if __name__ == "__main__":  # with another seed: python tests/interop/test_aof_files.py redis ours yes 12
     import sys
     import tempfile
