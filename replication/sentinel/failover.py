@@ -87,7 +87,12 @@ def abandon(turn: Turn, group: Primary) -> None:
 
 
 def _backoff(group: Primary, base_ms: int) -> int:
-    ceiling = 2 * group.failover_timeout_ms
+    """The pause before the next attempt: doubling, in the end longer than those who voted for us wait for us.
+
+    So another gets a turn, who may know more: a sentinel that restarted after the primary's death, say, can't
+    tell that a replica without a link was not already behind before it.
+    """
+    ceiling = 2 * (group.failover_timeout_ms + election.MAX_DESYNC_MS)
     return min(base_ms << min(group.attempts, MAX_BACKOFF_DOUBLINGS), ceiling)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from replication.sentinel import discovery, election, reconcile
+from replication.sentinel.directives import render
 from replication.sentinel.messages import Action, Persist
 from replication.sentinel.turn import Render, Turn
 from replication.sentinel.world import Primary
@@ -48,6 +49,56 @@ def test_slow_networks_do_not_flap(seed: int) -> None:
     story.network.max_delay_ms = story.down_after_ms // 4
     story.clock.run_until(story.clock.now_ms + 600_000)
     assert "+sdown" not in story.checkers.counts
+
+
+@pytest.mark.parametrize("paused_ms", [300, 900])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_primary_that_pauses_for_less_than_down_after_keeps_its_place(seed: int, paused_ms: int) -> None:
+    """Stopped again and again, each time shorter than down-after, with a second between, nobody is replaced."""
+    story = Story(seed, sentinels=3, nodes=3)
+    for sentinel in story.sentinels:
+        story.group(sentinel).down_after_ms = 1_000
+    for _ in range(60):
+        story.nodes[0].pause()
+        story.clock.run_until(story.clock.now_ms + paused_ms)
+        story.nodes[0].resume()
+        story.clock.run_until(story.clock.now_ms + 1_000)
+    assert "+odown" not in story.checkers.counts
+    assert "+try-failover" not in story.checkers.counts
+    assert story.well()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_network_cut_for_less_than_down_after_changes_nothing(seed: int) -> None:
+    """A primary that nobody reaches for most of down-after, again and again, is not replaced."""
+    story = Story(seed, sentinels=3, nodes=3)
+    for sentinel in story.sentinels:
+        story.group(sentinel).down_after_ms = 3_000
+    hosts = set(story.network.processes) - {story.nodes[0].host}
+    for _ in range(20):
+        story.network.cut |= {frozenset((story.nodes[0].host, host)) for host in hosts}
+        story.clock.run_until(story.clock.now_ms + 1_000)
+        story.network.cut.clear()
+        story.clock.run_until(story.clock.now_ms + 5_000)
+    assert "+try-failover" not in story.checkers.counts
+
+
+def test_a_quorum_of_all_waits_for_the_sentinel_that_is_away() -> None:
+    """With quorum 3 of 3 and one sentinel dead nobody fails over; when it is back, they do, led by one who knows.
+
+    The one that was away can't judge the replicas' age: it never saw the primary alive.
+    """
+    story = Story(11, sentinels=3, nodes=3)
+    story.checkers.quorum = 3
+    for sentinel in story.sentinels:
+        story.group(sentinel).quorum = 3
+    story.sentinels[2].durable = render(story.sentinels[2].monitor.world)
+    story.sentinels[2].kill()
+    story.nodes[0].kill()
+    story.clock.run_until(story.clock.now_ms + 60_000)
+    assert "+odown" not in story.checkers.counts
+    story.sentinels[2].restart()
+    story.run_until_event("+switch-master", times=3, within_ms=120_000)
 
 
 def test_a_minority_never_fails_over() -> None:
