@@ -58,6 +58,7 @@ class Busy:
         engine = self.host.engine
         if not running.slow:
             running.slow = True
+            engine.log.flush()  # replies to those who wrote before may wait for it
             engine.forbid(NAME, NOT_BUSY | ADMIN)
             self.on_slow(running, int((now_s - running.started_s) * 1000))
         self._serve(engine, running)

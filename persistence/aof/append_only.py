@@ -27,6 +27,8 @@ from persistence.snapshotter import Snapshotter
 
 GATE = "aof"
 """The name under which writes are forbidden while the file can't be written."""
+FIRST_BASE_S = 1.0
+"""How long a shutdown waits for the first base; without it nothing that was logged could be loaded."""
 
 
 class AppendOnly:
@@ -263,10 +265,11 @@ class AppendOnly:
             return ""
         rewriter = self.rewriter
         if rewriter.in_progress:
-            if rewriter.state == WAIT:
+            if rewriter.state == WAIT and not await rewriter.over_within(FIRST_BASE_S):
                 return "Writing initial AOF, can't exit"
-            self._log.warning("There is a child rewriting the AOF. Killing it!")
-            await rewriter.stop()
+            if rewriter.in_progress:
+                self._log.warning("There is a child rewriting the AOF. Killing it!")
+                await rewriter.stop()
         self._log.info("Calling fsync() on the AOF file.")
         error = self.writer.finish()
         if error is not None:

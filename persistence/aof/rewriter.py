@@ -106,6 +106,12 @@ class Rewriter:
         tasks = [task for task in (self._task, self._cleaning) if task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def over_within(self, seconds: float) -> bool:
+        """Whether the rewrite in progress ends in so short a time."""
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=seconds)
+        return self._task is None
+
     def clean_up(self) -> None:
         """Have the files of history deleted, unless they are to be kept or something else is under way."""
         idle = self._task is None and self._cleaning is None
