@@ -6,7 +6,7 @@ each of their requests passes `Access.gate`. A session holds its `User` in `acl`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from kvserver.acl.log import AclLog, Entry
@@ -155,9 +155,10 @@ class Access:
             if wanted is not None and _listens_elsewhere(c, wanted):
                 self.end(c)
 
-    def user_gone(self, user: User) -> None:
-        """End the sessions of a user that exists no more."""
-        for c in self.sessions_of(user):
+    def users_gone(self, users: Iterable[User]) -> None:
+        """End the sessions of users that exist no more."""
+        gone = set(map(id, users))
+        for c in [c for c in self.engine.sessions.values() if c.acl is not None and id(c.acl) in gone]:
             self.end(c)
 
     def sessions_of(self, user: User) -> list[Session]:

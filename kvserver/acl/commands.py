@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from pathlib import Path
 
 from kvserver.acl.access import Access
 from kvserver.acl.rules import RuleError
 from kvserver.acl.selector import DENIED_COMMAND, DENIED_KEY, Selector
+from kvserver.acl.slices import free_later, sliced
+from kvserver.acl.steps import Steps, finish
+from kvserver.acl.user import User
 from kvserver.acl.users import DEFAULT
 from kvserver.admin.config import replace_file
 from kvserver.engine.naming import resolve
 from kvserver.engine.session import Session
-from kvserver.errors import CommandError, wrong_arity
+from kvserver.errors import CommandError, shown, wrong_arity
 from kvserver.numbers import parse_int
 from kvserver.resp import (
     EMPTY_ARRAY,
@@ -21,6 +25,7 @@ from kvserver.resp import (
     bulk,
     bulks,
     double,
+    error,
     integer,
     map_header,
     null,
@@ -29,6 +34,7 @@ from kvserver.resp import (
 )
 
 KEY = "acl"
+_NOT_SAVED = error("ERR There was an error trying to save the ACLs. Please check the server logs for more information")
 GENPASS_MAX_BITS = 4096
 HELP = (
     "ACL <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -92,13 +98,9 @@ def deluser(c: Session, a: list[bytes]) -> bytes:
     access = access_of(c)
     if DEFAULT in a[2:]:
         raise CommandError("ERR The 'default' user cannot be removed")
-    deleted = 0
-    for name in a[2:]:
-        user = access.users.delete(name)
-        if user is not None:
-            access.user_gone(user)
-            deleted += 1
-    return integer(deleted)
+    deleted = [user for name in a[2:] if (user := access.users.delete(name)) is not None]
+    access.users_gone(deleted)
+    return integer(len(deleted))
 
 
 def getuser(c: Session, a: list[bytes]) -> bytes:
@@ -129,9 +131,9 @@ def _permissions(selector: Selector) -> bytes:
     return b"".join(bulk(name) + bulk(value) for name, value in pairs)
 
 
-def list_(c: Session, a: list[bytes]) -> bytes:
+def list_(c: Session, a: list[bytes]) -> bytes | None:
     """ACL LIST."""
-    return bulks(access_of(c).users.lines())
+    return sliced(c, access_of(c).users.describing(), bulks)
 
 
 def users(c: Session, a: list[bytes]) -> bytes:
@@ -206,11 +208,11 @@ def dryrun(c: Session, a: list[bytes]) -> bytes:
     access = access_of(c)
     user = access.users.get(a[2])
     if user is None:
-        raise CommandError(b"ERR User '%b' not found" % a[2])
+        raise CommandError(b"ERR User '%b' not found" % shown(a[2]))
     args = a[3:]
     row = resolve(c.engine.rows, args)
     if row is None:
-        raise CommandError(b"ERR Command '%b' not found" % a[3])
+        raise CommandError(b"ERR Command '%b' not found" % shown(a[3]))
     if len(args) != row.arity if row.arity > 0 else len(args) < -row.arity:
         raise wrong_arity(row.name)
     denial = user.check(row.name, row.facts, args)
@@ -223,48 +225,59 @@ def dryrun(c: Session, a: list[bytes]) -> bytes:
     return bulk(b"This user has no permissions to access the '%b' %b" % (args[position], kind))
 
 
-def save(c: Session, a: list[bytes]) -> bytes:
+def save(c: Session, a: list[bytes]) -> bytes | None:
     """ACL SAVE: the file holds all users afterwards, or what it held before."""
     access = access_of(c)
     if not access.config.aclfile:
         raise CommandError(_NO_FILE)
-    try:
-        replace_file(Path(access.config.aclfile), b"".join(line + b"\n" for line in access.users.lines()))
-    except OSError:
-        raise CommandError(
-            "ERR There was an error trying to save the ACLs. Please check the server logs for more information"
-        ) from None
-    return OK
+    path = Path(access.config.aclfile)
+
+    def write(lines: list[bytes]) -> bytes:
+        try:
+            replace_file(path, b"".join(line + b"\n" for line in lines))
+        except OSError:
+            return _NOT_SAVED
+        return OK
+
+    if c.no_block:
+        return sliced(c, access.users.describing(), write)
+    return sliced(c, access.users.describing(), lambda lines: asyncio.to_thread(write, lines))
 
 
-def load(c: Session, a: list[bytes]) -> bytes:
+def load(c: Session, a: list[bytes]) -> bytes | None:
     """ACL LOAD: the users of the file, all of them, or what there was before."""
     access = access_of(c)
     if not access.config.aclfile:
         raise CommandError(_NO_FILE)
-    try:
-        load_file(access)
-    except RuleError as failure:
-        raise CommandError(f"ERR {failure}".encode("utf-8", "surrogateescape")) from None
-    return OK
+
+    def conclude(gone: list[User]) -> bytes:
+        free_later(c, gone)
+        return OK
+
+    return sliced(c, loading(access), conclude)
 
 
 def load_file(access: Access) -> None:
-    """Read the ACL file.
+    """Read the ACL file at once.
 
     Raises:
         RuleError: it can't be read, or what is wrong in it; the users stay as they were.
     """
+    finish(loading(access))
+
+
+def loading(access: Access) -> Steps[list[User]]:
+    """The same in steps, of which only the last one changes anything; returns the users that are no more."""
     name = access.config.aclfile
     try:
         text = Path(name).read_bytes()
     except OSError as failure:
         raise RuleError(f"Error loading ACLs, opening file '{name}': {failure.strerror or failure}") from None
     before = access.users.default.copy()
-    gone = access.users.load(text, name)
+    gone = yield from access.users.loading(text, name)
     access.user_changed(access.users.default, before)
-    for user in gone:
-        access.user_gone(user)
+    access.users_gone(gone)
+    return gone
 
 
 def help_(c: Session, a: list[bytes]) -> bytes:

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from kvserver.acl import rules
 from kvserver.acl.book import CommandBook
 from kvserver.acl.rules import RuleError
+from kvserver.acl.steps import Steps, finish
 from kvserver.acl.user import User
 
 DEFAULT = b"default"
+ATTEMPTS = 4
+"""How often all users are described anew because one of them has changed."""
 BAD_NAME = "Usernames can't contain spaces or null characters"
 _UNMATCHED = "Unmatched parenthesis in selector definition."
 _UNCHANGED = "WARNING: ACL errors detected, no change to the previously active ACL rules was performed"
@@ -21,6 +24,7 @@ class Users:
     def __init__(self, book: CommandBook) -> None:
         self.book = book
         self.channels_at_first = False  # acl-pubsub-default: what users created from here on may listen to
+        self.version = 0  # of the rules: grows with each change
         self.default = self.first_default()
         self.by_name: dict[bytes, User] = {DEFAULT: self.default}
 
@@ -65,10 +69,12 @@ class Users:
         if user is None:
             user = self.by_name[name] = draft
         user.become(draft)
+        self.version += 1
         return user, before
 
     def set_default_password(self, password: bytes) -> None:
         """What the option requirepass does: the default user's only password, none when it is empty."""
+        self.version += 1
         self.default.forget_passwords()
         if password:
             self.default.add_password(rules.hash_of(password))
@@ -77,13 +83,29 @@ class Users:
 
     def delete(self, name: bytes) -> User | None:
         """Remove a user, if it exists; not to be called for the default user."""
+        self.version += 1
         return self.by_name.pop(name, None)
 
     # -- lines ------------------------------------------------------------------------------------------------
 
     def lines(self) -> list[bytes]:
         """Every user as a line of a file."""
-        return [b"user %b %b" % (user.name, user.describe()) for user in self.sorted()]
+        return finish(self.describing())
+
+    def describing(self) -> Steps[list[bytes]]:
+        """The same in steps; when rules change meanwhile it begins anew, and at last lets nobody interrupt."""
+        for attempt in range(ATTEMPTS):
+            version = self.version
+            lines: list[bytes] = []
+            for user in self.sorted():
+                lines.append(b"user %b %b" % (user.name, user.describe()))
+                if attempt < ATTEMPTS - 1:
+                    yield
+                    if self.version != version:
+                        break
+            else:
+                return lines
+        return lines
 
     def define(self, args: Sequence[bytes], defined: set[bytes]) -> None:
         """Create the user of a configuration line (`args`: name and rules); `defined` collects the names.
@@ -117,17 +139,23 @@ class Users:
         Raises:
             RuleError: what is wrong in each line; nothing has changed then.
         """
+        return finish(self.loading(text, source))
+
+    def loading(self, text: bytes, source: str) -> Steps[list[User]]:
+        """The same in steps, of which only the last one changes anything."""
         fresh: dict[bytes, User] = {}
         problems: list[str] = []
         for number, line in enumerate(text.split(b"\n"), 1):
             problem = self._load_line(line.strip(b" \t\r\n"), fresh)
             if problem:
                 problems.append(_placed(problem, source, number))
+            yield
         if problems:
             raise RuleError("".join([*problems, _UNCHANGED]))
         gone = [user for user in self.by_name.values() if user is not self.default]
         self.default.become(fresh.pop(DEFAULT) if DEFAULT in fresh else self.first_default())
         self.by_name = {DEFAULT: self.default, **fresh}
+        self.version += 1
         return gone
 
     def _load_line(self, line: bytes, fresh: dict[bytes, User]) -> str:

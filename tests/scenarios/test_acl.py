@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -253,6 +254,44 @@ def test_users_survive_in_the_acl_file(tmp_path: Path) -> None:
         assert run(node.client(), "ACL", "LOAD") == b"OK"
         assert run(node.client(), "ACL", "USERS") == [b"default", b"w"]
         wait_until(lambda: ended(client))
+
+
+def test_thousands_of_users_hold_nobody_up(tmp_path: Path) -> None:
+    """Others are served while ten thousand users are loaded, listed and saved; a wrong line changes nothing."""
+    file = tmp_path / "users.acl"
+    rule = "on nopass ~app:* &chan -@all +@read +@write -@dangerous"
+    file.write_text("user default on nopass ~* &* +@all\n")
+    with start_kvserver(aclfile=file) as node, node.connect() as link, node.connect() as other:
+        file.write_text("user default on nopass ~* &* +@all\n" + "".join(f"user u{i} {rule}\n" for i in range(10_000)))
+        for command in (b"LOAD", b"LIST", b"SAVE"):
+            link.sendall(b"ACL " + command + b"\r\nPING\r\n")
+            received = b""
+            served = 0
+            link.setblocking(False)
+            while not received.endswith(b"+PONG\r\n"):
+                other.sendall(b"PING\r\n")
+                assert other.recv(16) == b"+PONG\r\n"
+                served += 1
+                with contextlib.suppress(BlockingIOError):
+                    received += link.recv(1 << 20)
+            link.setblocking(True)
+            assert served > 3
+            assert received.startswith(b"*10001\r\n" if command == b"LIST" else b"+OK\r\n")
+        assert file.read_text().count("\n") == 10_001
+        client = node.client()
+        file.write_text("user u1 on nopass +get\nuser u2 +bogus\n")
+        with pytest.raises(redis.ResponseError, match="no change to the previously active ACL rules"):
+            client.acl_load()
+        assert len(client.acl_users()) == 10_001
+        other.sendall(b"AUTH u5 any\r\n")
+        assert other.recv(16) == b"+OK\r\n"
+        file.write_text("user default on nopass ~* &* +@all\nuser u7 on nopass ~* +@all\n")
+        assert node.command("ACL", "LOAD") == b"OK"
+        assert other.recv(16) == b""
+        with node.connect() as queued:
+            queued.sendall(b"MULTI\r\nACL LOAD\r\nACL SAVE\r\nEXEC\r\n")
+            wanted = b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n"
+            assert queued.makefile("rb").read(len(wanted)) == wanted
 
 
 def test_users_survive_in_the_configuration(tmp_path: Path) -> None:

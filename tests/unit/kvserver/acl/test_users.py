@@ -7,6 +7,7 @@ import pytest
 from kvserver.acl.book import CommandBook
 from kvserver.acl.log import AclLog, Entry
 from kvserver.acl.rules import RuleError
+from kvserver.acl.steps import finish
 from kvserver.acl.users import Users
 from kvserver.engine import catalog
 
@@ -54,6 +55,39 @@ def test_a_file_replaces_all_users() -> None:
     text = b"\n".join(users.lines())
     users.load(text, "f")
     assert b"\n".join(users.lines()) == text
+
+
+def test_loading_changes_nothing_until_its_end() -> None:
+    """In the middle of a long file the old users are in force; at its end, or at an error's, one set or the other."""
+    users = Users(BOOK)
+    users.configure(b"old", [b"on", b"+get"])
+    before = users.lines()
+    steps = users.loading(b"user a on +get\nuser b on +set\nuser c on", "f")
+    for _ in range(3):
+        next(steps)
+        assert users.lines() == before
+    assert [user.name for user in finish(steps)] == [b"old"]
+    assert sorted(users.by_name) == [b"a", b"b", b"c", b"default"]
+
+
+def test_users_that_change_while_they_are_described() -> None:
+    """What is written is what the users were at one moment, whatever changes meanwhile, and how often."""
+    users = Users(BOOK)
+    for i in range(10):
+        users.configure(b"u%d" % i, [b"+get"])
+    for changes in (1, 100):
+        steps = users.describing()
+        lines: list[bytes] = []
+        for turn in range(100):
+            try:
+                next(steps)
+            except StopIteration as done:
+                lines = done.value
+                break
+            if turn < changes:
+                users.configure(b"u0", [b"+set" if turn % 2 else b"-set"])
+                users.delete(b"u9")
+        assert lines == users.lines()
 
 
 def test_configuration_lines() -> None:
