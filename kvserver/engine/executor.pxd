@@ -5,7 +5,7 @@ from kvserver.engine.session cimport Session
 from kvserver.spec cimport Row
 
 cdef double _bucket_s
-cdef int _tracking
+cdef int _tracking, _restricted
 
 @cython.final
 cdef class Engine:

@@ -42,6 +42,7 @@ PASS = b""
 # C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
 _bucket_s = BUCKET_S
 _tracking = ATT_TRACKING
+_restricted = ATT_RESTRICTED
 
 
 class Engine:
@@ -294,7 +295,7 @@ class Engine:
 
 def unhindered(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bool:
     """Whether all that would make the gates look is that the user has less than all rights, and they suffice."""
-    return c.attention == ATT_RESTRICTED and not row.flags & engine.deny and engine.may(c, row, args)
+    return c.attention == _restricted and not row.flags & engine.deny and engine.may(c, row, args)
 
 
 def _no_event(db: Db, key: bytes, event_class: int, event: bytes) -> None:

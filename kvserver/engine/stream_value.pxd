@@ -1,7 +1,11 @@
 import cython
 from kvserver.engine.id_map cimport Chunk
 
-cpdef Py_ssize_t number_bytes(object number) except -1
+cdef Py_ssize_t _FRAME, _NODE_MOST
+
+cpdef Py_ssize_t number_bytes(long long number) except -1
+@cython.locals(difference="long long")
+cpdef Py_ssize_t distance_bytes(unsigned long long number, unsigned long long base) except -1
 @cython.locals(size=Py_ssize_t)
 cpdef Py_ssize_t element_bytes(bytes raw) except -1
 @cython.locals(size=Py_ssize_t, raw=bytes)

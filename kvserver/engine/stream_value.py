@@ -18,13 +18,19 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
+import cython
+
 from kvserver.engine.id_map import MAX_ID, MIN_ID, Chunk, Id, IdMap, ascending, chunk_of, descending
 
+_HALF = 1 << 63
 UNKNOWN = -1
 """A group's entries_read when it can't be known."""
 NODE_BYTES_MAX = 1 << 30
 _FRAME = 6 + 1 + 2 + 2
 """Bytes of a listpack's header and end, of the number of deleted entries and of the zero behind the fields."""
+
+_NODE_MOST = NODE_BYTES_MAX
+"""A C number where this is compiled, as `_FRAME`."""
 
 Entry = tuple[Id, list[bytes]]
 """An id and field, value, field, value …"""
@@ -33,14 +39,24 @@ Nack = tuple[bytes, int, int]
 
 
 def number_bytes(number: int) -> int:
-    """Bytes that an integer takes in a listpack, its length at the end included."""
+    """Bytes that an integer of 64 bits takes in a listpack, its length at the end included."""
     if 0 <= number <= 127:
         return 2
-    bits = (number if number >= 0 else ~number).bit_length()
-    for limit, size in ((12, 3), (15, 4), (23, 5), (31, 6)):
-        if bits <= limit:
-            return size
+    if number < 0:
+        number = -1 - number
+    if number < 1 << 15:
+        return 3 if number < 1 << 12 else 4
+    if number < 1 << 31:
+        return 5 if number < 1 << 23 else 6
     return 10
+
+
+def distance_bytes(number: int, base: int) -> int:
+    """Bytes that the difference of two unsigned numbers takes in a listpack: 64 bits of it, which have a sign."""
+    difference = number - base
+    if not cython.compiled:
+        difference = (difference + _HALF) % (2 * _HALF) - _HALF
+    return number_bytes(difference)
 
 
 def element_bytes(raw: bytes) -> int:
@@ -48,7 +64,7 @@ def element_bytes(raw: bytes) -> int:
     size = len(raw)
     if size < 64:
         if size and size < 20 and 45 <= raw[0] <= 57 and raw.removeprefix(b"-").isdigit():
-            return number_bytes(int(raw))
+            return 10 if size > 18 else number_bytes(int(raw))
         return size + 2
     size += 2 if size < 4096 else 5
     return size + (1 if size <= 127 else 2 if size < 16384 else 3 if size < 2097152 else 4)
@@ -243,7 +259,7 @@ class StreamValue(StreamView):
         text = text_bytes(flat)
         fields = flat[::2]
         node: Node | None = self.nodes[-1] if self.nodes else None
-        most = node_bytes if 0 < node_bytes < NODE_BYTES_MAX else NODE_BYTES_MAX
+        most = node_bytes if 0 < node_bytes < _NODE_MOST else _NODE_MOST
         if node is None or node.bytes + text >= most or (node_entries and len(node.ids) >= node_entries):
             node = Node([], [], fields)
             node.bytes = _FRAME + 2 + number_bytes(count >> 1) + elements_bytes(fields)
@@ -253,7 +269,7 @@ class StreamValue(StreamView):
         base = node.ids[0] if node.ids else entry
         same = fields == node.fields
         node.bytes += (
-            4 + number_bytes(entry[0] - base[0]) + number_bytes(entry[1] - base[1])
+            4 + distance_bytes(entry[0], base[0]) + distance_bytes(entry[1], base[1])
             + elements_bytes(flat[1::2] if same else flat) + (0 if same else number_bytes(count >> 1))
         )  # fmt: skip
         node.ids.append(entry)

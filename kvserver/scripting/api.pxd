@@ -5,6 +5,10 @@ from kvserver.scripting.running cimport Running
 from kvserver.scripting.runtime cimport Runtime
 from kvserver.spec cimport Row
 
+cdef long _noscript, _changes, _write
+cdef int _replica, _restricted
+cdef long long _not_small
+
 @cython.final
 cdef class Api:
     cdef public Engine engine
@@ -20,7 +24,7 @@ cdef class Api:
         c=Session, reply=bytes,
     )
     cdef object _call(self, tuple args)
-    @cython.locals(kind=int, machine=Runtime)
+    @cython.locals(kind=int, number="long long", machine=Runtime)
     cdef object _value(self, bytes reply)
     @cython.locals(n=Py_ssize_t, flags=long, watched=bint, refusal=bytes)
     cdef bytes _refusal(self, Engine engine, Running running, Row row, list args)

@@ -23,11 +23,20 @@ from kvserver.scripting.shebang import ALLOW_OOM, ALLOW_STALE
 from kvserver.spec import MAY_REPLICATE, NOSCRIPT, NOT_STALE, WRITE, Row
 
 if cython.compiled:
+    from cython.cimports.kvserver.engine.commands.strings import small_int  # type: ignore
     from cython.cimports.kvserver.engine.executor import unhindered  # type: ignore
 else:
+    from kvserver.engine.commands.strings import small_int
     from kvserver.engine.executor import unhindered
 
 STATUS, ERROR, TABLE, MEMORY = 1, 2, 3, 4
+# C's copies of constants, declared in the .pxd: one of Python would be an object to look up and to compute with.
+_noscript = NOSCRIPT
+_changes = WRITE | MAY_REPLICATE
+_write = WRITE
+_replica = REPL_REPLICA
+_restricted = ATT_RESTRICTED
+_not_small = -(1 << 62)
 _READ_ONLY = b"ERR Write commands are not allowed from read-only scripts."
 _UNKNOWN = b"ERR Unknown Redis command called from script"
 _ARITY = b"ERR Wrong number of args calling Redis command from script"
@@ -87,7 +96,7 @@ class Api:
         c.resp = 2
         c.user = caller.user
         c.acl = caller.acl
-        c.attention = caller.attention & ATT_RESTRICTED
+        c.attention = caller.attention & _restricted
         c.address = caller.address
 
     # -- redis.call -------------------------------------------------------------------------------------------
@@ -119,7 +128,7 @@ class Api:
         mark = len(engine.batch)
         c = self.session
         reply = engine.call(c, row, request) or b"$-1\r\n"
-        if running.repl & REPL_REPLICA == 0:
+        if running.repl & _replica == 0:
             del engine.batch[mark:]
         if trace is not None:
             trace.replied(reply)
@@ -138,7 +147,8 @@ class Api:
     def _value(self, reply: bytes) -> Any:
         kind = reply[0]
         if kind == 58:  # ':'
-            return int(reply[1:-2])
+            number = small_int(reply[1:-2])
+            return int(reply[1:-2]) if number <= _not_small else number
         if kind == 36:  # '$'
             if reply[1] == 45:
                 return False
@@ -166,16 +176,16 @@ class Api:
         if (n != row.arity) if row.arity > 0 else (n < -row.arity):
             return self._counted(_ARITY, row)
         flags = row.flags
-        if flags & NOSCRIPT and self.deny_scripts:
+        if flags & _noscript and self.deny_scripts:
             return self._counted(_NOT_ALLOWED, row)
-        if flags & (WRITE | MAY_REPLICATE) and running.read_only:
+        if flags & _changes and running.read_only:
             return self._counted(_READ_ONLY, row)
         watched = flags & engine.deny or self.session.attention
         if watched and not unhindered(engine, self.session, row, args):
             refusal = self._ask_gates(engine, running, row, args)
             if refusal is not None:
                 return refusal
-        if flags & WRITE:
+        if flags & _write:
             running.wrote = True
         return None
 

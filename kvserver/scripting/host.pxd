@@ -6,6 +6,9 @@ from kvserver.scripting.running cimport Running
 from kvserver.scripting.runtime cimport Runtime
 from kvserver.spec cimport Row
 
+cdef long _compat, _stale, _harmless, _oom
+cdef int _internal
+
 cdef class Script:
     cdef public bytes sha, body
     cdef public object fn

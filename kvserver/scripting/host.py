@@ -26,6 +26,12 @@ CACHE_MAX = 10_000
 VERSION = b"7.0.15"
 VERSION_NUMBER = 0x07000F
 
+# C's copies of constants, declared in the .pxd.
+_compat = COMPAT
+_stale = ALLOW_STALE
+_harmless = NO_WRITES
+_oom = ALLOW_OOM
+_internal = ATT_INTERNAL
 _OOM = b"-OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'\r\n"
 _WRITES = Row("script", lambda c, a: b"", -1, WRITE, None)
 _NEEDS_MEMORY = Row("script", lambda c, a: b"", -1, DENYOOM, None)
@@ -124,7 +130,7 @@ class Host:
             raise CommandError("ERR This Redis command is not allowed from script")
         started_ns = engine.last_ns
         row = c.row
-        running = Running(c, name, is_function, args, self.clock(), flags, read_only or bool(flags & NO_WRITES))
+        running = Running(c, name, is_function, args, self.clock(), flags, read_only or bool(flags & _harmless))
         self.api.begin(running)
         engine.depth += 1
         machine = self._machine or self.runtime()
@@ -170,26 +176,26 @@ class Host:
 
     def refusal(self, c: Session, flags: int, read_only: bool) -> bytes:
         """Why a script may not run at all, by its flags; b"" when it may."""
-        if flags & COMPAT:
+        if flags & _compat:
             return self._gate(c, _NEEDS_DATA)
-        if not flags & ALLOW_STALE:
+        if not flags & _stale:
             refusal = self._gate(c, _NEEDS_DATA)
             if refusal:
                 return refusal
-        if not flags & NO_WRITES:
+        if not flags & _harmless:
             if read_only:
                 raise CommandError("ERR Can not execute a script with write flag using *_ro command.")
             refusal = self._gate(c, _WRITES)
             if refusal:
                 return refusal
-            if not flags & ALLOW_OOM and self._gate(c, _NEEDS_MEMORY):
+            if not flags & _oom and self._gate(c, _NEEDS_MEMORY):
                 return _OOM
         return b""
 
     def _gate(self, c: Session, row: Row) -> bytes:
         """Ask the gates that look at one flag."""
         engine = self.engine
-        if not row.flags & engine.deny or c.attention & ATT_INTERNAL:
+        if not row.flags & engine.deny or c.attention & _internal:
             return b""
         for _, name, gate in engine.gates:
             if name in _FLAG_GATES:
