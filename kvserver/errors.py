@@ -21,6 +21,11 @@ INDEX_RANGE = "ERR index out of range"
 INVALID_EXPIRE = "ERR invalid expire time in '%s' command"
 
 
+def shown(raw: bytes) -> bytes:
+    """An argument as Redis's error texts show it: up to the first zero byte, where a text of C ends."""
+    return raw.partition(b"\0")[0]
+
+
 def wrong_arity(name: str) -> CommandError:
     """The error for a wrong number of arguments; `name` is lower case, "config|get" for a subcommand."""
     return CommandError(f"ERR wrong number of arguments for '{name}' command")

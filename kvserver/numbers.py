@@ -15,6 +15,7 @@ _FLOAT = re.compile(
     rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|0[xX][0-9a-fA-F]+|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)\Z"
 )
 
+_NOT_ZERO = re.compile(rb"[1-9]")
 _INFINITE = {b"inf": math.inf, b"+inf": math.inf, b"-inf": -math.inf}
 
 
@@ -53,7 +54,21 @@ def parse_range(raw: bytes, low: int, high: int, text: str) -> int:
 
 
 def parse_float(raw: bytes, text: str = NOT_FLOAT) -> float:
-    """Parse a double as strtod does, without spaces and without NaN; infinities are numbers.
+    """Parse a double as `read_double` does, and refuse what no double comes near (1e400, 1e-400).
+
+    Raises:
+        CommandError: `text`, when it isn't one.
+    """
+    value = read_double(raw, text)
+    if (value == 0 and _NOT_ZERO.search(raw.lower().partition(b"e")[0])) or (
+        math.isinf(value) and b"n" not in raw and b"N" not in raw
+    ):
+        raise CommandError(text)
+    return value
+
+
+def read_double(raw: bytes, text: str = NOT_FLOAT) -> float:
+    """Parse a double as strtod does, without spaces and without NaN; what is too large becomes infinite.
 
     Raises:
         CommandError: `text`, when it isn't one.

@@ -12,7 +12,7 @@ from kvserver.engine.hash_expiry import enlist
 from kvserver.engine.keyspace import EV_GENERIC
 from kvserver.engine.session import Session
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.numbers import parse_int, parse_range
+from kvserver.numbers import parse_int
 from kvserver.resp import OK, bulk, error, integer, null, simple
 from persistence.loader import feed
 from persistence.rdb.decoder import Decoder
@@ -168,7 +168,9 @@ def _restore_options(a: list[bytes]) -> _RestoreOptions:
                 raise CommandError("ERR Invalid IDLETIME value, must be >= 0")
         elif option == b"FREQ" and more and idle_s < 0:
             i += 1
-            frequency = parse_range(a[i], 0, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255")
+            frequency = parse_int(a[i])
+            if not 0 <= frequency <= 255:
+                raise CommandError("ERR Invalid FREQ value, must be >= 0 and <= 255")
         else:
             raise CommandError(SYNTAX)
         i += 1

@@ -7,6 +7,7 @@ import cython
 from kvserver.engine.glob import matcher
 from kvserver.engine.session import Session
 from kvserver.errors import CommandError
+from kvserver.errors import shown as text_of
 from kvserver.resp import OK, array, array_header, bulk, bulks, integer, map_header, null, set_header, simple
 from kvserver.scripting.debug_commands import debug, script_debug
 from kvserver.scripting.help import FUNCTION_HELP, SCRIPT_HELP
@@ -20,6 +21,7 @@ if cython.compiled:
 else:
     from kvserver.scripting.host import host_of, key_count
 
+SHA_LENGTH = 40
 _NOSCRIPT = "NOSCRIPT No matching script. Please use EVAL."
 _NOTBUSY = "NOTBUSY No scripts in execution right now."
 _UNKILLABLE = (
@@ -42,10 +44,12 @@ def _eval(c: Session, a: list[bytes], read_only: bool) -> bytes:
 
 
 def _evalsha(c: Session, a: list[bytes], read_only: bool) -> bytes:
-    keys = key_count(a)
     host = host_of(c)
     if host.debug_modes and c.id in host.debug_modes:
         raise CommandError("ERR Please use EVAL instead of EVALSHA for debugging")
+    if len(a[1]) != SHA_LENGTH:
+        raise CommandError(_NOSCRIPT)
+    keys = key_count(a)
     script = host.scripts.get(a[1]) or host.scripts.get(a[1].lower())
     if script is None:
         raise CommandError(_NOSCRIPT)
@@ -149,7 +153,7 @@ def function_load(c: Session, a: list[bytes]) -> bytes:
     """Load a library."""
     for option in a[2:-1]:
         if option.upper() != b"REPLACE":
-            raise CommandError(b"ERR Unknown option given: " + option)
+            raise CommandError(b"ERR Unknown option given: " + text_of(option))
     name = host_of(c).libraries.load(a[-1], len(a) > 3)
     c.engine.state.dirty += 1
     return bulk(name)
@@ -191,7 +195,7 @@ def function_list(c: Session, a: list[bytes]) -> bytes:
                 raise CommandError("ERR library name argument was not given")
             pattern = a[i]
         else:
-            raise CommandError(b"ERR Unknown argument " + a[i])
+            raise CommandError(b"ERR Unknown argument " + text_of(a[i]))
         i += 1
     libraries = host_of(c).libraries.by_name.values()
     matches = matcher(b"*" if pattern is None else pattern, True)

@@ -9,7 +9,7 @@ from kvserver.admin.context import admin_of
 from kvserver.admin.pause import BLOCKED_KIND, MODE_ALL, MODE_WRITE
 from kvserver.engine import blocking
 from kvserver.engine.session import Session
-from kvserver.errors import SYNTAX, CommandError
+from kvserver.errors import SYNTAX, CommandError, shown
 from kvserver.numbers import INT64_MAX, is_int, parse_int
 from kvserver.resp import OK, ONE, ZERO, error, integer
 
@@ -132,7 +132,9 @@ def unpause(c: Session, a: list[bytes]) -> bytes:
 def unblock(c: Session, a: list[bytes]) -> bytes:
     """CLIENT UNBLOCK id [TIMEOUT|ERROR]."""
     if len(a) > 4:
-        raise CommandError(SYNTAX)
+        raise CommandError(
+            b"ERR unknown subcommand or wrong number of arguments for '%b'. Try CLIENT HELP." % shown(a[1][:128])
+        )
     reason = a[3].upper() if len(a) == 4 else b"TIMEOUT"
     if reason not in (b"TIMEOUT", b"ERROR"):
         raise CommandError("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")

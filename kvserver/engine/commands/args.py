@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvserver.errors import INVALID_EXPIRE, WRONGTYPE, CommandError
-from kvserver.numbers import INT64_MAX, parse_float, parse_int, parse_range
+from kvserver.numbers import INT64_MAX, parse_int, parse_range, read_double
 
 
 def string_arg(value: object) -> bytes | None:
@@ -42,7 +42,7 @@ def expire_time(raw: bytes, unit: bytes, now_ms: int, command: str) -> int:
 def timeout_ms(raw: bytes, now_ms: int) -> int:
     """Read the timeout of a blocking command, seconds with fractions, as milliseconds (0 = for ever)."""
     text = "ERR timeout is not a float or out of range"
-    value = parse_float(raw, text)
+    value = read_double(raw, text)
     if value < 0 or value * 1000 > INT64_MAX - now_ms:  # too large a sum wraps in Redis and is negative then
         raise CommandError("ERR timeout is negative")
     ms = value * 1000
@@ -61,4 +61,4 @@ def positive_count(raw: bytes) -> int:
 
 def numkeys(raw: bytes, text: str = "ERR numkeys should be greater than 0") -> int:
     """Read a number of keys that follow, at least 1."""
-    return parse_range(raw, 1, 2**31 - 1, text)
+    return parse_range(raw, 1, INT64_MAX, text)

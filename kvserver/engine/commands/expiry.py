@@ -8,8 +8,8 @@ from kvserver.engine.executor import Engine
 from kvserver.engine.hash_expiry import expire_part
 from kvserver.engine.keyspace import EV_GENERIC, EXPIRE_DELETE, Db
 from kvserver.engine.session import ATT_INTERNAL, Session
-from kvserver.errors import INVALID_EXPIRE, CommandError
-from kvserver.numbers import INT64_MAX, INT64_MIN, parse_int
+from kvserver.errors import INVALID_EXPIRE, CommandError, shown
+from kvserver.numbers import INT64_MAX, parse_int
 from kvserver.resp import ONE, ZERO
 
 
@@ -20,7 +20,7 @@ def _expire(name: str, unit_ms: int, absolute: bool) -> Callable[[Session, list[
         db = c.db
         condition = _conditions(a[3:])
         value = parse_int(a[2])
-        if not INT64_MIN // unit_ms < value < INT64_MAX // unit_ms:
+        if unit_ms > 1 and abs(value) > INT64_MAX // unit_ms:
             raise CommandError(INVALID_EXPIRE % name)
         when = value * unit_ms
         if not absolute:
@@ -42,7 +42,7 @@ def _conditions(options: list[bytes]) -> Callable[[int, int], bool]:
     for raw in options:
         flag = raw.upper()
         if flag not in (b"NX", b"XX", b"GT", b"LT"):
-            raise CommandError(b"ERR Unsupported option %b" % raw)
+            raise CommandError(b"ERR Unsupported option %b" % shown(raw))
         flags.add(flag)
     if b"NX" in flags and len(flags) > 1:
         raise CommandError("ERR NX and XX, GT or LT options at the same time are not compatible")

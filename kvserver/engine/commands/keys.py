@@ -46,13 +46,17 @@ def keys(c: Session, a: list[bytes]) -> bytes:
     return bulks(found)
 
 
+MAX_DIGITS = 64
+"""Longer numbers aren't looked at."""
+
+
 def parse_cursor(raw: bytes) -> int:
-    """Read a SCAN cursor: an unsigned 64-bit number."""
-    if not raw.isdigit() or len(raw) > 20:
+    """Read a SCAN cursor as strtoul does: an unsigned 64-bit number; nothing is 0, a minus sign turns it round."""
+    text = raw.partition(b"\0")[0]
+    digits = text[1:] if text[:1] in (b"+", b"-") else text
+    if (text and not digits.isdigit()) or len(text) > MAX_DIGITS or int(digits or b"0") >= 1 << 64:
         raise CommandError("ERR invalid cursor")
-    value = int(raw)
-    if value >= 1 << 64:
-        raise CommandError("ERR invalid cursor")
+    value = int(text or b"0")
     return value & ((1 << 48) - 1)
 
 
@@ -150,6 +154,8 @@ def _rename(db: Db, source: bytes, target: bytes) -> None:
 def db_index(c: Session, raw: bytes, text: str = OUT_OF_RANGE) -> int:
     """Read the number of a database that exists."""
     index = parse_int(raw)
+    if not -(1 << 31) <= index < 1 << 31:
+        raise CommandError("ERR value is out of range, value must between -2147483648 and 2147483647")
     if not 0 <= index < len(c.engine.dbs):
         raise CommandError(text)
     return index

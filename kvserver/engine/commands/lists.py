@@ -222,7 +222,6 @@ _RANK_ZERO = (
     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
     "or use negative to start from the end of the list"
 )
-_RANK_RANGE = f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}"
 
 
 def lpos(c: Session, a: list[bytes]) -> bytes:
@@ -252,8 +251,8 @@ def _lpos_options(a: list[bytes]) -> tuple[int, int | None, int]:
             raise CommandError(SYNTAX)
         if option == b"RANK":
             rank = parse_int(a[i + 1])
-            if rank == -(2**63):
-                raise CommandError(_RANK_RANGE)
+            if rank == -(2**63):  # has no opposite; in Redis it counts from the end and finds any match
+                rank = -1
             if rank == 0:
                 raise CommandError(_RANK_ZERO)
         elif option == b"COUNT":

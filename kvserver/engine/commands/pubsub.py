@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kvserver.engine import pubsub
 from kvserver.engine.glob import matcher
 from kvserver.engine.session import ATT_REPLY, Session
-from kvserver.errors import CommandError
+from kvserver.errors import CommandError, shown
 from kvserver.resp import array_header, bulk, bulks, integer, simple
 
 Handler = Callable[[Session, list[bytes]], bytes]
@@ -94,6 +94,10 @@ def channels(c: Session, a: list[bytes]) -> bytes:
 
 def shardchannels(c: Session, a: list[bytes]) -> bytes:
     """PUBSUB SHARDCHANNELS [pattern]."""
+    if len(a) > 3:
+        raise CommandError(
+            b"ERR unknown subcommand or wrong number of arguments for '%b'. Try PUBSUB HELP." % shown(a[1][:128])
+        )
     return _channels(c, c.engine.shard_channels, a)
 
 

@@ -17,7 +17,7 @@ from kvserver.engine.id_map import MIN_ID, Id, format_id
 from kvserver.engine.keyspace import BIG, EV_STREAM, Db
 from kvserver.engine.session import Session
 from kvserver.engine.stream_value import UNKNOWN, Consumer, Group, Nack, StreamValue
-from kvserver.errors import SYNTAX, CommandError
+from kvserver.errors import SYNTAX, CommandError, shown
 from kvserver.numbers import parse_int
 from kvserver.resp import OK, ONE, ZERO, array, array_header, bulk, integer, null, null_array, simple
 
@@ -48,7 +48,7 @@ _NO_KEY = (
 
 def no_group(key: bytes, name: bytes, rest: bytes = b"") -> CommandError:
     """The error where a key or its group is missing."""
-    return CommandError(b"NOGROUP No such key '%b' or consumer group '%b'%b" % (key, name, rest))
+    return CommandError(b"NOGROUP No such key '%b' or consumer group '%b'%b" % (shown(key), shown(name), rest))
 
 
 def bad_subcommand(a: list[bytes]) -> CommandError:
@@ -76,7 +76,7 @@ def _group_to_change(c: Session, a: list[bytes]) -> tuple[StreamValue, Group]:
     value = _stream_to_change(c, a[2])
     group = value.groups.get(a[3])
     if group is None:
-        raise CommandError(b"NOGROUP No such consumer group '%b' for key name '%b'" % (a[3], a[2]))
+        raise CommandError(b"NOGROUP No such consumer group '%b' for key name '%b'" % (shown(a[3]), shown(a[2])))
     return value, group
 
 

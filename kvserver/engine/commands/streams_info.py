@@ -9,7 +9,7 @@ from kvserver.engine.commands.stream_groups import bad_subcommand
 from kvserver.engine.commands.streams import as_stream, entries_reply, entry_reply, first_of, id_reply
 from kvserver.engine.session import Session
 from kvserver.engine.stream_value import UNKNOWN, Entry, Group, StreamValue
-from kvserver.errors import NO_KEY, CommandError
+from kvserver.errors import NO_KEY, CommandError, shown
 from kvserver.numbers import parse_int
 from kvserver.resp import array, bulk, integer, map_header, null, simple
 
@@ -73,7 +73,7 @@ def consumers(c: Session, a: list[bytes]) -> bytes:
     """XINFO CONSUMERS key group."""
     group = _stream(c, a[2]).groups.get(a[3])
     if group is None:
-        raise CommandError(b"NOGROUP No such consumer group '%b' for key name '%b'" % (a[3], a[2]))
+        raise CommandError(b"NOGROUP No such consumer group '%b' for key name '%b'" % (shown(a[3]), shown(a[2])))
     now = c.db.state.now_ms
     return array(
         [

@@ -17,7 +17,7 @@ from kvserver.engine.keyspace import EV_ZSET
 from kvserver.engine.session import Session
 from kvserver.engine.values import BOTTOM, TOP, ZSetValue
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.numbers import parse_float, parse_int
+from kvserver.numbers import parse_int, read_double
 from kvserver.resp import EMPTY_ARRAY, ZERO
 
 if cython.compiled:
@@ -62,8 +62,8 @@ def by_score(low: bytes, high: bytes) -> Bounds:
 
 def _score_bound(raw: bytes, upper: bool) -> tuple[float, Any]:
     exclusive = raw[:1] == b"("
-    number = (raw[1:] if exclusive else raw).lstrip()
-    score = parse_float(number, _NOT_FLOAT) if number else 0.0
+    number = (raw[1:] if exclusive else raw).partition(b"\0")[0].lstrip()  # a text of C ends there
+    score = read_double(number, _NOT_FLOAT) if number else 0.0
     return score, TOP if exclusive != upper else BOTTOM
 
 
