@@ -1,7 +1,7 @@
 import cython
 from cpython.ref cimport PyObject
 
-cdef unsigned long long _slots, _multiplier, _increment, _mask
+cdef unsigned long long _slots, _multiplier, _increment, _mask, _low
 cdef int _guesses
 
 @cython.locals(count=Py_ssize_t, part=dict, _=int, x=cython.ulonglong, y=cython.ulonglong)

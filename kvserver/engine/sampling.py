@@ -30,6 +30,7 @@ _guesses = GUESSES
 _multiplier = 6364136223846793005
 _increment = 1442695040888963407
 _mask = (1 << 64) - 1
+_low = (1 << 32) - 1
 
 
 def random_of(parts: list[dict[bytes, Any]], rng: Random) -> bytes:
@@ -42,7 +43,7 @@ def random_of(parts: list[dict[bytes, Any]], rng: Random) -> bytes:
             x = (x * _multiplier + _increment) & _mask  # the upper half chooses the dict, the lower half the slot
             y = x ^ (x >> 29)
             part = parts[(y >> 32) * count >> 32]
-            key = at_slot(part, (y & 0xFFFFFFFF) * _slots >> 32)
+            key = at_slot(part, (y & _low) * _slots >> 32)
             if key is not None:
                 return key
     while not part:
