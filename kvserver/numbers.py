@@ -15,6 +15,8 @@ _FLOAT = re.compile(
     rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|0[xX][0-9a-fA-F]+|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)\Z"
 )
 
+_MOST_EXPONENT = 4932  # of a long double of 80 bits
+_MOST_DIGITS = 5119
 _NOT_ZERO = re.compile(rb"[1-9]")
 _INFINITE = {b"inf": math.inf, b"+inf": math.inf, b"-inf": -math.inf}
 
@@ -106,9 +108,13 @@ def add_decimal(old: bytes, step: bytes) -> bytes:
     Raises:
         CommandError: either isn't a number, or the sum is infinite.
     """
-    a, b = parse_float(old), parse_float(step)
-    if not math.isfinite(a) or not math.isfinite(b) or not math.isfinite(a + b):
-        raise CommandError("ERR increment would produce NaN or Infinity")
+    for raw in (old, step):
+        read_double(raw)
+        if b"n" in raw or b"N" in raw:
+            raise CommandError("ERR increment would produce NaN or Infinity")
+        exponent = b"" if b"x" in raw.lower() else raw.lower().partition(b"e")[2]
+        if len(raw) > _MOST_DIGITS or len(exponent) > 6 or abs(int(exponent or b"0")) > _MOST_EXPONENT:
+            raise CommandError(NOT_FLOAT)
     total = _to_64_bits(_to_64_bits(_exact(old)) + _to_64_bits(_exact(step)))
     places = round(abs(total) * 10**17)
     whole, decimals = divmod(places, 10**17)

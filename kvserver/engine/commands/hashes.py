@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import cython
 
 from kvserver.engine.commands.picking import pairs_reply, pick, pick_arguments, scan_value
@@ -11,7 +13,7 @@ from kvserver.engine.keyspace import EV_HASH, Db
 from kvserver.engine.session import Session
 from kvserver.engine.values import ExpiringHash, HashValue
 from kvserver.errors import CommandError, wrong_arity
-from kvserver.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_float, parse_int
+from kvserver.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_int, read_double
 from kvserver.resp import EMPTY_ARRAY, OK, ONE, ZERO, array_header, bulks, map_header
 
 if cython.compiled:
@@ -207,13 +209,13 @@ def hincrby(c: Session, a: list[bytes]) -> bytes:
 
 def hincrbyfloat(c: Session, a: list[bytes]) -> bytes:
     """HINCRBYFLOAT key field increment."""
-    if abs(parse_float(a[3])) == float("inf"):
+    if read_double(a[3]) in (inf, -inf) and b"n" in a[3].lower():
         raise CommandError("ERR value is NaN or Infinity")
     db = c.db
     value, old = _number(db, a[1], a[2])
     if old is None:
         old = b"0"
-    parse_float(old, "ERR hash value is not a float")
+    read_double(old, "ERR hash value is not a float")
     total = add_decimal(old, a[3])
     _store_number(db, a[1], value, a[2], total)
     db.changed(a[1], EV_HASH, b"hincrbyfloat")
