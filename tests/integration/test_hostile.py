@@ -104,6 +104,8 @@ def test_garbage_is_survived(node: Server) -> None:
                     link.sendall(b"".join(rng.choices(alphabet, k=rng.randrange(1, 60))))
                 link.shutdown(socket.SHUT_WR)
             received(link)
+    assert node.command("PING")
+    assert "Traceback" not in node.log_text()
 
 
 def test_unfinished_requests_are_cheap(node: Server) -> None:

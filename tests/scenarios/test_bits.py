@@ -3,24 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 import redis
-from support import Server, start_kvserver
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Server]:
-    with start_kvserver() as server:
-        yield server
-
-
-@pytest.fixture
-def client(node: Server) -> redis.Redis:
-    client = node.client()
-    client.flushall()
-    return client
 
 
 def test_bits_against_a_plain_integer(client: redis.Redis) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from support import Server, start_kvserver
 from support.story import Steps, play
 
@@ -34,12 +31,6 @@ STEPS: Steps = (
     ("EXEC", "-EXEC without MULTI"),
     ("QUIT", b"OK"),
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Server]:
-    with start_kvserver() as server:
-        yield server
 
 
 def test_a_story_of_a_connection(node: Server) -> None:

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 import redis
-from support import Server, start_kvserver
 
 from kvserver.engine.geohash import distance
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Server]:
-    with start_kvserver() as server:
-        yield server
-
-
-@pytest.fixture
-def client(node: Server) -> redis.Redis:
-    client = node.client()
-    client.flushall()
-    return client
 
 
 def test_sicily(client: redis.Redis) -> None:

@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import redis
-from support import Server, start_kvserver
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Server]:
-    with start_kvserver() as server:
-        yield server
-
-
-@pytest.fixture
-def client(node: Server) -> redis.Redis:
-    client = node.client()
-    client.flushall()
-    return client
+from support import Server
 
 
 def test_fields_come_and_go(client: redis.Redis) -> None:

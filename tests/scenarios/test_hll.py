@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 import pytest
 import redis
-from support import Server, start_kvserver, start_redis
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Server]:
-    with start_kvserver() as server:
-        yield server
-
-
-@pytest.fixture
-def client(node: Server) -> redis.Redis:
-    client = node.client()
-    client.flushall()
-    return client
+from support import start_redis
 
 
 def test_counting(client: redis.Redis) -> None:

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 import redis
-from support import Server, start_kvserver, wait_until
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Server]:
-    with start_kvserver() as server:
-        yield server
-
-
-@pytest.fixture
-def client(node: Server) -> redis.Redis:
-    client = node.client()
-    client.flushall()
-    return client
+from support import Server, wait_until
 
 
 class Waiter:

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
-import pytest
-from support import Server, start_kvserver
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Server]:
-    with start_kvserver() as server:
-        yield server
+from support import Server
 
 
 def expect(link: socket.socket, request: str, *replies: str) -> None:

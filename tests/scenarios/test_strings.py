@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-from support import Server, start_kvserver
+from support import Server
 from support.story import Steps, play
 
 NOT_INT = "value is not an integer or out of range"
@@ -93,12 +90,6 @@ STEPS: Steps = (
     ("APPEND y more", 13),
     ("OBJECT ENCODING y", b"raw"),
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Server]:
-    with start_kvserver() as server:
-        yield server
 
 
 def test_a_story_of_strings(node: Server) -> None:

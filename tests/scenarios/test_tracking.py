@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from support import Server, start_kvserver
+from support import Server
 
 
 class Wire:
@@ -50,12 +50,6 @@ class Wire:
 
 def invalidation(*keys: str) -> list[object]:
     return [">", "invalidate", list(keys)]
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Server]:
-    with start_kvserver() as server:
-        yield server
 
 
 @pytest.fixture

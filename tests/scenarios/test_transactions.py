@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import redis
-from support import Server, start_kvserver
+from support import Server
 from support.story import Steps, play
 
 STEPS: Steps = (
@@ -61,12 +59,6 @@ STEPS: Steps = (
     ("DISCARD", b"OK"),
     ("MULTI x", "-wrong number of arguments for 'multi' command"),
 )
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Server]:
-    with start_kvserver() as server:
-        yield server
 
 
 def test_a_story_of_transactions(node: Server) -> None:

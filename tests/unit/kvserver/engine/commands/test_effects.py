@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
+from support.recorder import Recorder
 
-from kvserver.engine.commands import all_handlers
-from kvserver.engine.executor import Engine
-from kvserver.engine.keyspace import OBSERVE_NOTIFY, Db
-from kvserver.engine.registry import build_rows
-from kvserver.engine.session import NoPort, Session
-from kvserver.resp import Parser
+from kvserver.engine.session import NoPort
 
 SETUP = (
     "RPUSH l a b c",
@@ -22,40 +16,6 @@ SETUP = (
     "RPUSH one x",
     "ZADD zone 1 x",
 )
-
-
-class Recorder:
-    """An engine, one client of it, and all that is logged and told."""
-
-    def __init__(self) -> None:
-        self.engine = Engine(2, build_rows(all_handlers()))
-        self.engine.state.rng = random.Random(1)
-        self.client: Session = self.engine.open_session(NoPort())
-        for line in SETUP:
-            self.do(line)
-        self.log: list[bytes] = []
-        self.events: list[str] = []
-        self.engine.log.attach(self.log.append)
-        self.engine.log.selected = 0
-        self.engine.state.notify_flags = 0x7FFF
-        self.engine.state.on_event = self.on_event
-        self.engine.dbs[0].observers |= OBSERVE_NOTIFY
-
-    def on_event(self, db: Db, key: bytes, event_class: int, event: bytes) -> None:
-        if event not in (b"new", b"keymiss"):
-            self.events.append(f"{event.decode()} {key.decode()}")
-
-    def do(self, line: str) -> bytes | None:
-        return self.engine.execute(self.client, line.encode().split())
-
-    def effects(self) -> list[str]:
-        self.engine.log.flush()
-        parser = Parser()
-        parser.feed(b"".join(self.log))
-        found = []
-        while (request := parser.next()) is not None:
-            found.append(b" ".join(request).decode())
-        return found
 
 
 EFFECTS = [
@@ -94,7 +54,7 @@ EFFECTS = [
 @pytest.mark.parametrize(("line", "effects", "events"), EFFECTS, ids=[row[0] for row in EFFECTS])
 def test_effects_and_events(line: str, effects: list[str], events: list[str]) -> None:
     """What is logged is deterministic and as small as the change; the events are Redis's, in its order."""
-    recorder = Recorder()
+    recorder = Recorder(SETUP)
     recorder.do(line)
     assert recorder.effects() == effects
     assert recorder.events == events
@@ -102,7 +62,7 @@ def test_effects_and_events(line: str, effects: list[str], events: list[str]) ->
 
 def test_a_served_client_is_logged_behind_the_write() -> None:
     """The log says first what was pushed, then what a waiting client took of it."""
-    recorder = Recorder()
+    recorder = Recorder(SETUP)
     waiting = recorder.engine.open_session(NoPort())
     assert recorder.engine.execute(waiting, b"BLPOP queue 0".split()) is None
     recorder.do("RPUSH queue a b")
@@ -112,7 +72,7 @@ def test_a_served_client_is_logged_behind_the_write() -> None:
 
 def test_many_popped_are_logged_in_batches() -> None:
     """SPOP of thousands of members becomes several SREMs that together name each of them."""
-    recorder = Recorder()
+    recorder = Recorder(SETUP)
     recorder.do("SADD big " + " ".join(map(str, range(3000))))
     recorder.log.clear()
     recorder.do("SPOP big 2500")
@@ -124,7 +84,7 @@ def test_many_popped_are_logged_in_batches() -> None:
 
 def test_expired_keys_met_by_a_reader_are_logged_one_by_one() -> None:
     """What a read-only request finds expired is deleted in the log by plain DELs, in no transaction."""
-    recorder = Recorder()
+    recorder = Recorder(SETUP)
     for key in ("k1", "k2"):
         recorder.do(f"SET {key} v PX 1")
     recorder.effects()

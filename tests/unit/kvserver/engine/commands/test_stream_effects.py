@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.recorder import Recorder
 
-from kvserver.engine.commands import all_handlers
-from kvserver.engine.executor import Engine
-from kvserver.engine.keyspace import OBSERVE_NOTIFY, Db
-from kvserver.engine.registry import build_rows
-from kvserver.engine.session import NoPort, Session
-from kvserver.resp import Parser
+from kvserver.engine.session import NoPort
 
 NOW_MS = 1_700_000_000_000
 SETUP = (
@@ -26,41 +22,6 @@ SETUP = (
     "PFADD p a b c",
     "SETBIT b 7 1",
 )
-
-
-class Recorder:
-    """An engine whose clock stands still, one client of it, and all that is logged and told."""
-
-    def __init__(self) -> None:
-        self.engine = Engine(1, build_rows(all_handlers()))
-        self.engine.state.now_ms = NOW_MS
-        self.engine.state.wall_us = lambda: NOW_MS * 1000
-        self.client: Session = self.engine.open_session(NoPort())
-        for line in SETUP:
-            self.do(line)
-        self.log: list[bytes] = []
-        self.events: list[str] = []
-        self.engine.log.attach(self.log.append)
-        self.engine.log.selected = 0
-        self.engine.state.notify_flags = 0x7FFF
-        self.engine.state.on_event = self.on_event
-        self.engine.dbs[0].observers |= OBSERVE_NOTIFY
-
-    def on_event(self, db: Db, key: bytes, event_class: int, event: bytes) -> None:
-        if event not in (b"new", b"keymiss"):
-            self.events.append(f"{event.decode()} {key.decode()}")
-
-    def do(self, line: str, client: Session | None = None) -> bytes | None:
-        return self.engine.execute(client or self.client, line.encode().split())
-
-    def effects(self) -> list[str]:
-        self.engine.log.flush()
-        parser = Parser()
-        parser.feed(b"".join(self.log))
-        found = []
-        while (request := parser.next()) is not None:
-            found.append(b" ".join(request).decode())
-        return [line for line in found if line not in ("MULTI", "EXEC")]
 
 
 def claim(entry: str, consumer: str, count: int, last: str, key: str = "s") -> str:
@@ -112,16 +73,16 @@ EFFECTS = [
 @pytest.mark.parametrize(("line", "effects", "events"), EFFECTS, ids=[row[0] for row in EFFECTS])
 def test_effects_and_events(line: str, effects: list[str], events: list[str]) -> None:
     """What is logged carries all ids and times, so that repeating it gives the same; the events are Redis's."""
-    recorder = Recorder()
+    recorder = Recorder(SETUP, NOW_MS)
     recorder.do(line)
     assert recorder.engine.unexpected_errors == 0
-    assert recorder.effects() == effects
+    assert [line for line in recorder.effects() if line not in ("MULTI", "EXEC")] == effects
     assert recorder.events == events
 
 
 def test_waiting_readers_are_logged_by_facts() -> None:
     """What a waiting member of a group is given is logged behind the entry, as a claim."""
-    recorder = Recorder()
+    recorder = Recorder(SETUP, NOW_MS)
     recorder.do("XREADGROUP GROUP g old STREAMS s >")
     recorder.log.clear()
     waiting = recorder.engine.open_session(NoPort())
@@ -155,7 +116,7 @@ REFUSED: list[tuple[str, bytes]] = [
 @pytest.mark.parametrize(("line", "text"), REFUSED, ids=[row[0] for row in REFUSED])
 def test_refusals_change_nothing(line: str, text: bytes) -> None:
     """Bad arguments are answered with Redis's error; nothing is logged, told or changed."""
-    recorder = Recorder()
+    recorder = Recorder(SETUP, NOW_MS)
     dirty = recorder.engine.state.dirty
     before = recorder.do("XINFO STREAM s FULL")
     reply = recorder.do(line)
