@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 _ESCAPES = {110: 10, 114: 13, 116: 9, 98: 8, 97: 7}
 _HEX = b"0123456789abcdefABCDEF"
+_SPECIAL = re.compile(rb"[\"'\0\v\f]")
+"""Without these, words are what bytes.split makes of a line: it also separates at VT and FF, which may be in a word."""
 
 
 def split_args(line: bytes) -> list[bytes] | None:
@@ -12,6 +16,8 @@ def split_args(line: bytes) -> list[bytes] | None:
     Double quotes know the escapes \\n \\r \\t \\b \\a \\xHH and \\c for the character c itself; single quotes
     know only \\'.  The inline protocol and redis.conf share these rules.
     """
+    if _SPECIAL.search(line) is None:
+        return line.split()
     out: list[bytes] = []
     i = 0
     n = len(line)
