@@ -52,6 +52,7 @@ class ClientLimit:
         self.due = False  # the shell has been asked
         self.in_vain = 0  # the sum at which nobody could be cut off; 0 = look
         self._to_check: list[Session] = []
+        self._lately = False  # whether clients were cut off since `cut_lately` was asked
 
     def reset(self) -> None:
         """Forget what was counted."""
@@ -99,10 +100,15 @@ class ClientLimit:
         del self._to_check[-count:]
         self.settle()
 
-    def enforce(self) -> bool:
-        """Cut off the largest clients until the rest is below the limit; True when any was."""
+    def cut_lately(self) -> bool:
+        """Enforce the limit; True when clients were cut off since this was asked last."""
+        self.enforce()
+        lately, self._lately = self._lately, False
+        return lately
+
+    def enforce(self) -> None:
+        """Cut off the largest clients until the rest is below the limit."""
         self.due = False
-        before = self.evicted
         while self.limit and self.total > max(self.limit, self.in_vain):
             sizes = self.sizes
             victims = nlargest(VICTIMS, (c for c in sizes if not c.no_evict), key=sizes.__getitem__)
@@ -111,7 +117,6 @@ class ClientLimit:
             for c in victims:
                 if self.total > self.limit:
                     self._cut(c)
-        return self.evicted > before
 
     def _cut(self, c: Session) -> None:
         """End a client, unless it holds less than it was thought to hold."""
@@ -122,6 +127,7 @@ class ClientLimit:
             self.total -= known - size
             return
         self.evicted += 1
+        self._lately = True
         self.forget(c)
         c.port.close("client eviction")
 

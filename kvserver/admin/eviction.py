@@ -66,7 +66,7 @@ def _plug_in_clients(admin: Admin, limit: ClientLimit) -> None:
         limit.configure()
         server.watch = limit if limit.limit else None
 
-    admin.evictor.cut_clients = limit.enforce
+    admin.evictor.cut_clients = limit.cut_lately
     limit.on_over = partial(_settle_soon, limit)
     server.engine.on_close.append(limit.forget)
     admin.reset_hooks.append(limit.reset)

@@ -21,7 +21,7 @@ try:
 except ImportError:  # Windows
     resource = None
 
-QUICK_S = 0.0005
+QUICK_S = 0.003
 MEASURE_SHARE = 50
 """A measure of the memory in use that takes longer than `QUICK_S` may take one part in so many of the time."""
 RESERVED_FILES = 32
