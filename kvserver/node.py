@@ -15,7 +15,7 @@ from typing import Any
 
 from kvserver import logs
 from kvserver.admin.listening import open_all
-from kvserver.config import Config, Loaded
+from kvserver.config import BufferLimit, Config, Loaded
 from kvserver.engine import commands, gates
 from kvserver.engine.executor import Engine
 from kvserver.engine.registry import build_rows
@@ -99,7 +99,8 @@ class Node:
         """Put options in force, now and whenever CONFIG SET changes them."""
         for names, apply in (
             (("maxclients", "client-query-buffer-limit", "proto-max-bulk-len", "timeout", "tcp-keepalive",
-              "client-output-buffer-limit", "protected-mode", "requirepass", "bind"), self._apply_limits),
+              "client-output-buffer-limit", "repl-backlog-size", "protected-mode", "requirepass", "bind"),
+             self._apply_limits),
             (("hash-max-listpack-entries", "hash-max-listpack-value", "set-max-intset-entries",
               "zset-max-listpack-entries", "zset-max-listpack-value", "list-max-listpack-size", "hll-sparse-max-bytes",
               "stream-node-max-bytes", "stream-node-max-entries"), self._apply_encodings),
@@ -119,7 +120,7 @@ class Node:
         limits.max_bulk = LIMITS.max_string = config.proto_max_bulk_len
         limits.timeout_s = config.timeout
         limits.keepalive_s = config.tcp_keepalive
-        limits.output = config.client_output_buffer_limit._asdict()
+        limits.output = {**config.client_output_buffer_limit._asdict(), "replica": replica_output(config)}
         limits.reply_bytes = config.client_output_buffer_limit.normal.hard_bytes
         limits.protected_mode = config.protected_mode and not self._needs_auth()
 
@@ -242,6 +243,16 @@ class Node:
         self.housekeeper.stop()
         if self.config.unixsocket:
             Path(self.config.unixsocket).unlink(missing_ok=True)
+
+
+def replica_output(config: Config) -> BufferLimit:
+    """The output limit of replicas: never below what one that continues may get at once.
+
+    Else it would be cut off each time it comes back. A backlog holds less than twice its size.
+    """
+    limit = config.client_output_buffer_limit.replica
+    least = 2 * config.repl_backlog_size
+    return limit._replace(hard_bytes=max(limit.hard_bytes, least)) if limit.hard_bytes else limit
 
 
 def _soon(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:

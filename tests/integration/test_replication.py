@@ -443,3 +443,19 @@ def test_a_replica_that_does_not_read_the_stream_is_dropped(stack: ExitStack) ->
     client.set("last", "1")
     wait_until(lambda: replica.command("GET", "last") == b"1", what="the stream at the other replica")
     assert primary.info("stats")["sync_full"] == 2
+
+
+def test_a_limit_below_the_backlog_lets_replicas_continue(stack: ExitStack) -> None:
+    """A replica that continues with more than its output limit, which the backlog holds, is not cut off for that."""
+    primary, replica = pair(
+        stack, client_output_buffer_limit=["replica", "512k", "0", "0"], repl_backlog_size="100mb",
+    )  # fmt: skip
+    with primary.client().pipeline(transaction=True) as unit:
+        unit.execute_command("CLIENT", "KILL", "TYPE", "replica")
+        for _ in range(2):
+            unit.set("key", b"x" * 10_000_000)
+        unit.execute()
+    wait_until(lambda: replica.command("STRLEN", "key") == 10_000_000, what="the writes")
+    wait_until(lambda: field(replica, "master_repl_offset") == field(primary, "master_repl_offset"), what="the offset")
+    stats = primary.info("stats")
+    assert (stats["sync_full"], stats["sync_partial_ok"]) == (1, 1)
