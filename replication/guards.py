@@ -47,6 +47,10 @@ def refresh(engine: Engine, config: Config, link_up: bool | None, replicas: list
     )
     stale = link_up is False and not config.replica_serve_stale_data
     engine.forbid("replica", WRITE if link_up is not None and config.replica_read_only else 0)
+    if link_up is None or config.replica_read_only:
+        engine.state.own_volatile = None
+    elif engine.state.own_volatile is None:
+        engine.state.own_volatile = {}
     engine.forbid("stale", NOT_STALE if stale else 0)
     engine.forbid("few-replicas", WRITE if few else 0)
 

@@ -1,7 +1,7 @@
 import cython
 from kvserver.engine.table cimport Table
 
-cdef int _delete, _ignore_expiry
+cdef int _delete, _hide, _ignore_expiry
 cdef long _miss, _new
 cdef list _giants
 
@@ -11,6 +11,7 @@ cdef class State:
     cdef public long long dirty
     cdef public long long hits, misses, expired_keys, expired_fields, evicted_keys
     cdef public int expire_mode
+    cdef public dict own_volatile
     cdef public bint logging
     cdef public list effects
     cdef public list replacements
@@ -45,6 +46,7 @@ cdef class Db:
     cpdef expire(self, bytes key)
     cpdef evict(self, bytes key)
     cpdef drop(self, bytes key, long event_class, bytes event)
+    @cython.locals(state=State)
     cpdef expire_at(self, bytes key, long long when_ms)
     cpdef bint persist(self, bytes key) except -1
     cpdef changed(self, bytes key, long event_class, bytes event)

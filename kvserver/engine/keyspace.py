@@ -56,6 +56,7 @@ BIG = 4096
 # C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
 _giants = GIANTS
 _delete = EXPIRE_DELETE
+_hide = EXPIRE_HIDE
 _ignore_expiry = EXPIRE_IGNORE
 _miss = EV_MISS
 _new = EV_NEW
@@ -73,6 +74,7 @@ class State:
         self.expired_fields = 0
         self.evicted_keys = 0
         self.expire_mode = EXPIRE_DELETE
+        self.own_volatile: dict[tuple[int, bytes], None] | None = None  # see `Db.expire_at`
         self.logging = False  # whether effects are wanted at all (some sink is attached)
         self.effects: list[tuple[int, list[bytes]]] = []  # logged before the request itself
         self.replacements: list[tuple[int, list[bytes]]] | None = None  # logged instead of it
@@ -147,6 +149,8 @@ class Db:
         if value is None:
             return None
         if self.expires.used and self.expired(key):
+            if self.state.own_volatile is not None and self.state.expire_mode == _hide:
+                self.expire(key)  # it would be hidden for ever, whatever is written to it
             return None
         if self.hooks:
             self.before_write(key)
@@ -248,10 +252,16 @@ class Db:
             self.state.on_changed(self, key, event_class, event)
 
     def expire_at(self, key: bytes, when_ms: int) -> None:
-        """Set the expiry time (Unix milliseconds) of a key that is there."""
+        """Set the expiry time (Unix milliseconds) of a key that is there.
+
+        On a replica open for writes, what its own clients let expire is noted: no DEL will come for that.
+        """
         if self.hooks:
             self.before_write(key)
         self.expires.set(key, when_ms)
+        state = self.state
+        if state.own_volatile is not None and state.expire_mode == _hide:
+            state.own_volatile[(self.index, key)] = None
 
     def persist(self, key: bytes) -> bool:
         """Remove a key's expiry time; True when it had one."""

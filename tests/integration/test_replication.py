@@ -62,6 +62,18 @@ def test_a_replica_refuses_writes_but_serves_reads(stack: ExitStack) -> None:
     assert primary.command("EXISTS", "local") == 0
 
 
+def test_what_a_writable_replica_lets_expire_is_gone(stack: ExitStack) -> None:
+    """Keys with a time to live that its own clients wrote are deleted in time, and a late write begins anew."""
+    _, replica = pair(stack, replica_read_only="no")
+    client = replica.client()
+    client.set("idle", "x", px=1)
+    wait_until(lambda: client.dbsize() == 0, what="the deletion")
+    client.set("counter", "41", px=1)
+    wait_until(lambda: client.get("counter") is None, what="the end of its time")
+    assert client.incr("counter") == 1
+    assert client.get("counter") == b"1"
+
+
 def test_roles(stack: ExitStack) -> None:
     """ROLE tells a primary's replicas with their offsets, and a replica's primary with the link's state."""
     primary, replica = pair(stack)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from kvserver.engine.executor import Engine
 from kvserver.engine.hash_expiry import expire_part
@@ -88,7 +89,7 @@ class ExpiryCycle:
         """Delete expired keys until a round is complete or `more()` says that the time is up; count them."""
         state = engine.state
         if state.expire_mode != EXPIRE_DELETE:
-            return 0
+            return expire_own(engine, state.own_volatile) if state.own_volatile else 0
         gone = 0
         now = state.now_ms
         for _ in range(len(engine.dbs)):
@@ -116,6 +117,27 @@ class ExpiryCycle:
             self.db = (self.db + 1) % len(engine.dbs)
         engine.log_outside()
         return gone
+
+
+OWN_KEYS = 256
+"""Keys of its own that a replica looks at in a turn."""
+
+
+def expire_own(engine: Engine, own: dict[tuple[int, bytes], None]) -> int:
+    """On a replica open for writes, delete what its own clients let expire; some keys a turn, in a circle."""
+    gone = 0
+    for entry in list(islice(own, OWN_KEYS)):
+        del own[entry]
+        db = engine.dbs[entry[0]]
+        when = db.ttl_at(entry[1])
+        if when < 0:
+            continue  # deleted, made to last, or set anew by the primary
+        if when <= engine.state.now_ms:
+            db.expire(entry[1])
+            gone += 1
+        else:
+            own[entry] = None
+    return gone
 
 
 HANDLERS = {
