@@ -253,7 +253,7 @@ _LOG_FILE = in_section(
         Option("aof-use-rdb-preamble", _YES_NO, "yes", "Begin a rewritten log with a snapshot."),
         Option("aof-timestamp-enabled", _YES_NO, "no", "Note the time in the log now and then."),
         Option("aof-rewrite-incremental-fsync", _YES_NO, "yes", "Sync a rewritten log bit by bit."),
-        Option("aof-disable-auto-gc", _YES_NO, "no", "Keep the log's files that are no longer needed.", hidden=True),
+        Option("aof-disable-auto-gc", _YES_NO, "no", "Keep the log's files that are no longer needed."),
     ),
 )  # fmt: skip
 

@@ -165,7 +165,7 @@ def test_above_maxmemory_writes_are_refused(ours: Server) -> None:
     """What would take more memory is an error, reading and deleting go on, and raising the limit ends it."""
     client = ours.client()
     client.set("k", "v")
-    client.config_set("maxmemory", "1mb")
+    client.config_set("maxmemory", "100kb")
     with pytest.raises(redis.exceptions.OutOfMemoryError, match="command not allowed when used memory > 'maxmemory'"):
         client.set("k", "w")
     assert client.get("k") == b"v"

@@ -68,7 +68,7 @@ def test_sync(tmp_path: Path) -> None:
 def test_types(tmp_path: Path) -> None:
     """Every case runs on both servers, at both pipeline depths, and the smallest ratios are named."""
     path = tmp_path / "types.json"
-    output = bench(tmp_path, "types", "--rounds", "1", "--divide", "1000", "--markdown", "--json", str(path))
+    output = bench(tmp_path, "types", "--rounds", "1", "--divide", "200", "--markdown", "--json", str(path))
     rows = written(path)["tests"]
     names = [row["test"].split(" ")[0] for row in rows if row["pipeline"] == 16]
     assert names == ["XADD", "ZRANGEBYSCORE", "LRANGE_100", "LRANGE_300", "LRANGE_500", "LRANGE_600", "EVALSHA",

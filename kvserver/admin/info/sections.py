@@ -146,6 +146,7 @@ def stats(admin: Admin) -> Fields:
         ("sync_full", 0),
         ("sync_partial_ok", 0),
         ("sync_partial_err", 0),
+        ("expired_subkeys", state.expired_fields),
         ("expired_keys", state.expired_keys),
         ("evicted_keys", state.evicted_keys),
         ("evicted_clients", admin.client_limit.evicted),
