@@ -26,7 +26,8 @@ NAMES = frozenset(
     b"encode_invalid_numbers decode_invalid_numbers encode_sparse_array "
     b"pack unpack unpack_one unpack_limit size random randomseed insert remove sort setn "
     b"tobit tohex band bor bxor bnot bswap lshift rshift arshift rol ror wrap create "
-    b"find match gmatch gfind gsub rawset rawget setmetatable getmetatable next pairs loadstring load collectgarbage rep getfenv setfenv".split()
+    b"find match gmatch gfind gsub rawset rawget setmetatable getmetatable next pairs loadstring load "
+    b"collectgarbage rep getfenv setfenv".split()
 )
 
 
