@@ -19,6 +19,8 @@ cdef class Parser:
     cpdef Py_ssize_t gathered(self)
     @cython.locals(buf=bytes, s=cython.p_const_char, n=Py_ssize_t, p=Py_ssize_t, v=Py_ssize_t)
     cpdef list next(self)
+    @cython.locals(p=Py_ssize_t, v=Py_ssize_t, args=list)
+    cdef bint arguments(self, const char* s, Py_ssize_t n) except -1
     cdef bytes first(self, const char* s, Py_ssize_t p, Py_ssize_t v)
     cpdef Py_ssize_t header(self, Py_ssize_t start, Py_ssize_t most, bint is_bulk) except? -3
     cpdef list inline(self)

@@ -116,62 +116,61 @@ class Parser:
         buf: bytes = self.buf
         s: cython.p_const_char = buf
         n: cython.Py_ssize_t = len(buf)
+        p: cython.Py_ssize_t
+        v: cython.Py_ssize_t
+        while self.left == 0:
+            p = self.pos
+            if p >= n:
+                return None
+            if s[p] != 42:  # '*'
+                return self.inline()
+            v = short_header(s, p + 1, n) if self.trusted else -1
+            if v >= 0:
+                self.pos = p + 4 + (v > 9) + (v > 99)
+            else:
+                v = self.header(p + 1, MULTIBULK_MAX, 0)
+                if v == -2:
+                    return None
+            if v > 0:
+                self.left = v
+                self.args = []
+        return self.args if self.arguments(s, n) else None
+
+    def arguments(self, s: bytes, n: int) -> bool:
+        """Read the arguments still missing from `s`, the buffer of `n` bytes; False when more bytes are needed."""
+        args: list[bytes] = self.args
         p: cython.Py_ssize_t = self.pos
         v: cython.Py_ssize_t
-        args: list[bytes] = self.args
-        while True:
-            if self.left == 0:
+        while self.left > 0:
+            v = self.bulk_len
+            if v < 0:
+                self.pos = p
                 if p >= n:
-                    self.pos = p
-                    return None
-                if s[p] != 42:  # '*'
-                    self.pos = p
-                    return self.inline()
-                v = short_header(s, p + 1, n) if self.trusted else -1
+                    return False
+                if s[p] != 36:  # '$'
+                    raise ProtocolError("expected '$', got '%s'" % printable(self.buf[p]))
+                v = short_header(s, p + 1, n)
                 if v >= 0:
                     p += 4 + (v > 9) + (v > 99)
                 else:
-                    v = self.header(p + 1, MULTIBULK_MAX, 0)
+                    v = self.header(p + 1, self.max_bulk, 1)
                     if v == -2:
-                        self.pos = p
-                        return None
+                        return False
                     p = self.pos
-                if v <= 0:
-                    continue
-                self.left = v
-                self.args = args = []
-            while self.left > 0:
-                v = self.bulk_len
-                if v < 0:
-                    if p >= n:
-                        self.pos = p
-                        return None
-                    if s[p] != 36:  # '$'
-                        self.pos = p
-                        raise ProtocolError("expected '$', got '%s'" % printable(buf[p]))
-                    v = short_header(s, p + 1, n)
-                    if v >= 0:
-                        p += 4 + (v > 9) + (v > 99)
-                    else:
-                        v = self.header(p + 1, self.max_bulk, 1)
-                        if v == -2:
-                            self.pos = p
-                            return None
-                        p = self.pos
-                if p + v + 2 > n:
-                    self.bulk_len = v
-                    self.pos = p
-                    self.need = v + 2
-                    return None
-                if args:
-                    args.append(s[p : p + v])
-                else:
-                    args.append(self.first(s, p, v))
-                p += v + 2
-                self.bulk_len = -1
-                self.left -= 1
-            self.pos = p
-            return args
+            if p + v + 2 > n:
+                self.bulk_len = v
+                self.pos = p
+                self.need = v + 2
+                return False
+            if args:
+                args.append(s[p : p + v])
+            else:
+                args.append(self.first(s, p, v))
+            p += v + 2
+            self.bulk_len = -1
+            self.left -= 1
+        self.pos = p
+        return True
 
     def first(self, s: bytes, p: int, v: int) -> bytes:
         """Return the `v` bytes at `p`, the same object as last time if they are the same: its hash is known."""
