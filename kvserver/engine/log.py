@@ -23,6 +23,11 @@ Sink = Callable[[bytes], None]
 
 PASSING = frozenset((b"PUBLISH", b"SPUBLISH"))
 """Commands that change nothing: replicas repeat them, and nobody keeps them."""
+KEPT_ONLY = 1 << 28
+"""Added to the number of an effect's database: it is for the keepers alone (redis.set_repl)."""
+REPLICAS_ONLY = 1 << 29
+"""Added likewise: it is for the replicas alone."""
+_kept_only = KEPT_ONLY  # C's copy, declared in the .pxd
 MULTI = encode_request([b"MULTI"])
 EXEC = encode_request([b"EXEC"])
 
@@ -36,6 +41,7 @@ class CommandLog:
         self.keepers: list[Sink] = []
         self.pending: list[bytes] = []
         self.kept: list[bytes] = []  # those of `pending` that are for the keepers, too
+        self.uneven = False  # `kept` also has some that aren't in `pending`
         self.selected = -1  # database the stream stands at; -1 = unknown, the next effect selects
         self.on_pending: Callable[[], None] = _nothing  # called when the first bytes of a batch arrive
         self.on_active: Callable[[bool], None] = _active
@@ -62,11 +68,28 @@ class CommandLog:
 
     def append(self, db: int, args: list[bytes]) -> None:
         """Append one effect, preceded by a SELECT when it concerns another database than the last one."""
+        if db >= _kept_only:
+            self.append_partly(db, args)
+            return
         data = encode_request(args)
         if db != self.selected and db >= 0:
             self.selected = db
             data = encode_request([b"SELECT", b"%d" % db]) + data
         self.append_raw(data)
+
+    def append_partly(self, db: int, args: list[bytes]) -> None:
+        """Append one effect for the keepers or the replicas alone, as what was added to `db` says."""
+        where = db & ~(KEPT_ONLY | REPLICAS_ONLY)
+        if where != self.selected:
+            self.selected = where
+            self.append_raw(encode_request([b"SELECT", b"%d" % where]))
+        if db & REPLICAS_ONLY:
+            self.append_passing(encode_request(args))
+        elif self.keepers:
+            if not self.pending and not self.kept:
+                self.on_pending()
+            self.kept.append(encode_request(args))
+            self.uneven = True
 
     def append_raw(self, data: bytes) -> None:
         """Append bytes as they are (a replica repeats its primary's stream verbatim)."""
@@ -96,16 +119,18 @@ class CommandLog:
 
     def flush(self) -> None:
         """Give all sinks what has gathered."""
-        if self.pending:
+        if self.pending or self.kept:
             pending = self.pending
             kept = self.kept
             data = pending[0] if len(pending) == 1 else b"".join(pending)
             self.pending = []
             if self.keepers:
                 self.kept = []
+                same = len(kept) == len(pending) and not self.uneven
+                self.uneven = False
                 for keeper in self.keepers:
-                    keeper(data if len(kept) == len(pending) else b"".join(kept))
-            for sink in self.sinks:
+                    keeper(data if same else b"".join(kept))
+            for sink in self.sinks if data else ():
                 sink(data)
 
 

@@ -6,7 +6,7 @@ from kvserver.scripting.runtime cimport Runtime
 from kvserver.spec cimport Row
 
 cdef long _noscript, _changes, _write
-cdef int _replica, _restricted
+cdef int _everywhere, _restricted
 cdef long long _not_small
 
 @cython.final

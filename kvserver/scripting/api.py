@@ -17,7 +17,7 @@ from kvserver.engine import naming
 from kvserver.engine.executor import Engine
 from kvserver.engine.session import ATT_RESTRICTED, NoPort, Session
 from kvserver.scripting.decoding import decode
-from kvserver.scripting.running import GO_ON, REPL_REPLICA, Running
+from kvserver.scripting.running import GO_ON, REPL_ALL, Running, restrict
 from kvserver.scripting.runtime import Runtime
 from kvserver.scripting.shebang import ALLOW_OOM, ALLOW_STALE
 from kvserver.spec import MAY_REPLICATE, NOSCRIPT, NOT_STALE, WRITE, Row
@@ -34,7 +34,7 @@ STATUS, ERROR, TABLE, MEMORY = 1, 2, 3, 4
 _noscript = NOSCRIPT
 _changes = WRITE | MAY_REPLICATE
 _write = WRITE
-_replica = REPL_REPLICA
+_everywhere = REPL_ALL
 _restricted = ATT_RESTRICTED
 _not_small = -(1 << 62)
 _READ_ONLY = b"ERR Write commands are not allowed from read-only scripts."
@@ -128,8 +128,8 @@ class Api:
         mark = len(engine.batch)
         c = self.session
         reply = engine.call(c, row, request) or b"$-1\r\n"
-        if running.repl & _replica == 0:
-            del engine.batch[mark:]
+        if running.repl != _everywhere:
+            restrict(engine.batch, mark, running.repl)
         if trace is not None:
             trace.replied(reply)
         return self._value(reply)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvserver.engine.log import KEPT_ONLY, REPLICAS_ONLY
 from kvserver.engine.session import Session
 
 GO_ON = 0
@@ -12,6 +13,7 @@ EVAL_TIMEOUT = 4
 
 REPL_ALL = 3
 REPL_REPLICA = 2
+REPL_AOF = 1
 
 
 class Running:
@@ -34,3 +36,12 @@ class Running:
         self.repl = REPL_ALL
         self.deadline_s = 0.0  # 0 = none; a library load has one, and what is typed into the debugger
         self.overdue = LOAD_TIMEOUT  # why it must end once that has passed
+
+
+def restrict(batch: list[tuple[int, list[bytes]]], start: int, where: int) -> None:
+    """Have the effects from number `start` on go only where redis.set_repl wants them."""
+    effects = batch[start:]
+    del batch[start:]
+    if where & (REPL_AOF | REPL_REPLICA):
+        mark = REPLICAS_ONLY if where & REPL_REPLICA else KEPT_ONLY
+        batch += [(db + mark, args) for db, args in effects]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kvserver.engine.holds import Holds
-from kvserver.engine.log import CommandLog
+from kvserver.engine.log import KEPT_ONLY, REPLICAS_ONLY, CommandLog
+from kvserver.resp import encode_request
 
 
 def test_replies_go_out_in_order_as_promises_are_kept() -> None:
@@ -52,6 +53,28 @@ def test_keepers_come_first_and_miss_what_passes() -> None:
     log.flush()
     assert seen == [("keeper", b"onetwo"), ("sink", b"onepingtwo"), ("keeper", b""), ("sink", b"ping")]
     assert log.offset == 14
+
+
+def test_effects_for_keepers_or_replicas_alone() -> None:
+    """What a script wants in the file only doesn't move the offset; what it wants on replicas only isn't kept."""
+    log, seen = CommandLog(), []
+    log.attach(lambda data: seen.append(("sink", data)))
+    log.attach(lambda data: seen.append(("keeper", data)), keeper=True)
+    log.append(0, [b"A"])
+    log.flush()
+    seen.clear()
+    log.append(KEPT_ONLY, [b"B"])
+    log.append(REPLICAS_ONLY, [b"C"])
+    log.append(0, [b"D"])
+    log.flush()
+    b, c, d = (encode_request([name]) for name in (b"B", b"C", b"D"))
+    assert seen == [("keeper", b + d), ("sink", c + d)]
+    seen.clear()
+    offset = log.offset
+    log.append(KEPT_ONLY, [b"B"])
+    log.flush()
+    assert seen == [("keeper", b)]
+    assert log.offset == offset
 
 
 def test_published_messages_pass_but_their_database_is_kept() -> None:
