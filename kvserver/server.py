@@ -337,8 +337,7 @@ class Connection:
     def close(self, reason: str) -> None:
         """End the connection at once; what wasn't sent is dropped."""
         self.abort()
-        c = self.session
-        if c is not None and c.kind != "replica":
+        if self.session is None or self.session.kind != "replica":
             self._forget()
 
     def abort(self) -> None:
@@ -346,6 +345,8 @@ class Connection:
         self.closing = True
         self.outbox = None
         self.transport.abort()
+        if self.session is None or self.session.kind != "replica":
+            asyncio.get_running_loop().call_soon(self._forget)  # with TLS the transport tells late
 
     def resume(self) -> None:
         """Go on with requests that arrived meanwhile."""
