@@ -28,8 +28,9 @@ if cython.compiled:
 INLINE_MAX = 64 * 1024
 """Longest inline request and longest header line, bytes (Redis's PROTO_INLINE_MAX_SIZE)."""
 MULTIBULK_MAX = 2**31 - 1
-NAME_MAX = 32
-"""A first argument of fewer bytes is kept for the next request."""
+NAME_MAX = 64
+"""A first or second argument of fewer bytes is kept for the next request."""
+_name_max = NAME_MAX  # C's copy, declared in the .pxd
 UNAUTHENTICATED_MULTIBULK = 10
 UNAUTHENTICATED_BULK = 16384
 
@@ -45,6 +46,11 @@ NIL_ARRAY = b"*-1\r\n"
 NULL3 = b"_\r\n"
 EMPTY_BULK = b"$0\r\n\r\n"
 EMPTY_ARRAY = b"*0\r\n"
+SHARED = 10000
+"""Integers from 0 up to here are encoded once and shared, as values and as replies."""
+_shared = SHARED  # C's copy, declared in the .pxd
+_integers = [b":%d\r\n" % n for n in range(SHARED)]
+_digits = [b"%d" % n for n in range(SHARED)]
 
 
 class ProtocolError(Exception):
@@ -65,7 +71,8 @@ class Parser:
         self.bulk_len = -1  # length of the argument being read; -1 = its header comes next
         self.max_bulk = max_bulk
         self.trusted = True  # False: an unauthenticated client, held to small requests
-        self.name = b""  # the first argument of the last request, if short: pipelines repeat themselves
+        self.name = b""  # the last first argument that was short, and the last second one: pipelines repeat themselves
+        self.key = b""
 
     def feed(self, data: bytes) -> None:
         """Append what the socket delivered."""
@@ -162,24 +169,19 @@ class Parser:
                 self.pos = p
                 self.need = v + 2
                 return False
-            if args:
+            if len(args) > 1 or v >= _name_max:
                 args.append(s[p : p + v])
+            elif args:
+                self.key = again(s, p, v, self.key)
+                args.append(self.key)
             else:
-                args.append(self.first(s, p, v))
+                self.name = again(s, p, v, self.name)
+                args.append(self.name)
             p += v + 2
             self.bulk_len = -1
             self.left -= 1
         self.pos = p
         return True
-
-    def first(self, s: bytes, p: int, v: int) -> bytes:
-        """Return the `v` bytes at `p`, the same object as last time if they are the same: its hash is known."""
-        if cython.compiled and v == len(self.name) and memcmp(s + p, PyBytes_AS_STRING(self.name), v) == 0:
-            return self.name
-        name = s[p : p + v]
-        if v < NAME_MAX:
-            self.name = name
-        return name
 
     def header(self, start: int, most: int, is_bulk: int) -> int:
         """Read the number between `start` and CRLF and step over it; -2 when the line isn't whole."""
@@ -248,6 +250,13 @@ def short_header(s: bytes, q: int, n: int) -> int:
     return v if s[q] == 13 and q + 1 < n else -1
 
 
+def again(s: bytes, p: int, v: int, last: bytes) -> bytes:
+    """Return the `v` bytes at `p` of `s`: `last` itself if they are the same, because its hash is known."""
+    if cython.compiled and v == len(last) and memcmp(s + p, PyBytes_AS_STRING(last), v) == 0:
+        return last
+    return s[p : p + v]
+
+
 def printable(byte: int) -> str:
     """Show one byte of a peer in an error text, without letting it break the line."""
     return chr(byte) if 32 <= byte < 127 else "\\x%02x" % byte
@@ -272,6 +281,8 @@ def bulk(value: bytes) -> bytes:
 
 def integer(n: int) -> bytes:
     """Encode an integer reply."""
+    if 0 <= n < _shared:
+        return _integers[n]
     if cython.compiled:
         tmp = cython.declare(cython.char[24])
         size: cython.Py_ssize_t = write_head(tmp, 58, n)
@@ -279,11 +290,15 @@ def integer(n: int) -> bytes:
     return b":%d\r\n" % n
 
 
-def body(line: bytes) -> bytes:
-    """Return what a reply of one line says: its digits, say, without the type's mark and CRLF."""
+def digits(n: int) -> bytes:
+    """Encode an integer as the string value that it is."""
+    if 0 <= n < _shared:
+        return _digits[n]
     if cython.compiled:
-        return PyBytes_FromStringAndSize(PyBytes_AS_STRING(line) + 1, len(line) - 3)  # type: ignore[no-any-return]
-    return line[1:-2]
+        tmp = cython.declare(cython.char[24])
+        size: cython.Py_ssize_t = write_head(tmp, 58, n)
+        return PyBytes_FromStringAndSize(tmp + 1, size - 3)  # type: ignore[no-any-return]
+    return b"%d" % n
 
 
 def encode_request(args: list[bytes]) -> bytes:

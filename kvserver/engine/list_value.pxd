@@ -1,6 +1,6 @@
 import cython
 
-cdef Py_ssize_t _chunk
+cdef Py_ssize_t _chunk, _head_chunk
 
 @cython.final
 cdef class ListValue:

@@ -8,7 +8,10 @@ from kvserver.engine.table import GIANT_PARTS, GIANTS
 
 CHUNK = 512
 """Elements a list chunk holds at most."""
-_chunk = CHUNK  # C's copy, declared in the .pxd
+HEAD_CHUNK = 128
+"""Elements up to which a chunk grows at its head: each of them is moved by the next."""
+_chunk = CHUNK  # C's copies, declared in the .pxd
+_head_chunk = HEAD_CHUNK
 
 
 class ListValue:
@@ -35,7 +38,7 @@ class ListValue:
     def push_head(self, element: bytes) -> None:
         """Insert at the head."""
         chunk = self.own(0)
-        if len(chunk) >= _chunk:
+        if len(chunk) >= _head_chunk:
             chunk = []
             self.chunks.insert(0, chunk)
             if len(self.chunks) == GIANT_PARTS:

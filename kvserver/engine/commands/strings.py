@@ -15,9 +15,9 @@ from kvserver.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_int
 from kvserver.resp import EMPTY_BULK, OK, ONE, ZERO
 
 if cython.compiled:
-    from cython.cimports.kvserver.resp import body, bulk, integer, null  # type: ignore
+    from cython.cimports.kvserver.resp import bulk, digits, integer, null  # type: ignore
 else:
-    from kvserver.resp import body, bulk, integer, null
+    from kvserver.resp import bulk, digits, integer, null
 
 _event = EV_STRING  # C's copy, declared in the .pxd
 WRONG = b"-" + WRONGTYPE.encode() + b"\r\n"
@@ -200,10 +200,10 @@ def _add(c: Session, key: bytes, step: int) -> bytes:
         number = small_int(value)
         if number == NOT_SMALL or step > STEP_MAX or step < -STEP_MAX:
             return _add_large(db, key, value, step)
-    reply = integer(number + step)
-    db.put(key, body(reply), True)
+    number += step
+    db.put(key, digits(number), True)
     db.changed(key, _event, b"incrby")
-    return reply
+    return integer(number)
 
 
 def _add_large(db: Db, key: bytes, value: bytes, step: int) -> bytes:
