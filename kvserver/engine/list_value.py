@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cython
+
+if cython.compiled:
+    from cython.cimports.kvserver.engine.untracked import PyObject_GC_UnTrack  # type: ignore
+
 from kvserver.engine.table import GIANT_PARTS, GIANTS
 
 CHUNK = 512
@@ -82,6 +87,8 @@ class ListValue:
         if self.shared is not None and id(chunk) in self.shared:
             self.shared.discard(id(chunk))
             chunk = chunk[:]
+            if cython.compiled:
+                PyObject_GC_UnTrack(chunk)  # bytes make no cycles, and a snapshot may have thousands copied
             self.chunks[i] = chunk
         return chunk
 

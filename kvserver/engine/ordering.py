@@ -18,6 +18,9 @@ from typing import Any
 
 import cython
 
+if cython.compiled:
+    from cython.cimports.kvserver.engine.untracked import PyObject_GC_UnTrack  # type: ignore
+
 CHUNK = 512
 """Pairs a chunk holds at most."""
 
@@ -47,6 +50,9 @@ class Chunk:
     def __init__(self, scores: array[float], names: list[bytes]) -> None:
         self.scores = scores
         self.names = names
+        if cython.compiled:
+            # Bytes make no cycles. Thousands of chunks copied beside a snapshot would be a pause of the collector's.
+            PyObject_GC_UnTrack(names)
 
     def __len__(self) -> int:
         return len(self.names)
