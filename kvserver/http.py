@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from kvserver import logs
+from kvserver.engine.gates import is_loading
 from kvserver.metrics.stalls import StallMeter
 from kvserver.metrics.view import NodeView, Process
 
@@ -123,7 +124,7 @@ def read_process(own: psutil.Process) -> Process:
 def node_reasons(view: NodeView) -> list[str]:
     """Why a data node isn't ready to serve."""
     reasons = [reason for check in view.engine.extensions.get("ready", ()) if (reason := check())]
-    if view.engine.deny_masks.get("loading") or view.number("persistence", "loading"):
+    if is_loading(view.engine) or view.number("persistence", "loading"):
         reasons.append("loading the data set")
     if view.flag("replication", "master_link_status", "up") == 0:
         reasons.append("the link to the primary is down")

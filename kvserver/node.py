@@ -167,10 +167,12 @@ class Node:
         log = self.engine.log
         log.on_pending = lambda: _soon(loop, log.flush)
         self.housekeeper.start()
+        gates.set_starting(self.engine, True)  # whoever comes before the data are there is told so
         await self._listen()
         self.log.info(f"Listening, PID: {os.getpid()}", port=self.port)
         for hook in self.starts:
             await hook()
+        gates.set_starting(self.engine, False)
         self.log.info("Ready to accept connections", port=self.port, pid=os.getpid())
 
     async def _listen(self) -> None:

@@ -73,8 +73,6 @@ class Persistence:
             admin.reset_hooks.append(self.aof.reset_stats)
         engine.extensions.setdefault("on_flush", []).append(self.on_flush)
         engine.extensions.setdefault("unlimited", []).append(lambda: self.aof.writer.pending_bytes)
-        if node.config.appendonly:
-            gates.set_loading(engine, True)  # nothing is served before it can be logged
         node.starts.append(self.load)
         node.every(TICK_S, self.tick)
         node.shutdown_hooks.append(self.aof.before_shutdown)
@@ -97,7 +95,6 @@ class Persistence:
             return
         await self.aof.load()
         self.aof.open_at_start()
-        gates.set_loading(self.engine, False)
 
     async def load_snapshot(self) -> None:
         """Load the snapshot file, if there is one. Raises OSError, as `load`."""

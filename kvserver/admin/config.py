@@ -10,6 +10,7 @@ from kvserver.admin.context import admin_of
 from kvserver.admin.info.commands import all_rows
 from kvserver.config import ConfigError, rewrite
 from kvserver.config.quoting import decode, encode
+from kvserver.engine.gates import is_loading
 from kvserver.engine.session import Session
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.resp import OK, array, bulk, map_header, simple
@@ -52,7 +53,7 @@ def set_(c: Session, a: list[bytes]) -> bytes:
     if len(a) % 2:
         raise CommandError(SYNTAX)
     config = admin_of(c).config
-    loading = bool(c.engine.deny_masks.get("loading"))
+    loading = is_loading(c.engine)
     if loading and any(decode(name).lower() in _NOT_WHILE_LOADING for name in a[2::2]):
         raise CommandError(LOADING)
     pairs = [(decode(name), decode(value)) for name, value in zip(a[2::2], a[3::2], strict=True)]

@@ -22,6 +22,7 @@ from kvserver.engine.choosing import Chooser
 from kvserver.engine.commands.introspect import memory_of
 from kvserver.engine.executor import PASS, Engine
 from kvserver.engine.freeing import free_some
+from kvserver.engine.gates import is_loading
 from kvserver.engine.keyspace import Db
 from kvserver.engine.session import ATT_INTERNAL, Session
 from kvserver.resp import error
@@ -191,7 +192,7 @@ class Evictor:
         if c.kind == "script":
             # What was found when the script began holds until it ends.
             return OOM if self.failed and row.flags & DENYOOM else PASS
-        if engine.deny_masks.get("loading") or self.on_hold():
+        if is_loading(engine) or self.on_hold():
             return PASS
         if self.unsure or self.used > self.options.maxmemory or self.failed:
             self.evict()
@@ -220,7 +221,7 @@ class Evictor:
     def go_on(self) -> None:
         """Evict what an earlier slice has left."""
         self.more = False
-        idle = self.engine.deny_masks.get(NAME) and not self.engine.deny_masks.get("loading")
+        idle = self.engine.deny_masks.get(NAME) and not is_loading(self.engine)
         if idle and not self.engine.depth and not self.on_hold():
             self.evict()
 

@@ -90,7 +90,7 @@ def pubsub(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | N
 
 def loading(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
     """While the data set is being loaded only commands that don't need it are served."""
-    if engine.deny_masks.get("loading") and not row.flags & LOADING and not c.attention & ATT_INTERNAL:
+    if is_loading(engine) and not row.flags & LOADING and not c.attention & ATT_INTERNAL:
         return LOADING_REPLY
     return PASS
 
@@ -116,3 +116,13 @@ def install(engine: Engine) -> None:
 def set_loading(engine: Engine, on: bool) -> None:
     """Begin or end the time in which the data set is being loaded."""
     engine.forbid("loading", NOT_LOADING if on else 0)
+
+
+def set_starting(engine: Engine, on: bool) -> None:
+    """Begin or end the time from listening to the moment at which all that a node starts with is there."""
+    engine.forbid("starting", NOT_LOADING if on else 0)
+
+
+def is_loading(engine: Engine) -> bool:
+    """Whether the data set isn't there yet, or is being replaced."""
+    return bool(engine.deny_masks.get("loading") or engine.deny_masks.get("starting"))

@@ -122,7 +122,7 @@ NODE: tuple[Metric, ...] = (
           lambda v: getattr(v.config, "maxmemory", None)),
     # Persistence
     gauge("loading", "1 while the data set is being loaded.",
-          lambda v: int(bool(v.engine.deny_masks.get("loading")))),
+          lambda v: int(any(map(v.engine.deny_masks.get, ("loading", "starting"))))),
     gauge("rdb_last_save_timestamp_seconds", "When the last snapshot was completed, as Unix time.",
           _field("persistence", "rdb_last_save_time")),
     gauge("rdb_last_save_success", "1 when the last background save succeeded.",

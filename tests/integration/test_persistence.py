@@ -66,6 +66,35 @@ def test_all_types_survive_a_crash_after_save(tmp_path: Path) -> None:
         assert not list(tmp_path.glob("temp-*"))
 
 
+def test_nobody_is_served_before_the_data_are_there(tmp_path: Path) -> None:
+    """Who asks while a node starts is refused or gets the value, never "no such key"."""
+    with start_kvserver(folder=tmp_path) as node:
+        node.client().set("key", "value")
+        node.client().save()
+        seen: set[bytes | None] = set()
+        over = threading.Event()
+
+        def ask() -> None:
+            while not over.is_set():
+                try:
+                    with redis.Redis(node.host, node.port, socket_timeout=5) as client:
+                        seen.add(client.get("key"))
+                except redis.RedisError:
+                    continue
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            for _ in range(3):
+                node.kill()
+                node.start_again()
+                wait_until(lambda: node.client().get("key") == b"value")
+        finally:
+            over.set()
+            asking.join()
+        assert seen == {b"value"}
+
+
 def test_files_pass_between_us_and_redis(tmp_path: Path) -> None:
     """A Redis starts with our file, and we with the one it saves then."""
     with start_kvserver(folder=tmp_path) as node:
