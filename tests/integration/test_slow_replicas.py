@@ -3,41 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
-import pytest
-from support import Server, start_kvserver, wait_until
-
-FAST = {"repl_diskless_sync_delay": 0, "repl_ping_replica_period": 1, "repl_timeout": 10}
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
-
-
-def start(stack: ExitStack, **options: object) -> Server:
-    return stack.enter_context(start_kvserver(**{**FAST, **options}))
-
-
-def pair(stack: ExitStack, **options: object) -> tuple[Server, Server]:
-    """A primary and its replica, on line."""
-    primary = start(stack, **options)
-    replica = start(stack, replicaof=[primary.host, primary.port], **options)
-    wait_until(lambda: state_of(primary) == "online", what="the replica on line")
-    return primary, replica
-
-
-def state_of(primary: Server) -> str:
-    replica = primary.info("replication").get("slave0", {})
-    return str(replica.get("state", ""))
-
-
-def field(server: Server, name: str) -> Any:
-    return server.info("replication").get(name)
+from support import wait_until
+from support.replicas import field, pair, start
 
 
 def receive_until(peer: socket.socket, wanted: bytes) -> bytes:

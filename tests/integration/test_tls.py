@@ -6,7 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,6 @@ from support.certificates import Authority, Certificate
 FAST: dict[str, Any] = {"repl_diskless_sync_delay": 0, "repl_ping_replica_period": 1, "repl_timeout": 10}
 KINDS: dict[str, Callable[..., Server]] = {"ours": start_kvserver, "redis": start_redis}
 REFUSED = (redis.ConnectionError, redis.TimeoutError)
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,12 +11,6 @@ import redis
 from support import Server, start_kvserver, wait_until
 
 FAST = {"repl_diskless_sync_delay": 0, "repl_ping_replica_period": 3600, "auto_aof_rewrite_percentage": 0}
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def start(stack: ExitStack, **options: Any) -> Server:
