@@ -11,12 +11,12 @@ from support.waiting import wait_until
 FAST = {"repl_diskless_sync_delay": 0, "repl_ping_replica_period": 1, "repl_timeout": 10}
 
 
-def start(stack: ExitStack, **options: object) -> Server:
+def start(stack: ExitStack, **options: Any) -> Server:
     """Start a node that synchronizes at once; `stack` ends it."""
     return stack.enter_context(start_kvserver(**{**FAST, **options}))
 
 
-def pair(stack: ExitStack, **options: object) -> tuple[Server, Server]:
+def pair(stack: ExitStack, **options: Any) -> tuple[Server, Server]:
     """Start a primary and its replica; return them once the replica is on line."""
     primary = start(stack, **options)
     replica = start(stack, replicaof=[primary.host, primary.port], **options)
