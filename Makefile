@@ -64,7 +64,7 @@ $(VENV)/.run $(VENV)/.test $(VENV)/.dev: $(SOURCES) | $(VENV)/.made
 	@echo "installing .$(EXTRAS) into $(VENV) (compiling takes a minute)"
 	@rm -rf build/lib* build/bdist* *.egg-info
 	@$(PIP) install --no-build-isolation -c requirements.lock ".$(EXTRAS)"
-	@$(BIN)/python -I -c 'import kvserver.resp as hot; print("installed,", \
+	@$(BIN)/python -I -c 'import kvserver.wire.resp as hot; print("installed,", \
 		"uncompiled (UNDERSTUDY_COMPILED=1 shows why)" if hot.__file__.endswith(".py") else "compiled")'
 	@touch $(VENV)/.run $(if $(EXTRAS),$(VENV)/.test) $@
 

@@ -15,9 +15,9 @@ from typing import Any, TextIO
 from kvserver import logs
 from kvserver.admin.shutdown import abandon, by_signal, in_progress
 from kvserver.config import CommandLine, Config, ConfigError, Loaded, example_config, load, parse_command_line
-from kvserver.crash import CrashReports
-from kvserver.engine.commands.connection import COMPATIBLE_VERSION
-from kvserver.node import Node, Plugin
+from kvserver.engine.commands.connection.connection import COMPATIBLE_VERSION
+from kvserver.node.crash import CrashReports
+from kvserver.node.node import Node, Plugin
 
 USAGE = """\
 Usage: kvserver [/path/to/redis.conf] [options] [-]
@@ -102,7 +102,7 @@ def plugins() -> list[Plugin]:
     """What a data node is made of besides the engine and the server, in the order of attaching."""
     from kvserver.acl.plugin import attach as acl
     from kvserver.admin import attach as admin
-    from kvserver.http import attach as http
+    from kvserver.node.http import attach as http
     from kvserver.scripting.plugin import attach as scripting
     from persistence.plugin import attach as persistence
     from replication.plugin import attach as replication

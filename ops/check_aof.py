@@ -17,7 +17,7 @@ from typing import BinaryIO
 import click
 
 from kvserver.config.quoting import encode
-from persistence.aof.check import HEAD_BYTES, Verdict, check_commands, is_manifest, is_rdb
+from persistence.aof.load.check import HEAD_BYTES, Verdict, check_commands, is_manifest, is_rdb
 from persistence.aof.manifest import ManifestError, parse
 from persistence.rdb.check import check_rdb, lines
 

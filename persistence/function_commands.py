@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from kvserver.engine.session import Session
+from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
-from kvserver.resp import OK, bulk
-from persistence.crc64 import crc64
-from persistence.rdb import encoder
+from kvserver.wire.resp import OK, bulk
 from persistence.rdb import opcodes as op
+from persistence.rdb.crc64 import crc64
 from persistence.rdb.errors import RdbError
 from persistence.rdb.payload import verified
-from persistence.rdb.reader import Reader
+from persistence.rdb.read.reader import Reader
+from persistence.rdb.write import encoder
 
 _POLICIES = (b"FLUSH", b"APPEND", b"REPLACE")
 _FOOTER = 10

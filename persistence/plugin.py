@@ -6,23 +6,25 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from kvserver import logs
-from kvserver.engine import gates
-from kvserver.engine.executor import PASS, Engine
-from kvserver.engine.keyspace import EXPIRE_DELETE, Db
-from kvserver.engine.session import ATT_INTERNAL, Session
-from kvserver.resp import error
-from kvserver.spec import TELLS_DISK, WRITE, Row
-from persistence import commands, function_commands, migrate
-from persistence.aof import commands as aof_commands
+from kvserver.engine.command_table.row import TELLS_DISK, WRITE, Row
+from kvserver.engine.keys.keyspace import EXPIRE_DELETE, Db
+from kvserver.engine.run import gates
+from kvserver.engine.run.executor import PASS, Engine
+from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.wire.resp import error
+from persistence import function_commands
+from persistence import save_commands as commands
+from persistence.aof import rewrite_commands as aof_commands
 from persistence.aof.append_only import GATE, AppendOnly
-from persistence.info import persistence_fields
-from persistence.loader import Loader
-from persistence.migrate_links import Links
+from persistence.info_fields import persistence_fields
+from persistence.migrate import migrate
+from persistence.migrate.links import Links
 from persistence.rdb.errors import RdbError
-from persistence.snapshotter import Snapshotter
+from persistence.snapshot.loader import Loader
+from persistence.snapshot.snapshotter import Snapshotter
 
 if TYPE_CHECKING:
-    from kvserver.node import Node
+    from kvserver.node.node import Node
 
 TICK_S = 0.1
 

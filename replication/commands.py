@@ -6,18 +6,18 @@ import re
 from dataclasses import dataclass
 from time import monotonic
 
-from kvserver.engine.session import Session
+from kvserver.engine.run.session import Session
 from kvserver.errors import NOT_INT, SYNTAX, CommandError
-from kvserver.numbers import parse_int
-from kvserver.quoting import split_args
-from kvserver.resp import OK, array, bulk, bulks, integer, simple
-from replication import handover
-from replication.feed import Feed
+from kvserver.wire.numbers import parse_int
+from kvserver.wire.quoting import split_args
+from kvserver.wire.resp import OK, array, bulk, bulks, integer, simple
+from replication.handover import decide as handover
 from replication.history import same_id
 from replication.hub import Hub, hub_of
-from replication.primary import Attached, Parts, Phase
+from replication.primary.attached import Attached, Parts, Phase
+from replication.primary.feed import Feed
+from replication.primary.waiting import NO_FILE
 from replication.psync import FullResync, Request, decide
-from replication.waiting import NO_FILE
 
 MAX_ADDRESS = 256
 TIME_MAX = 2**63 - 1

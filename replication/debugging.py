@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kvserver.engine.session import Session
+from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.resp import OK, encode_request
+from kvserver.wire.resp import OK, encode_request
 from replication.hub import hub_of
 
 

@@ -15,21 +15,21 @@ from time import monotonic
 from typing import Any
 
 from kvserver.config import Config, Endpoint
-from kvserver.engine import blocking
-from kvserver.engine.executor import Engine
-from kvserver.engine.keyspace import EXPIRE_DELETE, EXPIRE_HIDE
-from kvserver.engine.session import Session
-from kvserver.resp import encode_request, error
-from persistence.snapshot import Snapshot
-from replication import guards
-from replication.bootstrap import Incoming
-from replication.failover import Failover
-from replication.feeder import Feeder
+from kvserver.engine.keys.keyspace import EXPIRE_DELETE, EXPIRE_HIDE
+from kvserver.engine.run import blocking
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import Session
+from kvserver.wire.resp import encode_request, error
+from persistence.snapshot.snapshot import Snapshot
+from replication import gates as guards
+from replication.handover.shell import Failover
 from replication.history import History
-from replication.link import Link
-from replication.primary import Parts
-from replication.replica import Full, Settings
-from replication.waiting import Waiting
+from replication.primary.attached import Parts
+from replication.primary.feeder import Feeder
+from replication.primary.waiting import Waiting
+from replication.replica.handshake import Full, Settings
+from replication.replica.incoming import Incoming
+from replication.replica.link import Link
 
 KEY = "replication"
 PING = encode_request([b"PING"])

@@ -7,15 +7,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from kvserver import logs
-from kvserver.admin.pause import MODE_WRITE
-from replication import commands, debugging, guards
-from replication.farewell import Farewell
+from kvserver.admin.clients.pause import MODE_WRITE
+from replication import commands, debugging
+from replication import gates as guards
 from replication.hub import KEY, Hub
-from replication.info import LinkView, View, replication_fields
+from replication.info_fields import LinkView, View, replication_fields
+from replication.primary.farewell import Farewell
 from replication.restart import resume
 
 if TYPE_CHECKING:
-    from kvserver.node import Node
+    from kvserver.node.node import Node
 
 TICK_S = 0.1
 _FOR_EVER_MS = 1 << 62

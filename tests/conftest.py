@@ -14,7 +14,7 @@ COMPILED_SUFFIXES = (".so", ".pyd")
 
 def build_under_test() -> str:
     """``compiled`` or ``pure``: how this interpreter imports the request codec."""
-    spec = importlib.util.find_spec("kvserver.resp")
+    spec = importlib.util.find_spec("kvserver.wire.resp")
     origin = spec.origin if spec is not None and spec.origin is not None else ""
     return "compiled" if origin.endswith(COMPILED_SUFFIXES) else "pure"
 

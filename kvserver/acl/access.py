@@ -14,14 +14,14 @@ from kvserver.acl.rules import hash_of
 from kvserver.acl.selector import DENIED_CHANNEL, DENIED_COMMAND, DENIED_KEY, Denial, channel_allowed
 from kvserver.acl.user import User
 from kvserver.acl.users import Users
-from kvserver.admin.client.listing import describe
-from kvserver.engine.session import ATT_MULTI, ATT_RESTRICTED, ATT_UNAUTHENTICATED, Session
-from kvserver.resp import error
-from kvserver.spec import Row
+from kvserver.admin.clients.listing import describe
+from kvserver.engine.command_table.row import Row
+from kvserver.engine.run.session import ATT_MULTI, ATT_RESTRICTED, ATT_UNAUTHENTICATED, Session
+from kvserver.wire.resp import error
 
 if TYPE_CHECKING:
     from kvserver.config import Config
-    from kvserver.engine.executor import Engine
+    from kvserver.engine.run.executor import Engine
 
 PASS = b""
 _REASONS = {DENIED_COMMAND: "command", DENIED_KEY: "key", DENIED_CHANNEL: "channel"}

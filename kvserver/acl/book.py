@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from kvserver.engine.catalog import CATEGORY_ORDER, CommandFacts, later
-from kvserver.engine.keyspec import fixed_use, has_keys
+from kvserver.engine.command_table.catalog import CATEGORY_ORDER, CommandFacts, later
+from kvserver.engine.command_table.keyspec import fixed_use, has_keys
 
 READ = 1
 WRITE = 2

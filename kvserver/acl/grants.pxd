@@ -1,6 +1,6 @@
 import cython
-from kvserver.engine.session cimport Session
-from kvserver.spec cimport Row
+from kvserver.engine.run.session cimport Session
+from kvserver.engine.command_table.row cimport Row
 
 @cython.final
 cdef class Plan:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from kvserver.acl.book import BOTH
 from kvserver.acl.selector import CHANNELS, Selector
-from kvserver.engine.catalog import CommandFacts, FindRange
-from kvserver.engine.glob import Matcher, is_literal, matcher
-from kvserver.spec import Row
+from kvserver.engine.command_table.catalog import CommandFacts, FindRange
+from kvserver.engine.command_table.row import Row
+from kvserver.wire.glob import Matcher, is_literal, matcher
 
 if TYPE_CHECKING:
     from kvserver.acl.user import User
-    from kvserver.engine.session import Session
+    from kvserver.engine.run.session import Session
 
 
 class Plan:

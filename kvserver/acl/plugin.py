@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from kvserver.acl import commands
+from kvserver.acl import acl_commands as commands
 from kvserver.acl.access import Access
 from kvserver.acl.book import CommandBook
 from kvserver.acl.grants import Gatekeeper
@@ -13,12 +13,12 @@ from kvserver.acl.rules import RuleError
 from kvserver.acl.users import Users
 from kvserver.config import Config, ConfigError, fatal
 from kvserver.config.quoting import decode, encode
-from kvserver.engine import catalog
-from kvserver.engine.gates import ORDER_ACL
+from kvserver.engine.command_table import catalog
+from kvserver.engine.run.gates import ORDER_ACL
 
 if TYPE_CHECKING:
-    from kvserver.engine.catalog import CommandFacts
-    from kvserver.node import Node
+    from kvserver.engine.command_table.catalog import CommandFacts
+    from kvserver.node.node import Node
 
 _BOTH_SOURCES = (
     "Configuring Redis with users defined in redis.conf and at the same setting an ACL file path is invalid. "

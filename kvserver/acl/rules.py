@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from kvserver.acl.book import BOTH, READ, WRITE
 from kvserver.acl.selector import Selector
 from kvserver.acl.user import User
-from kvserver.quoting import split_args
+from kvserver.wire.quoting import split_args
 
 UNKNOWN = "Unknown command or category name in ACL"
 BAD_SYNTAX = "Syntax error"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kvserver.acl.book import BOTH, READ, WRITE, CommandBook, uses_of
-from kvserver.engine.catalog import CommandFacts
-from kvserver.engine.glob import Matcher, matcher
-from kvserver.engine.keyspec import keys_of, positions_of
+from kvserver.engine.command_table.catalog import CommandFacts
+from kvserver.engine.command_table.keyspec import keys_of, positions_of
+from kvserver.wire.glob import Matcher, matcher
 
 DENIED_COMMAND = 1
 DENIED_KEY = 2

@@ -9,10 +9,10 @@ from typing import Any
 
 from kvserver.acl.rules import RuleError
 from kvserver.acl.steps import Steps, T, finish
-from kvserver.engine import blocking
-from kvserver.engine.session import Session
+from kvserver.engine.run import blocking
+from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
-from kvserver.resp import error
+from kvserver.wire.resp import error
 
 SLICE_S = 0.002
 KIND = "acl"

@@ -8,7 +8,7 @@ from typing import Any
 
 from kvserver.acl.book import CommandBook
 from kvserver.acl.selector import Denial, Selector
-from kvserver.engine.catalog import CommandFacts
+from kvserver.engine.command_table.catalog import CommandFacts
 
 
 class User:

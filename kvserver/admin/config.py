@@ -7,13 +7,13 @@ import tempfile
 from pathlib import Path
 
 from kvserver.admin.context import admin_of
-from kvserver.admin.info.commands import all_rows
+from kvserver.admin.info.command_sections import all_rows
 from kvserver.config import ConfigError, rewrite
 from kvserver.config.quoting import decode, encode
-from kvserver.engine.gates import is_loading
-from kvserver.engine.session import Session
+from kvserver.engine.run.gates import is_loading
+from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.resp import OK, array, bulk, map_header, simple
+from kvserver.wire.resp import OK, array, bulk, map_header, simple
 
 HELP = (
     "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",

@@ -25,20 +25,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kvserver.config import Config
 
 if TYPE_CHECKING:
-    from kvserver.admin.client_limit import ClientLimit
-    from kvserver.admin.latency import LatencyMonitor
-    from kvserver.admin.monitor import Monitors
-    from kvserver.admin.pause import Pause
-    from kvserver.admin.process import Process
-    from kvserver.admin.rates import Rates
-    from kvserver.admin.slowlog import SlowLog
-    from kvserver.engine.eviction import Evictor
-    from kvserver.engine.executor import Engine
-    from kvserver.engine.session import Session
-    from kvserver.handshake import Handshakes, TlsListener
-    from kvserver.server import Server
-    from kvserver.spec import Handler
-    from kvserver.tls import Tls
+    from kvserver.admin.clients.memory_limit import ClientLimit
+    from kvserver.admin.clients.pause import Pause
+    from kvserver.admin.observe.latency import LatencyMonitor
+    from kvserver.admin.observe.monitor import Monitors
+    from kvserver.admin.observe.process import Process
+    from kvserver.admin.observe.rates import Rates
+    from kvserver.admin.observe.slowlog import SlowLog
+    from kvserver.client.handshake import Handshakes, TlsListener
+    from kvserver.client.server import Server
+    from kvserver.client.tls import Tls
+    from kvserver.engine.command_table.row import Handler
+    from kvserver.engine.keys.eviction import Evictor
+    from kvserver.engine.run.executor import Engine
+    from kvserver.engine.run.session import Session
 
 KEY = "admin"
 Provider = Callable[[], Iterable[tuple[str, object]]]
@@ -53,7 +53,7 @@ class Housekeeping(Protocol):
 
 
 class NodeView(Protocol):
-    """A data node, as far as it is known here (`kvserver.node.Node` fits)."""
+    """A data node, as far as it is known here (`kvserver.node.node.Node` fits)."""
 
     engine: Engine
     server: Server

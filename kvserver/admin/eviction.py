@@ -7,13 +7,13 @@ from contextlib import suppress
 from functools import partial
 from time import perf_counter, thread_time
 
-from kvserver.admin.client_limit import ClientLimit
+from kvserver.admin.clients.memory_limit import ClientLimit
 from kvserver.admin.context import Admin, NodeView
-from kvserver.admin.process import Process
+from kvserver.admin.observe.process import Process
 from kvserver.config import Config
-from kvserver.engine.eviction import NAME, Evictor
-from kvserver.engine.executor import Engine
-from kvserver.engine.gates import ORDER_MEMORY
+from kvserver.engine.keys.eviction import NAME, Evictor
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.gates import ORDER_MEMORY
 
 OPTIONS = (
     "maxmemory",

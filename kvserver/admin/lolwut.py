@@ -5,9 +5,9 @@ from __future__ import annotations
 from random import Random
 
 from kvserver.config import REDIS_VERSION
-from kvserver.engine.session import Session
-from kvserver.numbers import parse_int
-from kvserver.resp import verbatim
+from kvserver.engine.run.session import Session
+from kvserver.wire.numbers import parse_int
+from kvserver.wire.resp import verbatim
 
 COLUMNS, ROWS = 66, 12
 MAX_COLUMNS, MAX_ROWS = 200, 100

@@ -7,9 +7,9 @@ from pathlib import Path
 from kvserver.admin.config import allowed
 from kvserver.admin.context import Admin, admin_of
 from kvserver.config.quoting import decode
-from kvserver.engine.session import Session
+from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
-from kvserver.resp import EMPTY_ARRAY, array, simple
+from kvserver.wire.resp import EMPTY_ARRAY, array, simple
 
 _NOT_ALLOWED = (
     'ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can run it from a '

@@ -7,41 +7,31 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-from kvserver.admin import (
-    client,
-    config,
-    debug,
-    eviction,
-    info,
-    latency,
-    lolwut,
-    memory,
-    modules,
-    monitor,
-    shutdown,
-    slowlog,
-)
-from kvserver.admin.client_limit import ClientLimit
+from kvserver.admin import clients as client
+from kvserver.admin import config, debug, eviction, info, lolwut, modules, shutdown
+from kvserver.admin.clients.memory_limit import ClientLimit
+from kvserver.admin.clients.pause import ORDER, Pause
 from kvserver.admin.context import KEY, Admin, NodeView
-from kvserver.admin.info import commands, sections
-from kvserver.admin.latency import LatencyMonitor
-from kvserver.admin.listening import Listening
-from kvserver.admin.monitor import ORDER_LAST, Monitors
-from kvserver.admin.oom_score import OomScore
-from kvserver.admin.pause import ORDER, Pause
-from kvserver.admin.process import Process
-from kvserver.admin.rates import Rates
-from kvserver.admin.redact import redact
-from kvserver.admin.slowlog import SlowLog
+from kvserver.admin.info import command_sections as commands
+from kvserver.admin.info import sections
+from kvserver.admin.observe import latency, memory, monitor, slowlog
+from kvserver.admin.observe.latency import LatencyMonitor
+from kvserver.admin.observe.monitor import ORDER_LAST, Monitors
+from kvserver.admin.observe.process import Process
+from kvserver.admin.observe.rates import Rates
+from kvserver.admin.observe.redact import redact
+from kvserver.admin.observe.slowlog import SlowLog
+from kvserver.client.tls import OPTIONS as TLS_OPTIONS
 from kvserver.config import Config, ConfigError
-from kvserver.engine import notifications
-from kvserver.engine.commands import introspect
-from kvserver.engine.gates import ORDER_TRACKING
-from kvserver.engine.session import ATT_INTERNAL, Session
-from kvserver.engine.tracking import Tracker
-from kvserver.proc_title import ProcTitle
-from kvserver.spec import FAST, SKIP_SLOWLOG, Row
-from kvserver.tls import OPTIONS as TLS_OPTIONS
+from kvserver.engine.command_table.row import FAST, SKIP_SLOWLOG, Row
+from kvserver.engine.commands.keys import object as introspect
+from kvserver.engine.events import notifications
+from kvserver.engine.events.tracking import Tracker
+from kvserver.engine.run.gates import ORDER_TRACKING
+from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.node.listening import Listening
+from kvserver.node.oom_score import OomScore
+from kvserver.node.proc_title import ProcTitle
 
 TICK_S = 0.1
 NEVER_S = 1e9

@@ -10,10 +10,10 @@ import asyncio
 from dataclasses import dataclass
 
 from kvserver.admin.context import NodeView, admin_of
-from kvserver.engine import blocking
-from kvserver.engine.session import Session
+from kvserver.engine.run import blocking
+from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.resp import OK, error
+from kvserver.wire.resp import OK, error
 
 BLOCKED_KIND = "shutdown"
 TASK = "shutdown_task"

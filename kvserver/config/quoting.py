@@ -7,7 +7,7 @@ Text is `str` decoded as UTF-8 with surrogateescape, so that any byte survives t
 
 from __future__ import annotations
 
-from kvserver.quoting import split_args
+from kvserver.wire.quoting import split_args
 
 _UNESCAPES = {92: b"\\\\", 34: b'\\"', 10: b"\\n", 13: b"\\r", 9: b"\\t", 8: b"\\b", 7: b"\\a"}
 _QUOTED = [_UNESCAPES.get(byte, bytes((byte,)) if 32 <= byte < 127 else b"\\x%02x" % byte) for byte in range(256)]

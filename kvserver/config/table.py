@@ -19,7 +19,7 @@ from kvserver.config.kinds import (
     Text,
 )
 from kvserver.config.option import Option, in_section
-from kvserver.config.special import (
+from kvserver.config.own_syntax import (
     Addresses,
     EventClasses,
     OomScores,

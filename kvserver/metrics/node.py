@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cache
 
-from kvserver import resp, version
+from kvserver import version
 from kvserver.metrics.rows import COUNTER, GAUGE, HISTOGRAM, Metric, Sample, counter, gauge
 from kvserver.metrics.view import NodeView, as_number, as_text
+from kvserver.wire import resp
 
 
 def _field(section: str, name: str, scale: float = 1.0) -> Callable[[NodeView], float | None]:

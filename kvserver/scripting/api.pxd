@@ -1,9 +1,9 @@
 import cython
-from kvserver.engine.executor cimport Engine
-from kvserver.engine.session cimport Session
+from kvserver.engine.run.executor cimport Engine
+from kvserver.engine.run.session cimport Session
 from kvserver.scripting.running cimport Running
 from kvserver.scripting.runtime cimport Runtime
-from kvserver.spec cimport Row
+from kvserver.engine.command_table.row cimport Row
 
 cdef long _noscript, _changes, _write
 cdef int _everywhere, _restricted

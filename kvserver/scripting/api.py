@@ -13,21 +13,21 @@ from typing import Any, Protocol
 
 import cython
 
-from kvserver.engine import naming
-from kvserver.engine.executor import Engine
-from kvserver.engine.session import ATT_RESTRICTED, NoPort, Session
+from kvserver.engine.command_table import naming
+from kvserver.engine.command_table.row import MAY_REPLICATE, NOSCRIPT, NOT_STALE, WRITE, Row
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import ATT_RESTRICTED, NoPort, Session
 from kvserver.scripting.decoding import decode
 from kvserver.scripting.running import GO_ON, REPL_ALL, Running, restrict
 from kvserver.scripting.runtime import Runtime
 from kvserver.scripting.shebang import ALLOW_OOM, ALLOW_STALE
-from kvserver.spec import MAY_REPLICATE, NOSCRIPT, NOT_STALE, WRITE, Row
 
 if cython.compiled:
-    from cython.cimports.kvserver.engine.commands.strings import small_int  # type: ignore
-    from cython.cimports.kvserver.engine.executor import unhindered  # type: ignore
+    from cython.cimports.kvserver.engine.commands.strings.strings import small_int  # type: ignore
+    from cython.cimports.kvserver.engine.run.executor import unhindered  # type: ignore
 else:
-    from kvserver.engine.commands.strings import small_int
-    from kvserver.engine.executor import unhindered
+    from kvserver.engine.commands.strings.strings import small_int
+    from kvserver.engine.run.executor import unhindered
 
 STATUS, ERROR, TABLE, MEMORY = 1, 2, 3, 4
 # C's copies of constants, declared in the .pxd: one of Python would be an object to look up and to compute with.

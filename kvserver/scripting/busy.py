@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from kvserver.engine.executor import Engine
-from kvserver.engine.gates import PASS
-from kvserver.engine.session import ATT_INTERNAL, Session
-from kvserver.resp import error
-from kvserver.scripting.commands import BUSY_FUNCTION, BUSY_SCRIPT
+from kvserver.engine.command_table.row import ADMIN, NOT_BUSY, Row
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.gates import PASS
+from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.scripting.eval_commands import BUSY_FUNCTION, BUSY_SCRIPT
 from kvserver.scripting.host import Host
 from kvserver.scripting.running import GO_ON, KILLED_SCRIPT, Running
-from kvserver.spec import ADMIN, NOT_BUSY, Row
+from kvserver.wire.resp import error
 
 NAME = "busy"
 _BUSY = {True: error(BUSY_FUNCTION), False: error(BUSY_SCRIPT)}

@@ -1,10 +1,10 @@
 import cython
-from kvserver.engine.executor cimport Engine
-from kvserver.engine.session cimport Session
+from kvserver.engine.run.executor cimport Engine
+from kvserver.engine.run.session cimport Session
 from kvserver.scripting.api cimport Api
 from kvserver.scripting.running cimport Running
 from kvserver.scripting.runtime cimport Runtime
-from kvserver.spec cimport Row
+from kvserver.engine.command_table.row cimport Row
 
 cdef long _compat, _stale, _harmless, _oom
 cdef int _internal

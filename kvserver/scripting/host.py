@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kvserver.engine.executor import Engine
-from kvserver.engine.session import ATT_INTERNAL, Session
+from kvserver.engine.command_table.row import DENYOOM, NOT_STALE, WRITE, Row
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import ATT_INTERNAL, Session
 from kvserver.errors import CommandError
-from kvserver.numbers import parse_int
-from kvserver.resp import bulk, integer
 from kvserver.scripting import native
 from kvserver.scripting.api import Api, digest
-from kvserver.scripting.debugger import Debugger
+from kvserver.scripting.debugger.debugger import Debugger
 from kvserver.scripting.libraries import Libraries
 from kvserver.scripting.running import GO_ON, Running
 from kvserver.scripting.runtime import Runtime, ScriptFailed
 from kvserver.scripting.shebang import ALLOW_OOM, ALLOW_STALE, COMPAT, NO_WRITES, script_flags
-from kvserver.spec import DENYOOM, NOT_STALE, WRITE, Row
+from kvserver.wire.numbers import parse_int
+from kvserver.wire.resp import bulk, integer
 
 KEY = "scripting"
 """Where the host hangs on the engine."""

@@ -7,21 +7,21 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from kvserver import logs
-from kvserver.engine.gates import ORDER_BUSY
-from kvserver.engine.session import Session
+from kvserver.engine.run.gates import ORDER_BUSY
+from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
-from kvserver.resp import OK
 from kvserver.scripting import queued
 from kvserver.scripting.busy import Busy
-from kvserver.scripting.commands import HANDLERS
-from kvserver.scripting.debug_socket import open_socket
-from kvserver.scripting.debugger import TIMEOUT_S
+from kvserver.scripting.debugger.debugger import TIMEOUT_S
+from kvserver.scripting.debugger.socket import open_socket
+from kvserver.scripting.eval_commands import HANDLERS
 from kvserver.scripting.host import KEY, Host, host_of
 from kvserver.scripting.pump import Pump
 from kvserver.scripting.running import GO_ON, Running
+from kvserver.wire.resp import OK
 
 if TYPE_CHECKING:
-    from kvserver.node import Node
+    from kvserver.node.node import Node
 
 _LEVELS = ("debug", "debug", "info", "warning")
 

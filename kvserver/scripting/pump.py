@@ -14,9 +14,9 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kvserver.engine.session import Session
-from kvserver.server import Connection, Server
-from kvserver.sockets import duplicate
+from kvserver.client.server import Connection, Server
+from kvserver.client.sockets import duplicate
+from kvserver.engine.run.session import Session
 
 CHUNK = 1 << 16
 

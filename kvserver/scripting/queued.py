@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from kvserver.engine.executor import Engine
-from kvserver.engine.gates import ORDER_EXEC, PASS
-from kvserver.engine.session import Session
+from kvserver.engine.command_table.row import Row
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.gates import ORDER_EXEC, PASS
+from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
 from kvserver.scripting.host import Host
 from kvserver.scripting.shebang import COMPAT, NO_WRITES, script_flags
-from kvserver.spec import Row
 
 ORDER = ORDER_EXEC + 1
 

@@ -1,4 +1,4 @@
-from kvserver.engine.session cimport Session
+from kvserver.engine.run.session cimport Session
 
 cdef class Running:
     cdef public Session caller

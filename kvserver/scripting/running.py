@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kvserver.engine.log import KEPT_ONLY, REPLICAS_ONLY
-from kvserver.engine.session import Session
+from kvserver.engine.run.log import KEPT_ONLY, REPLICAS_ONLY
+from kvserver.engine.run.session import Session
 
 GO_ON = 0
 KILLED_SCRIPT = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvserver.errors import CommandError
-from kvserver.quoting import split_args
+from kvserver.wire.quoting import split_args
 
 NO_WRITES = 1
 ALLOW_OOM = 2

@@ -114,7 +114,7 @@ def title(about: dict[str, object], redis_version: str) -> str:
 
 def is_compiled() -> bool:
     """Whether the hot modules that a server will import are compiled."""
-    spec = find_spec("kvserver.resp")
+    spec = find_spec("kvserver.wire.resp")
     return spec is not None and (spec.origin or "").endswith(COMPILED)
 
 

@@ -8,22 +8,22 @@ from time import time
 from typing import Any, NoReturn
 
 from kvserver.config import Config, ConfigError
-from kvserver.engine.commands import databases
-from kvserver.engine.executor import Engine
-from kvserver.engine.holds import Holds
-from kvserver.engine.keyspace import EXPIRE_HIDE
-from kvserver.spec import TELLS_DISK, WRITE
-from persistence.aof.append_file import AppendFile
+from kvserver.engine.command_table.row import TELLS_DISK, WRITE
+from kvserver.engine.commands.keys import databases
+from kvserver.engine.keys.keyspace import EXPIRE_HIDE
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.holds import Holds
 from persistence.aof.folder import Folder
-from persistence.aof.loader import AofLoader, AofLoadError
+from persistence.aof.load.loader import AofLoader, AofLoadError
 from persistence.aof.manifest import ManifestError
-from persistence.aof.rewriter import OFF, ON, WAIT, Rewriter
+from persistence.aof.rewrite.rewriter import OFF, ON, WAIT, Rewriter
 from persistence.aof.schedule import growth_percent, is_due
-from persistence.aof.writer import Writer
+from persistence.aof.write.append_file import AppendFile
+from persistence.aof.write.writer import Writer
 from persistence.disk import AtomicFile
-from persistence.loader import Loader
-from persistence.output import write_at_once
-from persistence.snapshotter import Snapshotter
+from persistence.snapshot.loader import Loader
+from persistence.snapshot.output import write_at_once
+from persistence.snapshot.snapshotter import Snapshotter
 
 GATE = "aof"
 """The name under which writes are forbidden while the file can't be written."""

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, replace
 
 from kvserver.config.quoting import decode, encode, quote_bytes
-from kvserver.quoting import split_args
+from kvserver.wire.quoting import split_args
 
 LINE_MAX = 1024
 """Longest line, bytes, its end included (Redis's MANIFEST_MAX_LINE)."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from persistence.rdb.decoder import Decoder
 from persistence.rdb.errors import RdbError
 from persistence.rdb.model import KIND_NAMES, Aux, End, Event, Function, Key
+from persistence.rdb.read.decoder import Decoder
 
 
 @dataclass(slots=True)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from persistence.crc64 import crc64
 from persistence.rdb import opcodes as op
-from persistence.rdb.builders import Builders
-from persistence.rdb.containers import read_value
-from persistence.rdb.encoder import string
+from persistence.rdb.crc64 import crc64
 from persistence.rdb.errors import RdbError
-from persistence.rdb.reader import MAX_STRING, Reader
-from persistence.rdb.writer import pieces, type_number, whole
+from persistence.rdb.read.builders import Builders
+from persistence.rdb.read.containers import read_value
+from persistence.rdb.read.reader import MAX_STRING, Reader
+from persistence.rdb.write.encoder import string
+from persistence.rdb.write.writer import pieces, type_number, whole
 
 _FOOTER = 10
 

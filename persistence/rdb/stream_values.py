@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from kvserver.engine.id_map import IdMap
-from kvserver.engine.stream_value import Consumer, FrozenStream, Group, Node, StreamValue
+from kvserver.engine.values.id_map import IdMap
+from kvserver.engine.values.stream_value import Consumer, FrozenStream, Group, Node, StreamValue
 from persistence.rdb import model
 from persistence.rdb.model import StreamData, StreamId
 

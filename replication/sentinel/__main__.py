@@ -16,21 +16,21 @@ from kvserver.acl.plugin import attach as acl
 from kvserver.admin import attach as admin
 from kvserver.cli import handle_signals, run, settle
 from kvserver.config import ConfigError, parse_command_line
-from kvserver.engine import pubsub
-from kvserver.http import Endpoints, HttpServer, read_process
+from kvserver.engine.events import pubsub
 from kvserver.metrics.view import NodeView
-from kvserver.node import Node
+from kvserver.node.http import Endpoints, HttpServer, read_process
+from kvserver.node.node import Node
 from replication.sentinel.commands.seat import KEY, Seat
 from replication.sentinel.commands.table import keep_shared, sentinel_rows, served_facts
-from replication.sentinel.directives import render
-from replication.sentinel.messages import Level
-from replication.sentinel.metrics import SENTINEL, SentinelView
-from replication.sentinel.monitor import Monitor
-from replication.sentinel.runner import NotSaved, Runner, now_ms
-from replication.sentinel.self_info import sections
-from replication.sentinel.startup import Started, is_executable, start
-from replication.sentinel.state_file import StateFile
-from replication.sentinel.turn import Turn
+from replication.sentinel.mind.messages import Level
+from replication.sentinel.mind.monitor import Monitor
+from replication.sentinel.mind.turn import Turn
+from replication.sentinel.options.directives import render
+from replication.sentinel.shell.metrics import SENTINEL, SentinelView
+from replication.sentinel.shell.process_info import sections
+from replication.sentinel.shell.runner import NotSaved, Runner, now_ms
+from replication.sentinel.shell.startup import Started, is_executable, start
+from replication.sentinel.shell.state_file import StateFile
 
 NEEDS_FILE = "Sentinel needs config file on disk to save state. Exiting..."
 

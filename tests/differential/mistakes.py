@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kvserver.engine.catalog import CommandFacts, docs, later, load
+from kvserver.engine.command_table.catalog import CommandFacts, docs, later, load
 
 BINARY = b"\xff\x00\r\n"
 PRELUDE = [

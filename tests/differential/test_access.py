@@ -12,7 +12,7 @@ from support import start_kvserver, start_redis
 
 from differential.peers import Peer, comparable
 from differential.profile import bounded
-from kvserver.engine.catalog import CATEGORY_ORDER, later
+from kvserver.engine.command_table.catalog import CATEGORY_ORDER, later
 
 NAMES = (b"u", b"v")
 LATER = frozenset(name.lower().encode() for name in later())

@@ -12,7 +12,7 @@ from support import start_kvserver, start_redis
 
 from differential.mistakes import PRELUDE, commands, mistakes
 from differential.peers import Peer, comparable
-from kvserver.engine.catalog import load
+from kvserver.engine.command_table.catalog import load
 
 BATCH = 50
 SHARE = float(os.environ.get("DIFFERENTIAL_MISTAKES", "0.05"))

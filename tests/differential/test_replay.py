@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from differential.grammar import PRELUDE, SYNTAX, command
 from differential.profile import bounded
+from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.commands import all_handlers
-from kvserver.engine.executor import Engine
-from kvserver.engine.registry import build_rows
-from kvserver.engine.session import NoPort
-from kvserver.engine.stream_value import StreamValue
-from kvserver.engine.values import ListValue, ZSetValue
-from kvserver.resp import Parser
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import NoPort
+from kvserver.engine.values.stream_value import StreamValue
+from kvserver.engine.values.types import ListValue, ZSetValue
+from kvserver.wire.resp import Parser
 
 ROWS = all_handlers()
 NOW_MS = 1_700_000_000_000

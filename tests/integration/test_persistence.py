@@ -13,8 +13,8 @@ import redis
 from support import Server, start_kvserver, start_redis, wait_until
 from support.rdbfiles import by_hand, text
 
-from persistence.rdb.decoder import Decoder
 from persistence.rdb.model import Key
+from persistence.rdb.read.decoder import Decoder
 
 
 def saved(path: Path) -> dict[bytes, Any]:

@@ -9,8 +9,8 @@ import redis
 from redis.connection import Connection
 from support import start_redis
 
-from kvserver.engine import catalog
-from kvserver.engine.keyspec import has_keys, keys_of, positions_of
+from kvserver.engine.command_table import catalog
+from kvserver.engine.command_table.keyspec import has_keys, keys_of, positions_of
 
 WORDS = (
     b"STORE,StoreDist,streams,STREAMS,keys,KEYS,0,1,2,3,-1,+1,01, 1,,k1,k2,get,GET,by,limit,auth,AUTH2"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import require_peer, start_redis, wait_until
 
-from kvserver.resp import encode_request
+from kvserver.wire.resp import encode_request
 from ops.check_aof import check_aof
 
 SET = encode_request([b"SET", b"k", b"v" * 20])

@@ -7,12 +7,12 @@ import hiredis
 import pytest
 from support import Server, start_redis
 
-from kvserver.engine import catalog
-from kvserver.engine.commands.command import HANDLERS
-from kvserver.engine.executor import Engine
-from kvserver.engine.session import Session
-from kvserver.resp import encode_request
-from kvserver.spec import Row, flag_bits
+from kvserver.engine.command_table import catalog
+from kvserver.engine.command_table.row import Row, flag_bits
+from kvserver.engine.commands.server.command import HANDLERS
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import Session
+from kvserver.wire.resp import encode_request
 
 SENTENCES = {"summary", "complexity", "notes", "replaced_by"}
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from support import Server, require_peer, start_kvserver, start_redis
 
-from kvserver.resp import encode_request
+from kvserver.wire.resp import encode_request
 
 END = b"<endsession>"
 TOUR = b"""local a = 1

@@ -11,16 +11,17 @@ import pytest
 from support import require_peer, start_redis
 from support.rdbfiles import engine_of_all_types, snapshot_bytes
 
-from kvserver.engine.executor import Engine
-from kvserver.engine.keyspace import Db
-from kvserver.engine.values import ListValue
-from persistence.crc64 import crc64
-from persistence.rdb import encoder, opcodes, writer
-from persistence.rdb.decoder import Decoder
+from kvserver.engine.keys.keyspace import Db
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.values.types import ListValue
+from persistence.rdb import opcodes
+from persistence.rdb.crc64 import crc64
 from persistence.rdb.model import STREAM, Event, Function, Key, StreamData
 from persistence.rdb.payload import dump_payload, restore_payload, verified
-from persistence.rdb.values import EngineBuilders
-from persistence.restore import Restorer
+from persistence.rdb.read.decoder import Decoder
+from persistence.rdb.read.values import EngineBuilders
+from persistence.rdb.write import encoder, writer
+from persistence.snapshot.restore import Restorer
 
 LIBRARY = "#!lua name=lib\nredis.register_function('f', function() return 1 end)"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import Server, start_kvserver, start_redis
 
-from kvserver.resp import encode_request
+from kvserver.wire.resp import encode_request
 
 SCRIPTS = [
     line

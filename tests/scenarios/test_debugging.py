@@ -9,7 +9,7 @@ import pytest
 import redis
 from support import Server, start_kvserver, wait_until
 
-from kvserver.resp import encode_request
+from kvserver.wire.resp import encode_request
 
 SCRIPT = b"redis.call('INCR', 'steps')\nlocal a = redis.call('GET', 'steps')\nreturn a"
 HARMLESS = b"local a = 1\na = 2\nreturn a"

@@ -7,7 +7,7 @@ import random
 import pytest
 import redis
 
-from kvserver.engine.geohash import distance
+from kvserver.engine.values.geohash import distance
 
 
 def test_sicily(client: redis.Redis) -> None:

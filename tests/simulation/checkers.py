@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from replication.sentinel.hello import parse_hello
-from replication.sentinel.messages import Action, Answer, Emit, Request, Send
-from replication.sentinel.world import Primary
+from replication.sentinel.mind.hello import parse_hello
+from replication.sentinel.mind.messages import Action, Answer, Emit, Request, Send
+from replication.sentinel.mind.world import Primary
 from simulation.sentinels import Sentinel
 
 MEMORY_MS = 20_000

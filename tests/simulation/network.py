@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from replication.sentinel.messages import Cause, Reply
+from replication.sentinel.mind.messages import Cause, Reply
 from simulation.clock import Clock
 
 RETRANSMIT_MS = 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from replication.sentinel.messages import Reply
+from replication.sentinel.mind.messages import Reply
 from simulation.network import Connection, Network, Process
 
 PORT = 6379

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from replication.sentinel import failover
-from replication.sentinel.directives import load, render
-from replication.sentinel.messages import (
+from replication.sentinel.mind import failover
+from replication.sentinel.mind.messages import (
     Action,
     Answer,
     Cause,
@@ -28,9 +27,10 @@ from replication.sentinel.messages import (
     Send,
     Tick,
 )
-from replication.sentinel.monitor import Monitor
-from replication.sentinel.selection import select_replica
-from replication.sentinel.world import Lane
+from replication.sentinel.mind.monitor import Monitor
+from replication.sentinel.mind.selection import select_replica
+from replication.sentinel.mind.world import Lane
+from replication.sentinel.options.directives import load, render
 from simulation.network import Connection, Network, Process
 
 PORT = 26379

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from replication.sentinel.messages import Action
-from replication.sentinel.world import Primary
+from replication.sentinel.mind.messages import Action
+from replication.sentinel.mind.world import Primary
 from simulation.checkers import Checkers, Violation
 from simulation.clock import Clock
 from simulation.faults import Faults

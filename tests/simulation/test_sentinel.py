@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from replication.sentinel import discovery, election, reconcile
-from replication.sentinel.directives import render
-from replication.sentinel.messages import Action, Persist
-from replication.sentinel.turn import Render, Turn
-from replication.sentinel.world import Primary
+from replication.sentinel.mind import discovery, election, reconcile
+from replication.sentinel.mind.messages import Action, Persist
+from replication.sentinel.mind.turn import Render, Turn
+from replication.sentinel.mind.world import Primary
+from replication.sentinel.options.directives import render
 from simulation.checkers import Violation
 from simulation.story import Story, run
 

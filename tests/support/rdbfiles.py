@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import struct
 
-from kvserver.engine.executor import Engine
-from kvserver.engine.values import HashValue, ListValue, SetValue, ZSetValue
-from persistence.crc64 import crc64
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.values.types import HashValue, ListValue, SetValue, ZSetValue
+from persistence.rdb.crc64 import crc64
 from persistence.rdb.facts import aux_fields
-from persistence.snapshot import Snapshot
+from persistence.snapshot.snapshot import Snapshot
 
 SCORES = (0.0, -0.0, 1.5, -3e100, float("inf"), float("-inf"), 1e17, 123456789.0, 0.1)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.commands import all_handlers
-from kvserver.engine.executor import Engine
-from kvserver.engine.keyspace import OBSERVE_NOTIFY, Db
-from kvserver.engine.registry import build_rows
-from kvserver.engine.session import NoPort, Session
-from kvserver.resp import Parser
+from kvserver.engine.keys.keyspace import OBSERVE_NOTIFY, Db
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import NoPort, Session
+from kvserver.wire.resp import Parser
 
 
 class Recorder:

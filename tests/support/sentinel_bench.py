@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from replication.sentinel.directives import render
-from replication.sentinel.messages import (
+from replication.sentinel.mind.messages import (
     Action,
     Cause,
     Closed,
@@ -18,8 +17,9 @@ from replication.sentinel.messages import (
     Request,
     Tick,
 )
-from replication.sentinel.monitor import Monitor
-from replication.sentinel.world import Lane, World
+from replication.sentinel.mind.monitor import Monitor
+from replication.sentinel.mind.world import Lane, World
+from replication.sentinel.options.directives import render
 
 ME, A, B = "1" * 40, "2" * 40, "3" * 40
 T0 = 1_000_000

@@ -15,11 +15,11 @@ from kvserver.admin.debug import digest, replies, shapes
 from kvserver.admin.shutdown import CRON_RESUMED
 from kvserver.config.kinds import parse_memory
 from kvserver.config.quoting import decode
-from kvserver.engine.session import Session
+from kvserver.engine.command_table.row import Handler
+from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.numbers import parse_float, parse_int
-from kvserver.resp import OK, array, error, simple
-from kvserver.spec import Handler
+from kvserver.wire.numbers import parse_float, parse_int
+from kvserver.wire.resp import OK, array, error, simple
 
 MAX_PLAIN_NODE = 4 << 30
 NOT_ALLOWED = (
@@ -174,7 +174,7 @@ def replybuffer(c: Session, a: list[bytes]) -> bytes:
 
 def stringmatch(c: Session, a: list[bytes]) -> bytes:
     """DEBUG STRINGMATCH-LEN pattern text."""
-    from kvserver.engine.glob import matcher
+    from kvserver.wire.glob import matcher
 
     return simple("1" if matcher(a[2])(a[3]) else "0")
 

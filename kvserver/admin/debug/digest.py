@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from hashlib import sha1
 from typing import Any
 
-from kvserver.engine.keyspace import Db
-from kvserver.engine.values import ExpiringHash, HashValue, ListValue, SetValue, ZSetValue, kind_of
+from kvserver.engine.keys.keyspace import Db
+from kvserver.engine.values.types import ExpiringHash, HashValue, ListValue, SetValue, ZSetValue, kind_of
 
 TYPE_NUMBERS = {b"string": 0, b"list": 1, b"set": 2, b"zset": 3, b"hash": 4, b"stream": 6}
 SIZE = 20

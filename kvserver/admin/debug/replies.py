@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kvserver.engine.session import Session
+from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
-from kvserver.resp import (
+from kvserver.wire.resp import (
     array,
     array_header,
     boolean,

@@ -6,13 +6,13 @@ import sys
 from typing import Any
 
 from kvserver.admin.context import admin_of
-from kvserver.engine.commands.introspect import encoding_of
-from kvserver.engine.session import Session
-from kvserver.engine.table import Table
-from kvserver.engine.values import ListValue
+from kvserver.engine.commands.keys.object import encoding_of
+from kvserver.engine.keys.table import Table
+from kvserver.engine.run.session import Session
+from kvserver.engine.values.types import ListValue
 from kvserver.errors import NO_KEY, CommandError
-from kvserver.numbers import parse_int
-from kvserver.resp import simple, verbatim
+from kvserver.wire.numbers import parse_int
+from kvserver.wire.resp import simple, verbatim
 
 
 def _value(c: Session, key: bytes) -> Any:

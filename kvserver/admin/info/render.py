@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kvserver.admin.context import Provider, admin_of
-from kvserver.engine.session import Session
-from kvserver.resp import verbatim
+from kvserver.engine.run.session import Session
+from kvserver.wire.resp import verbatim
 
 TITLES = {
     "server": "Server",

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from kvserver import resp
-from kvserver.admin.client_limit import CLIENT_BYTES
+from kvserver.admin.clients.memory_limit import CLIENT_BYTES
+from kvserver.admin.clients.pause import BLOCKED_KIND
 from kvserver.admin.context import Admin
 from kvserver.admin.eviction import unlimited_bytes
-from kvserver.admin.pause import BLOCKED_KIND
 from kvserver.config import REDIS_VERSION
-from kvserver.engine.keyspace import Db
-from kvserver.engine.session import ATT_TRACKING
-from kvserver.engine.tracking import Tracker
+from kvserver.engine.events.tracking import Tracker
+from kvserver.engine.keys.keyspace import Db
+from kvserver.engine.run.session import ATT_TRACKING
+from kvserver.wire import resp
 
 Fields = Iterable[tuple[str, object]]
 _TTL_SAMPLE = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvserver.errors import INVALID_EXPIRE, WRONGTYPE, CommandError
-from kvserver.numbers import INT64_MAX, parse_int, parse_range, read_double
+from kvserver.wire.numbers import INT64_MAX, parse_int, parse_range, read_double
 
 
 def string_arg(value: object) -> bytes | None:

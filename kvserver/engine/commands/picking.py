@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from kvserver.engine.commands.keys import parse_cursor, scan_options, scan_reply
-from kvserver.engine.glob import matcher
-from kvserver.engine.hash_expiry import is_due
-from kvserver.engine.session import Session
-from kvserver.engine.table import Table
-from kvserver.engine.values import ExpiringHash
+from kvserver.engine.commands.keys.keys import parse_cursor, scan_options, scan_reply
+from kvserver.engine.keys.hash_expiry import is_due
+from kvserver.engine.keys.table import Table
+from kvserver.engine.run.session import Session
+from kvserver.engine.values.types import ExpiringHash
 from kvserver.errors import OUT_OF_RANGE, SYNTAX, CommandError
-from kvserver.numbers import INT64_MAX, INT64_MIN, parse_int
-from kvserver.resp import array_header, bulk
+from kvserver.wire.glob import matcher
+from kvserver.wire.numbers import INT64_MAX, INT64_MIN, parse_int
+from kvserver.wire.resp import array_header, bulk
 
 MOST = 1 << 24
 """Repeated picks that one request may ask for; Redis would go on until its memory is gone."""

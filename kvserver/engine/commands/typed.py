@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kvserver.engine.keyspace import BIG, EV_GENERIC, Db
-from kvserver.engine.values import ExpiringHash, HashValue, ListValue, SetValue, ZSetValue, size_of
+from kvserver.engine.keys.keyspace import BIG, EV_GENERIC, Db
+from kvserver.engine.values.types import ExpiringHash, HashValue, ListValue, SetValue, ZSetValue, size_of
 from kvserver.errors import WRONGTYPE, CommandError
 
 WRONG = b"-" + WRONGTYPE.encode() + b"\r\n"

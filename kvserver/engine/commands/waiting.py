@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kvserver.engine.session import Session
-from kvserver.resp import null_array
+from kvserver.engine.run.session import Session
+from kvserver.wire.resp import null_array
 
 
 def candidates(c: Session, keys: list[bytes], kind: type) -> list[bytes]:

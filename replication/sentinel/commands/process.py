@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.resp import array, bulk, integer, verbatim
+from kvserver.wire.resp import array, bulk, integer, verbatim
 from replication.sentinel.commands.seat import bulk_text, seat_of
-from replication.sentinel.messages import Hello
-from replication.sentinel.views import info_section
-from replication.sentinel.world import HELLO_CHANNEL
+from replication.sentinel.mind.messages import Hello
+from replication.sentinel.mind.views import info_section
+from replication.sentinel.mind.world import HELLO_CHANNEL
 
 if TYPE_CHECKING:
-    from kvserver.engine.session import Session
+    from kvserver.engine.run.session import Session
 
 _EVERYTHING = frozenset((b"all", b"default", b"everything"))
 _SHUTDOWN_WORDS = frozenset((b"nosave", b"save", b"now", b"force"))

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kvserver.errors import CommandError, wrong_arity
-from kvserver.resp import bulk, map_header
-from replication.sentinel.runner import Runner, now_ms
-from replication.sentinel.world import Primary, World
+from kvserver.wire.resp import bulk, map_header
+from replication.sentinel.mind.world import Primary, World
+from replication.sentinel.shell.runner import Runner, now_ms
 
 if TYPE_CHECKING:
-    from kvserver.engine.session import Session
+    from kvserver.engine.run.session import Session
 
 KEY = "sentinel"
 Field = tuple[str, str | int]

@@ -6,11 +6,10 @@ from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kvserver.engine.glob import matcher
 from kvserver.errors import CommandError, wrong_arity
-from kvserver.numbers import parse_int
-from kvserver.resp import OK, array_header, bulk, integer, simple
-from replication.sentinel import failover, links
+from kvserver.wire.glob import matcher
+from kvserver.wire.numbers import parse_int
+from kvserver.wire.resp import OK, array_header, bulk, integer, simple
 from replication.sentinel.commands.seat import (
     Seat,
     encode_fields,
@@ -19,16 +18,17 @@ from replication.sentinel.commands.seat import (
     seat_of,
     text_of,
 )
-from replication.sentinel.groups import reset_group
-from replication.sentinel.messages import Level
-from replication.sentinel.runner import NotSaved
-from replication.sentinel.selection import select_replica
-from replication.sentinel.settings import GLOBAL_OPTIONS, GROUP_OPTIONS, BadValue, number
-from replication.sentinel.turn import Turn
-from replication.sentinel.world import BadAddress, DuplicateInstance, Instance, Periods, Primary
+from replication.sentinel.mind import failover, links
+from replication.sentinel.mind.groups import reset_group
+from replication.sentinel.mind.messages import Level
+from replication.sentinel.mind.selection import select_replica
+from replication.sentinel.mind.turn import Turn
+from replication.sentinel.mind.world import BadAddress, DuplicateInstance, Instance, Periods, Primary
+from replication.sentinel.options.settings import GLOBAL_OPTIONS, GROUP_OPTIONS, BadValue, number
+from replication.sentinel.shell.runner import NotSaved
 
 if TYPE_CHECKING:
-    from kvserver.engine.session import Session
+    from kvserver.engine.run.session import Session
 
 SCRIPTS_DENIED = (
     "ERR Reconfiguration of scripts path is denied for security reasons. Check the deny-scripts-reconfig "

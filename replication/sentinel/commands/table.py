@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kvserver.engine import catalog
-from kvserver.engine.catalog import CommandFacts
-from kvserver.spec import Handler, Row, flag_bits
+from kvserver.engine.command_table import catalog
+from kvserver.engine.command_table.catalog import CommandFacts
+from kvserver.engine.command_table.row import Handler, Row, flag_bits
 from replication.sentinel.commands import process, steer, watch
 
 SHARED = frozenset(("ACL", "AUTH", "CLIENT", "COMMAND", "HELLO", "PING", "PSUBSCRIBE", "PUNSUBSCRIBE",

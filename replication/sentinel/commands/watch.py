@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kvserver.errors import CommandError
-from kvserver.numbers import parse_int
-from kvserver.resp import array, array_header, bulk, bulks, integer, map_header, null, null_array, simple
+from kvserver.wire.numbers import parse_int
+from kvserver.wire.resp import array, array_header, bulk, bulks, integer, map_header, null, null_array, simple
 from replication.sentinel.commands.seat import (
     bulk_text,
     encode_fields,
@@ -16,14 +16,14 @@ from replication.sentinel.commands.seat import (
     seat_of,
     text_of,
 )
-from replication.sentinel.election import usable_sentinels
-from replication.sentinel.jobs import Job
-from replication.sentinel.messages import DownQuery
-from replication.sentinel.views import instance_fields
-from replication.sentinel.world import Instance, Primary, Replica
+from replication.sentinel.mind.election import usable_sentinels
+from replication.sentinel.mind.jobs import Job
+from replication.sentinel.mind.messages import DownQuery
+from replication.sentinel.mind.views import instance_fields
+from replication.sentinel.mind.world import Instance, Primary, Replica
 
 if TYPE_CHECKING:
-    from kvserver.engine.session import Session
+    from kvserver.engine.run.session import Session
 
 
 def _show(c: Session, instance: Instance) -> bytes:

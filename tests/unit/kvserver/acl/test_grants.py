@@ -13,10 +13,10 @@ from kvserver.acl.book import CommandBook
 from kvserver.acl.grants import Gatekeeper, plan_of
 from kvserver.acl.user import User
 from kvserver.acl.users import Users
-from kvserver.engine.catalog import load
-from kvserver.engine.keyspec import keys_of
-from kvserver.engine.session import NoPort, Session
-from kvserver.spec import Row
+from kvserver.engine.command_table.catalog import load
+from kvserver.engine.command_table.keyspec import keys_of
+from kvserver.engine.command_table.row import Row
+from kvserver.engine.run.session import NoPort, Session
 
 FACTS = load()
 ROWS = {

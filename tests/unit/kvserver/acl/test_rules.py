@@ -9,7 +9,7 @@ from kvserver.acl.book import CommandBook, uses_of
 from kvserver.acl.rules import RuleError
 from kvserver.acl.user import User
 from kvserver.acl.users import Users
-from kvserver.engine import catalog, keyspec
+from kvserver.engine.command_table import catalog, keyspec
 
 FACTS = catalog.load()
 BOOK = CommandBook(FACTS.values())

@@ -9,7 +9,7 @@ from kvserver.acl.log import AclLog, Entry
 from kvserver.acl.rules import RuleError
 from kvserver.acl.steps import finish
 from kvserver.acl.users import Users
-from kvserver.engine import catalog
+from kvserver.engine.command_table import catalog
 
 BOOK = CommandBook(catalog.load().values())
 UNCHANGED = "WARNING: ACL errors detected, no change to the previously active ACL rules was performed"

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from kvserver.engine import commands, gates
-from kvserver.engine.executor import Engine
-from kvserver.engine.registry import build_rows
-from kvserver.engine.session import NoPort, Session
-from kvserver.scripting.commands import HANDLERS
+from kvserver.engine import commands
+from kvserver.engine.command_table.registry import build_rows
+from kvserver.engine.run import gates
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import NoPort, Session
 from kvserver.scripting.decoding import decode
+from kvserver.scripting.eval_commands import HANDLERS
 from kvserver.scripting.host import KEY, Host
 from kvserver.scripting.running import KILLED_SCRIPT
 from kvserver.scripting.shebang import ALLOW_OOM, COMPAT, NO_WRITES, script_flags

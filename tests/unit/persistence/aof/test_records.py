@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvserver.resp import encode_request
+from kvserver.wire.resp import encode_request
 from persistence.aof.records import AofFormatError, Record, RecordDecoder, timestamp
 
 COMMANDS = st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=5), max_size=8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.recorder import Recorder
 
-from kvserver.engine.session import NoPort
+from kvserver.engine.run.session import NoPort
 
 SETUP = (
     "RPUSH l a b c",

@@ -1,7 +1,0 @@
-"""CLIENT: one file for what describes clients, one for what acts on them, one for the caller itself."""
-
-from kvserver.admin.client import actions, listing, own, tracking
-
-HANDLERS = {**listing.HANDLERS, **actions.HANDLERS, **own.HANDLERS, **tracking.HANDLERS}
-
-__all__ = ["HANDLERS"]

@@ -1,0 +1,1 @@
+"""Looking at a running node: slow requests, latency, MONITOR, memory, the process."""

@@ -1,0 +1,172 @@
+"""What clients may cost: functions that judge a `Connection` of the server by its limits, and end it."""
+
+from __future__ import annotations
+
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from kvserver.client.sockets import hung_up, is_local
+from kvserver.engine.run.session import ATT_UNAUTHENTICATED, Session
+from kvserver.wire.resp import error
+
+if TYPE_CHECKING:
+    from kvserver.client.server import Connection, Server
+
+ARGUMENT_COST = 48
+"""Counted on top of each argument's bytes while a request is unfinished: what the object itself takes."""
+
+UNAUTHENTICATED_BYTES = 1024
+"""Unsent replies that a client may have which hasn't authenticated."""
+
+BLOCKED_BUFFER = 1 << 20
+"""Bytes of requests taken from a client that is blocked before its socket is read no more."""
+UNSENT_MAX = 64 << 20
+"""Bytes of replies that may wait for a client before its requests have to wait, too."""
+UNSENT_TOTAL = 512 << 20
+"""Bytes that may wait for all clients: while it is more, the requests of slow ones wait at once."""
+REQUEST_KEPT_MS = 2000
+"""How long the last request of a client that sends no more is kept."""
+_NO_ARGS: list[bytes] = []
+
+
+def refusal(server: Server, peer: Any) -> str:
+    """Why a new client isn't let in, "" = it is."""
+    if len(server.connections) >= server.limits.maxclients:
+        return "ERR max number of clients reached"
+    if server.limits.protected_mode and isinstance(peer, tuple) and not is_local(peer[0]):
+        return (
+            "DENIED Redis is running in protected mode because protected mode is enabled and no password is "
+            "set for the default user. In this mode connections are only accepted from the loopback "
+            "interface. To connect from elsewhere set a password, bind explicitly, or disable protected-mode."
+        )
+    return ""
+
+
+def refuse(connection: Connection, peer: Any) -> bool:
+    """Send a new client away that isn't let in; True when that was done."""
+    reason = refusal(connection.server, peer)
+    if reason:
+        connection.server.rejected += 1
+        connection.closing = True
+        connection.transport.write(error(reason))
+        connection.transport.close()
+    return bool(reason)
+
+
+def _output_class(c: Session) -> str:
+    """The class of client-output-buffer-limit that a session belongs to."""
+    if c.kind == "replica":
+        return "replica"
+    return "pubsub" if c.channels or c.patterns or c.shard_channels else "normal"
+
+
+def count_arguments(connection: Connection) -> int:
+    """Return what the arguments of the unfinished request take, looking at the new ones only."""
+    args = connection.parser.args
+    if args is not connection.unfinished:
+        connection.unfinished = args
+        connection.counted = connection.counted_bytes = 0
+    new = args[connection.counted :]
+    connection.counted += len(new)
+    connection.counted_bytes += sum(map(len, new)) + ARGUMENT_COST * len(new)
+    return connection.counted_bytes
+
+
+def bound_input(connection: Connection, c: Session) -> None:
+    """Judge what a client has sent and isn't served yet."""
+    parser, server = connection.parser, connection.server
+    waiting = parser.buffered()
+    if parser.left:
+        waiting += count_arguments(connection)
+    if waiting > server.limits.query_buffer:
+        server.query_limit_kills += 1
+        connection.close("query buffer limit")
+    elif waiting > BLOCKED_BUFFER and c.blocked is not None:
+        connection.read(False)
+
+
+def bound_output(connection: Connection) -> None:
+    """Serve a slow peer no more, until it has caught up, when too much waits for it.
+
+    A replica is always heard: it is slow whenever it takes a snapshot, and has to acknowledge meanwhile.
+    """
+    c = connection.session
+    if (c is None or c.kind != "replica") and connection.pending_bytes() > connection.server.limits.unsent:
+        connection.paused = True
+        connection.read(False)
+
+
+def check_output(connection: Connection) -> None:
+    """Disconnect a client whose unsent messages exceed its class's limit."""
+    c = connection.session
+    if c is None or connection.closing:
+        return
+    server = connection.server
+    limit = server.limits.output.get(_output_class(c))
+    if limit is None:
+        return
+    held = connection.pending_bytes()
+    over = bool(limit.hard_bytes) and held > limit.hard_bytes
+    if limit.soft_bytes and held > limit.soft_bytes:
+        now = time()
+        connection.soft_since = connection.soft_since or now
+        over = over or now - connection.soft_since > limit.soft_seconds
+    else:
+        connection.soft_since = 0.0
+    if over:
+        # Whoever sends may be walking over sessions, so this one is forgotten when the loop comes round.
+        server.output_limit_kills += 1
+        connection.abort()
+
+
+def overflows(connection: Connection, c: Session, more: int) -> bool:
+    """Whether `more` bytes of replies are more than may wait for the client; it is disconnected without them."""
+    server = connection.server
+    pending = connection.pending_bytes()
+    over = bool(c.attention & ATT_UNAUTHENTICATED) and pending > UNAUTHENTICATED_BYTES
+    if server.limits.reply_bytes and _output_class(c) == "normal":
+        over = over or pending + more > server.limits.reply_bytes
+    if over:
+        server.output_limit_kills += 1
+        connection.close("output buffer limit")
+    return over
+
+
+def sweep(server: Server) -> None:
+    """Once a second: end idle clients and gone ones, and apply the limits that need time."""
+    connections = list(server.connections.values())
+    gone = hung_up([connection.fileno() for connection in connections if not connection.reading])
+    for connection in connections:
+        c = connection.session
+        if c is not None:
+            _sweep_one(connection, c, not connection.reading and connection.fileno() in gone)
+    unsent = sum(connection.pending_bytes() for connection in connections if connection.slow)
+    server.limits.unsent = UNSENT_MAX if unsent <= UNSENT_TOTAL else 0
+
+
+def _sweep_one(connection: Connection, c: Session, gone: bool) -> None:
+    server = connection.server
+    idle_s = (server.engine.state.now_ms - c.last_ms) / 1000
+    if _may_idle_out(c) and 0 < server.limits.timeout_s < idle_s:
+        connection.close("idle")
+        return
+    if c.queue is not None and c.bytes_in - c.multi_from > server.limits.query_buffer:
+        server.query_limit_kills += 1
+        connection.close("query buffer limit")
+        return
+    if idle_s * 1000 > REQUEST_KEPT_MS and c.args and c.blocked is None:
+        c.args = _NO_ARGS
+        if not connection.parser.left:
+            connection.parser.args = _NO_ARGS
+    pending = connection.pending_bytes()
+    if (gone or connection.closing) and pending in (0, connection.last_pending):
+        connection.abort()  # it has taken nothing for a second, and will hardly take more
+        return
+    connection.last_pending = pending
+    if connection.slow or connection.paused:
+        check_output(connection)
+
+
+def _may_idle_out(c: Session) -> bool:
+    """`timeout` is for clients that could ask: not for those that wait for messages or for a key."""
+    return c.kind == "normal" and c.blocked is None and not c.subscriptions() and not c.shard_channels

@@ -1,0 +1,1 @@
+"""Commands on places, which are members of sorted sets."""

@@ -1,0 +1,1 @@
+"""Commands that tell what the server can do: COMMAND, CLUSTER."""

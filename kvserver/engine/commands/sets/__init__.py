@@ -1,0 +1,1 @@
+"""Commands on sets: one at a time, and several combined."""

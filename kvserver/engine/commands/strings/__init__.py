@@ -1,0 +1,1 @@
+"""Commands on strings: as text, as bits, as integers, as HyperLogLogs."""

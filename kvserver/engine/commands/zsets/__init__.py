@@ -1,0 +1,1 @@
+"""Commands on sorted sets: single members, ranges, combinations, waiting."""

@@ -1,0 +1,1 @@
+"""Who is told when something happens: channels, keyspace notifications, client-side caches."""

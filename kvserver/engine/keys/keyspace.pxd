@@ -1,0 +1,52 @@
+import cython
+from kvserver.engine.keys.table cimport Table
+
+cdef int _delete, _hide, _ignore_expiry
+cdef long _miss, _new
+cdef list _giants
+
+@cython.final
+cdef class State:
+    cdef public long long now_ms
+    cdef public long long dirty
+    cdef public long long hits, misses, expired_keys, expired_fields, evicted_keys
+    cdef public int expire_mode
+    cdef public dict own_volatile
+    cdef public bint logging
+    cdef public list effects
+    cdef public list replacements
+    cdef public long notify_flags
+    cdef public list trash
+    cdef public long long freed_in_slices
+    cdef public object on_changed, on_event, rng, wall_us
+    cpdef also(self, int db, list args)
+    cpdef instead(self, int db, list args)
+    cpdef silence(self)
+
+@cython.final
+cdef class Db:
+    cdef public int index
+    cdef public State state
+    cdef public Table keys
+    cdef public Table expires, field_expires
+    cdef public int observers
+    cdef public object access
+    cdef public list hooks
+    cdef public dict watchers, blocked
+    cpdef object lookup(self, bytes key)
+    cpdef object peek(self, bytes key)
+    cpdef object lookup_write(self, bytes key)
+    cpdef before_write(self, bytes key)
+    cpdef put(self, bytes key, object value, bint keep_ttl=*)
+    cpdef let_go(self, bytes key, object value)
+    cpdef appeared(self, bytes key)
+    cpdef bint remove(self, bytes key) except -1
+    @cython.locals(state=State, when=object, at=cython.longlong)
+    cpdef bint expired(self, bytes key) except -1
+    cpdef expire(self, bytes key)
+    cpdef evict(self, bytes key)
+    cpdef drop(self, bytes key, long event_class, bytes event)
+    @cython.locals(state=State)
+    cpdef expire_at(self, bytes key, long long when_ms)
+    cpdef bint persist(self, bytes key) except -1
+    cpdef changed(self, bytes key, long event_class, bytes event)

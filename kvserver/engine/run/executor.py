@@ -1,0 +1,325 @@
+# cython: boundscheck=False, wraparound=False
+"""The executor: finds a request's row, asks the gates, runs it, counts it, logs its effect.
+
+Theory of operation.  In the normal case a request costs: a dictionary look-up by name, a comparison of the
+number of arguments, one AND of the row's flags with `deny` (the bits of commands that the server's state
+forbids or watches) and one test of the session's `attention`; then the handler; then the counters.  Only when
+a bit is set do the gates run, an ordered table (`gates.py`).
+
+Effects.  A handler that changed something has raised `State.dirty`; then the request itself is logged, or what
+`State.instead` named, after what `State.also` named.  Several effects of one request are wrapped in MULTI/EXEC,
+so that a replica applies all or none.  A transaction is one unit of the same kind: `depth` defers logging to
+its end.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import cython
+
+from kvserver.engine.command_table import naming
+from kvserver.engine.command_table.row import LATENCY_BUCKETS, WRITE, Row
+from kvserver.engine.events import pubsub
+from kvserver.engine.keys.keyspace import Db, State
+from kvserver.engine.run import blocking, watching
+from kvserver.engine.run.log import EXEC, CommandLog
+from kvserver.engine.run.session import ATT_INTERNAL, ATT_RESTRICTED, ATT_TRACKING, Blocked, Session
+from kvserver.errors import CommandError, wrong_arity
+from kvserver.wire.resp import error
+
+if cython.compiled:
+    from cython.cimports.cpython.time import perf_counter_ns
+else:
+    from time import perf_counter_ns
+
+Gate = Callable[["Engine", Session, Row, list[bytes]], "bytes | None"]
+BUCKET_S = 4e-6
+"""Faster calls aren't entered in a row's histogram one by one: they are those of `calls` that are in no bucket."""
+PASS = b""
+"""What a gate returns to let a request through; None means that the reply comes later."""
+
+# C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
+_bucket_s = BUCKET_S
+_tracking = ATT_TRACKING
+_restricted = ATT_RESTRICTED
+
+
+class Engine:
+    """A whole data set and the way requests reach it; see the module's theory of operation."""
+
+    def __init__(self, databases: int, rows: dict[bytes, Row]) -> None:
+        self.state = State()
+        self.log = CommandLog()
+        self.dbs = [Db(i, self.state) for i in range(databases)]
+        self.rows = dict(rows)
+        self.rows.update({name.lower(): row for name, row in rows.items()})
+        self.state.on_changed = self.key_changed
+        self.state.on_event = _no_event
+        self.log.on_active = self._set_logging
+        self.gates: list[tuple[int, str, Gate]] = []
+        self.deny = 0
+        self.deny_masks: dict[str, int] = {}
+        self.depth = 0
+        self.batch: list[tuple[int, list[bytes]]] = []
+        self.sessions: dict[int, Session] = {}
+        self.next_id = 1
+        self.current: Session | None = None
+        self.ready: dict[tuple[int, bytes], None] = {}
+        self.serving_ready = False
+        self.timeouts: list[tuple[int, int, Session, Blocked]] = []
+        self.on_deadline: Callable[[int], None] = _no_deadline
+        self.blocked_count = 0
+        self.commands = 0
+        self.errors: dict[str, int] = {}
+        self.unexpected_errors = 0
+        self.last_ns = 0  # perf_counter_ns at the end of the last command
+        self.slow_s = 1e9  # calls that last longer are shown to on_slow
+        self.on_slow: Callable[[Session, Row, list[bytes], float], None] = _not_slow
+        self.on_crash: Callable[[str, str], None] = _no_crash
+        self.on_attack: Callable[[Session], None] = _no_attack
+        self.may: Callable[[Session, Row, list[bytes]], bool] = _may_not  # whether rights suffice, for certain
+        self.call_tracked: Callable[[Session, Row, list[bytes]], bytes | None] = self.call
+        self.on_key_changed: list[Callable[[Session | None, Db, bytes], None]] = []
+        self.channels: dict[bytes, dict[Session, None]] = {}
+        self.patterns: dict[bytes, dict[Session, None]] = {}
+        self.shard_channels: dict[bytes, dict[Session, None]] = {}
+        self.on_close: list[Callable[[Session], None]] = []
+        self.extensions: dict[str, Any] = {}  # what other packages hang on the engine, by package
+
+    def open_session(self, port: Any) -> Session:
+        """Create the session of a new connection."""
+        session = Session(self, self.dbs[0], self.next_id, port)
+        self.next_id += 1
+        session.created_ms = session.last_ms = self.state.now_ms
+        self.sessions[session.id] = session
+        return session
+
+    def close_session(self, c: Session) -> None:
+        """Forget a session whose connection is gone."""
+        self.sessions.pop(c.id, None)
+        blocking.forget(self, c)
+        watching.discard_queue(c)
+        pubsub.unsubscribe_all(c)
+        for listener in self.on_close:
+            listener(c)
+
+    def internal_session(self, kind: str, port: Any) -> Session:
+        """Create a session that isn't listed: a script, the loader, the stream of the primary."""
+        session = Session(self, self.dbs[0], 0, port)
+        session.kind = kind
+        session.attention = ATT_INTERNAL
+        return session
+
+    def add_gate(self, order: int, name: str, gate: Gate) -> None:
+        """Plug a gate in; gates run in ascending order, those of a lower order answer first."""
+        self.gates.append((order, name, gate))
+        self.gates.sort(key=lambda entry: entry[0])
+
+    def forbid(self, name: str, mask: int) -> None:
+        """Make the gates look at commands that have a flag of `mask`; 0 takes that back."""
+        self.deny_masks[name] = mask
+        self.deny = 0
+        for value in self.deny_masks.values():
+            self.deny |= value
+
+    def gate(self, c: Session, row: Row, args: list[bytes]) -> bytes | None:
+        """Ask the gates; PASS when all let the request through."""
+        for _, _, gate in self.gates:
+            reply = gate(self, c, row, args)
+            if reply is None or reply:
+                if reply is not None and reply[0] == 45:
+                    row.rejected += 1
+                    if row.name == "exec" and c.queue is not None:
+                        reply = watching.abort(c, reply)
+                    c.queue_broken = True
+                    self.count_error(reply)
+                return reply
+        return PASS
+
+    def execute(self, c: Session, args: list[bytes]) -> bytes | None:
+        """Serve one request; None when the reply comes later or never."""
+        row: Row = self.rows.get(args[0])  # type: ignore[assignment]
+        if row is None or row.subs is not None:
+            found = naming.resolve(self.rows, args)
+            if found is None:
+                if naming.is_http(args[0]):
+                    self.cut_off(c)
+                    return None
+                return self.refuse(c, naming.unknown(self.rows, args))
+            row = found
+        n = len(args)
+        arity = row.arity
+        if (n != arity) if arity > 0 else (n < -arity):
+            row.rejected += 1
+            return self.refuse_arity(c, row)
+        if ((row.flags & self.deny) or c.attention) and not unhindered(self, c, row, args):
+            reply = self.gate(c, row, args)
+            if reply is None or len(reply) > 0:
+                return reply
+            if c.attention & _tracking:
+                return self.call_tracked(c, row, args)
+        return self.call(c, row, args)
+
+    def call(self, c: Session, row: Row, args: list[bytes]) -> bytes | None:
+        """Run a request that nothing forbids."""
+        st: State = self.state
+        dirty = st.dirty
+        previous = self.current
+        self.current = c
+        c.row = row
+        c.args = args
+        reply: bytes | None
+        try:
+            reply = row.fn(c, args)
+        except CommandError as failure:
+            reply = error(failure.text)
+        except Exception:
+            reply = self.crashed(row)
+        now = perf_counter_ns()
+        spent = (now - self.last_ns) * 1e-9
+        self.last_ns = now
+        row.calls += 1
+        row.seconds += spent
+        self.commands += 1
+        if spent >= _bucket_s or spent > self.slow_s:
+            self.count_slow(c, row, args, spent)
+        if reply is not None and len(reply) > 0 and reply[0] == 45:
+            row.failed += 1
+            self.count_error(reply)
+        if st.logging and (st.dirty != dirty or st.effects or st.replacements is not None):
+            self.propagate(c, row, args, st.dirty != dirty)
+        self.current = previous
+        if self.ready and self.depth == 0 and not self.serving_ready:
+            blocking.serve_ready(self)
+        return reply
+
+    def count_slow(self, c: Session, row: Row, args: list[bytes], spent: float) -> None:
+        """Count a call that took long enough for the histogram; show the really slow ones."""
+        if spent >= _bucket_s:
+            row.buckets[min((int(spent * 1e6)).bit_length(), LATENCY_BUCKETS - 1)] += 1
+        if spent > self.slow_s:
+            self.on_slow(c, row, args, spent)
+
+    def propagate(self, c: Session, row: Row, args: list[bytes], dirty: bool) -> None:
+        """Gather the effects of the request that ran; log them unless a transaction goes on."""
+        st = self.state
+        if self.depth == 0 and not row.flags & WRITE:
+            self.log_outside()  # keys a reader found expired: one doesn't depend on the other
+        self.batch += st.effects
+        st.effects = []
+        if st.replacements is not None:
+            self.batch += st.replacements
+            st.replacements = None
+        elif dirty and row.flags & WRITE:
+            self.batch.append((c.db.index, args))
+        if self.depth == 0:
+            self.log_batch()
+        c.write_offset = self.log.offset
+
+    def log_batch(self) -> None:
+        """Append the gathered effects to the log, as one unit."""
+        batch = self.batch
+        if not batch:
+            return
+        self.batch = []
+        if len(batch) == 1:
+            self.log.append(batch[0][0], batch[0][1])
+            return
+        first = batch[0][0]
+        self.log.append(first, [b"MULTI"])
+        for db, args in batch:
+            self.log.append(db, args)
+        self.log.append_raw(EXEC)
+
+    def log_outside(self) -> None:
+        """Log what changed outside of any request (the expiry cycle, eviction)."""
+        st = self.state
+        if st.effects:
+            effects = st.effects
+            st.effects = []
+            for db, args in effects:
+                self.log.append_outside(db, args)
+
+    def _set_logging(self, active: bool) -> None:
+        self.state.logging = active
+
+    def refuse(self, c: Session, reply: bytes) -> bytes:
+        """Count an error that kept a request from running."""
+        self.count_error(reply)
+        if c.queue is not None:
+            c.queue_broken = True
+        return reply
+
+    def cut_off(self, c: Session) -> None:
+        """End, without a reply, a connection over which a web page tries to reach us (as Redis does)."""
+        c.close_after_reply()
+        self.on_attack(c)
+
+    def refuse_arity(self, c: Session, row: Row) -> bytes:
+        """Refuse a wrong number of arguments; that of EXEC ends the transaction."""
+        text = wrong_arity(row.name).text
+        if row.name == "exec":
+            return self.refuse(c, watching.abort(c, error(str(text).removeprefix("ERR "))))
+        return self.refuse(c, error(text))
+
+    def count_error(self, reply: bytes) -> None:
+        """Count an error reply by its code."""
+        code = reply[1 : reply.find(b" ") if b" " in reply else -2].decode("latin-1")
+        if code in self.errors or len(self.errors) < 128:
+            self.errors[code] = self.errors.get(code, 0) + 1
+
+    def crashed(self, row: Row) -> bytes:
+        """Report an error of ours; the client sees that something went wrong, the log sees what."""
+        self.unexpected_errors += 1
+        self.on_crash(row.name, traceback.format_exc())
+        return error("ERR internal error, see the server's log")
+
+    def block(
+        self, c: Session, kind: str, keys: list[bytes], timeout_ms: int, on_timeout: Callable[[Session], bytes]
+    ) -> None:
+        """Make a session wait for `keys` (or for `unblock`); `timeout_ms` 0 = for ever.
+
+        When one of the keys is written, the request runs again; it is done when it replies, and goes on waiting
+        when it returns None.
+        """
+        if c.blocked is not None:
+            return
+        assert c.row is not None
+        blocking.block(self, c, Blocked(kind, keys, timeout_ms, on_timeout, c.row, c.args))
+
+    def key_changed(self, db: Db, key: bytes, event_class: int, event: bytes) -> None:
+        """Tell who observes a database that a key has changed."""
+        blocking.key_changed(self, db, key, event_class, event)
+
+
+def unhindered(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bool:
+    """Whether all that would make the gates look is that the user has less than all rights, and they suffice."""
+    return c.attention == _restricted and not row.flags & engine.deny and engine.may(c, row, args)
+
+
+def _no_event(db: Db, key: bytes, event_class: int, event: bytes) -> None:
+    """Nobody asked for keyspace notifications."""
+
+
+def _no_deadline(when_ms: int) -> None:
+    """No shell is attached."""
+
+
+def _not_slow(c: Session, row: Row, args: list[bytes], spent_s: float) -> None:
+    """Nobody collects slow calls."""
+
+
+def _no_attack(c: Session) -> None:
+    """No shell is attached."""
+
+
+def _may_not(c: Session, row: Row, args: list[bytes]) -> bool:
+    """Access control isn't there: ask the gates."""
+    return False
+
+
+def _no_crash(name: str, trace: str) -> None:
+    """No shell is attached."""

@@ -1,0 +1,166 @@
+"""A client as the engine sees it: which database, which protocol, what it waits for.
+
+The shell that owns the socket gives each session a `port`, by which the engine sends what nobody asked for just
+now (pub/sub messages, replies to blocked requests) and ends the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kvserver.engine.command_table.row import Row
+from kvserver.engine.keys.keyspace import Db
+
+if TYPE_CHECKING:
+    from kvserver.engine.run.executor import Engine
+
+# Bits of Session.attention: what makes the executor look twice before it runs a request.
+ATT_UNAUTHENTICATED = 1
+ATT_MULTI = 2
+ATT_SUBSCRIBED = 4
+ATT_REPLY = 8  # replies are off, or the next one is skipped
+ATT_CLOSE = 16  # the connection ends once the replies so far are out
+ATT_RESTRICTED = 32  # a user with less than all permissions
+ATT_TRACKING = 64
+ATT_MONITOR = 128
+ATT_INTERNAL = 256  # no client: a script, the loader, the primary's stream
+
+REPLY_ON = 0
+REPLY_OFF = 1
+REPLY_SKIP_NEXT = 2
+REPLY_SKIP = 3
+
+
+class Port(Protocol):
+    """What a session needs of its connection."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, in order, as soon as may be."""
+
+    def close(self, reason: str) -> None:
+        """End the connection now."""
+
+    def resume(self) -> None:
+        """Go on with the requests that arrived while the session was blocked."""
+
+    def pending_bytes(self) -> int:
+        """Bytes accepted for sending that the peer hasn't taken yet."""
+
+    def fileno(self) -> int:
+        """The socket's file descriptor, -1 for none."""
+
+
+class NoPort:
+    """The port of a session that has no connection."""
+
+    def write(self, data: bytes) -> None:
+        """Nobody reads."""
+
+    def close(self, reason: str) -> None:
+        """Nothing is open."""
+
+    def resume(self) -> None:
+        """Nothing arrived."""
+
+    def pending_bytes(self) -> int:
+        """Nothing waits."""
+        return 0
+
+    def fileno(self) -> int:
+        """Nothing is open."""
+        return -1
+
+
+class Blocked:
+    """What a session waits for: keys that become ready, a time, or something else that calls `unblock`."""
+
+    __slots__ = ("args", "deadline_ms", "keys", "kind", "on_timeout", "ready", "row", "since_ms")
+
+    def __init__(
+        self,
+        kind: str,
+        keys: list[bytes],
+        deadline_ms: int,
+        on_timeout: Callable[[Session], bytes],
+        row: Row,
+        args: list[bytes],
+    ) -> None:
+        self.kind = kind  # "list", "zset", "stream", "wait", "pause", …
+        self.keys = keys
+        self.deadline_ms = deadline_ms  # 0 = waits for ever
+        self.on_timeout = on_timeout
+        self.row = row
+        self.args = args
+        self.since_ms = 0
+        self.ready = b""  # the key that was written, while the request runs again because of it
+
+
+class Session:
+    """One client; see the module's docstring."""
+
+    def __init__(self, engine: Engine, db: Db, session_id: int, port: Port) -> None:
+        self.engine = engine
+        self.db = db
+        self.id = session_id
+        self.port = port
+        self.resp = 2
+        self.attention = 0
+        self.out: list[bytes] | None = None  # replies being gathered for one write
+        self.queue: list[tuple[Row, list[bytes]]] | None = None  # MULTI
+        self.queue_broken = False
+        self.multi_from = 0  # `bytes_in` when MULTI came: what has come since is queued
+        self.watched: list[tuple[Db, bytes]] | None = None
+        self.cas_broken = False
+        self.blocked: Blocked | None = None
+        self.no_block = False  # inside EXEC or a script, where nothing may wait
+        self.row: Row | None = None  # the command that runs, or ran last
+        self.args: list[bytes] = []
+        self.channels: dict[bytes, None] = {}
+        self.patterns: dict[bytes, None] = {}
+        self.shard_channels: dict[bytes, None] = {}
+        self.reply_mode = REPLY_ON
+        self.name = b""
+        self.lib_name = b""
+        self.lib_ver = b""
+        self.user = b"default"
+        self.acl: Any = None
+        self.kind = "normal"  # "replica", "primary" (the stream we follow), "script", "loader"
+        self.address = ""
+        self.local_address = ""
+        self.created_ms = 0
+        self.last_ms = 0
+        self.no_evict = False
+        self.no_touch = False
+        self.tracking: Any = None
+        self.replica: Any = None  # replication's record of an attached replica
+        self.write_offset = 0  # log offset behind this client's last write, for WAIT
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.buffered: Callable[[], int] = _none  # bytes of requests not yet served
+
+    def send(self, data: bytes) -> None:
+        """Send a message that is no reply to the request being served, in order with the replies."""
+        if self.out is not None:
+            self.out.append(data)
+        else:
+            self.port.write(data)
+
+    def subscriptions(self) -> int:
+        """How many channels and patterns the client listens to (sharded ones are counted apart)."""
+        return len(self.channels) + len(self.patterns)
+
+    def attend(self, bit: int, on: bool) -> None:
+        """Set or clear a bit of `attention`."""
+        if on:
+            self.attention |= bit
+        else:
+            self.attention &= ~bit
+
+    def close_after_reply(self) -> None:
+        """End the connection when the replies so far have been sent."""
+        self.attention |= ATT_CLOSE
+
+
+def _none() -> int:
+    return 0

@@ -1,0 +1,432 @@
+"""The stream type: entries in order of their ids, and consumer groups.
+
+Theory of operation.  Entries are appended at the end and stand in nodes of as many entries as one listpack of
+Redis would hold (stream-node-max-entries, stream-node-max-bytes): "about" in MAXLEN ~ means whole nodes, so the
+nodes decide what a trim removes, and their sizes in bytes are counted as Redis would encode them.  A deleted
+entry leaves its id behind as a tombstone until its node has no live entry left.
+
+A group remembers the last id delivered and, in `pending`, what was delivered and not yet acknowledged: id ->
+(consumer, when in Unix ms, how often).  `entries_read` counts what the group has read, -1 when that can't be
+known; with `entries_added` it tells the lag.  Each consumer has the ids that are pending for it.
+
+Nodes and chunks are shared with clones and frozen views until one side writes to them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Any
+
+import cython
+
+from kvserver.engine.values.id_map import MAX_ID, MIN_ID, Chunk, Id, IdMap, ascending, chunk_of, descending
+
+_HALF = 1 << 63
+UNKNOWN = -1
+"""A group's entries_read when it can't be known."""
+NODE_BYTES_MAX = 1 << 30
+_FRAME = 6 + 1 + 2 + 2
+"""Bytes of a listpack's header and end, of the number of deleted entries and of the zero behind the fields."""
+
+_NODE_MOST = NODE_BYTES_MAX
+"""A C number where this is compiled, as `_FRAME`."""
+
+Entry = tuple[Id, list[bytes]]
+"""An id and field, value, field, value …"""
+Nack = tuple[bytes, int, int]
+"""A pending entry's consumer, time of delivery (Unix ms) and number of deliveries."""
+
+
+def number_bytes(number: int) -> int:
+    """Bytes that an integer of 64 bits takes in a listpack, its length at the end included."""
+    if 0 <= number <= 127:
+        return 2
+    if number < 0:
+        number = -1 - number
+    if number < 1 << 15:
+        return 3 if number < 1 << 12 else 4
+    if number < 1 << 31:
+        return 5 if number < 1 << 23 else 6
+    return 10
+
+
+def distance_bytes(number: int, base: int) -> int:
+    """Bytes that the difference of two unsigned numbers takes in a listpack: 64 bits of it, which have a sign."""
+    difference = number - base
+    if not cython.compiled:
+        difference = (difference + _HALF) % (2 * _HALF) - _HALF
+    return number_bytes(difference)
+
+
+def element_bytes(raw: bytes) -> int:
+    """Bytes that a string takes in a listpack, about: digits may be held as an integer, which is shorter."""
+    size = len(raw)
+    if size < 64:
+        if size and size < 20 and 45 <= raw[0] <= 57 and raw.removeprefix(b"-").isdigit():
+            return 10 if size > 18 else number_bytes(int(raw))
+        return size + 2
+    size += 2 if size < 4096 else 5
+    return size + (1 if size <= 127 else 2 if size < 16384 else 3 if size < 2097152 else 4)
+
+
+def elements_bytes(elements: list[bytes]) -> int:
+    """Bytes that strings take in a listpack, about."""
+    size = 0
+    for raw in elements:
+        size += element_bytes(raw)
+    return size
+
+
+def text_bytes(elements: list[bytes]) -> int:
+    """The length of all strings together."""
+    size = 0
+    for raw in elements:
+        size += len(raw)
+    return size
+
+
+class Node(Chunk):
+    """Some entries, None where one was deleted; `fields` are those of the first, which Redis stores once."""
+
+    __slots__ = ("bytes", "fields", "live")
+
+    def __init__(self, ids: list[Id], values: list[Any], fields: list[bytes]) -> None:
+        super().__init__(ids, values)
+        self.fields = fields
+        self.live = len(ids)
+        self.bytes = 0
+
+    def copy(self) -> Node:
+        """Return an independent copy."""
+        twin = Node(self.ids[:], self.values[:], self.fields)
+        twin.live, twin.bytes = self.live, self.bytes
+        return twin
+
+
+class Consumer:
+    """A consumer: when it was last seen (Unix ms), and what is pending for it."""
+
+    def __init__(self, name: bytes, seen_ms: int) -> None:
+        self.name = name
+        self.seen_ms = seen_ms
+        self.pending = IdMap()  # id -> True
+
+
+class Group:
+    """A consumer group; see the module's theory of operation."""
+
+    def __init__(self, name: bytes, last_id: Id, entries_read: int) -> None:
+        self.name = name
+        self.last_id = last_id
+        self.entries_read = entries_read
+        self.pending = IdMap()  # id -> Nack
+        self.consumers: dict[bytes, Consumer] = {}
+
+    def deliver(self, entry: Id, consumer: Consumer, now_ms: int, count: int) -> None:
+        """Make an entry pending for a consumer, whoever had it before."""
+        known: Nack | None = self.pending.get(entry)
+        if known is not None and known[0] != consumer.name:
+            self.consumers[known[0]].pending.pop(entry)
+        self.pending.set(entry, (consumer.name, now_ms, count))
+        if known is None or known[0] != consumer.name:
+            consumer.pending.set(entry, True)
+
+    def forget(self, entry: Id) -> bool:
+        """Take an entry out of the pending ones; True when it was there."""
+        known: Nack | None = self.pending.pop(entry)
+        if known is None:
+            return False
+        self.consumers[known[0]].pending.pop(entry)
+        return True
+
+    def remove_consumer(self, name: bytes) -> int:
+        """Remove a consumer that is there, with what is pending for it; return how many entries that were."""
+        consumer = self.consumers.pop(name)
+        for entry in consumer.pending:
+            self.pending.pop(entry)
+        return len(consumer.pending)
+
+    def shrink(self) -> bool:
+        """Drop some of what is pending, or a consumer; False when nothing is left."""
+        if self.pending.chunks:
+            self.pending.chunks.pop()
+            return True
+        for name, consumer in self.consumers.items():
+            if consumer.pending.chunks:
+                consumer.pending.chunks.pop()
+            else:
+                del self.consumers[name]
+            return True
+        return False
+
+    def sorted_consumers(self) -> list[Consumer]:
+        """The consumers by name."""
+        return [self.consumers[name] for name in sorted(self.consumers)]
+
+    def clone(self) -> Group:
+        """Return an independent copy, in O(consumers and chunks)."""
+        twin = Group(self.name, self.last_id, self.entries_read)
+        twin.pending = self.pending.clone()
+        for name, consumer in self.consumers.items():
+            copy = twin.consumers[name] = Consumer(name, consumer.seen_ms)
+            copy.pending = consumer.pending.clone()
+        return twin
+
+
+class StreamView:
+    """Reading a stream: what a live one and a frozen view have in common."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.length = 0
+        self.last_id = MIN_ID
+        self.first_id = MIN_ID
+        self.max_deleted_id = MIN_ID
+        self.entries_added = 0
+        self.groups: dict[bytes, Group] = {}
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[Entry]:
+        return self.entries()
+
+    def kind(self) -> bytes:
+        """The type's name as TYPE replies it."""
+        return b"stream"
+
+    def encoding(self) -> bytes:
+        """The representation's name as OBJECT ENCODING replies it."""
+        return b"stream"
+
+    def entries(self, start: Id = MIN_ID, end: Id = MAX_ID, reverse: bool = False) -> Iterator[Entry]:
+        """Iterate over the entries within [start, end], in either direction."""
+        for entry, flat in (descending if reverse else ascending)(self.nodes, start, end):
+            if flat is not None:
+                yield entry, flat
+
+    def get(self, entry: Id) -> list[bytes] | None:
+        """Return an entry's fields and values, or None when there is no such entry."""
+        i = chunk_of(self.nodes, entry)
+        if i == len(self.nodes):
+            return None
+        j = bisect_left(self.nodes[i].ids, entry)
+        found: list[bytes] | None = self.nodes[i].values[j] if self.nodes[i].ids[j] == entry else None
+        return found
+
+    def sorted_groups(self) -> list[Group]:
+        """The groups by name."""
+        return [self.groups[name] for name in sorted(self.groups)]
+
+    def digest_parts(self) -> Iterator[bytes]:
+        """What DEBUG DIGEST mixes: each entry's id, fields and values."""
+        for entry, flat in self.entries():
+            yield b"%d.%d" % entry
+            yield from flat
+
+    def copy_to(self, twin: StreamView) -> None:
+        """Make an empty stream the same as this one, in O(nodes, consumers and chunks of pending entries)."""
+        for node in self.nodes:
+            node.shared = True
+        twin.nodes = list(self.nodes)
+        twin.length = self.length
+        twin.last_id, twin.first_id, twin.max_deleted_id = self.last_id, self.first_id, self.max_deleted_id
+        twin.entries_added = self.entries_added
+        twin.groups = {name: group.clone() for name, group in self.groups.items()}
+
+
+class FrozenStream(StreamView):
+    """What a stream held when it was frozen."""
+
+
+class StreamValue(StreamView):
+    """A stream; see the module's theory of operation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waste: list[Node] = []  # nodes that a trim has dropped, until `take_waste`
+
+    def take_waste(self) -> StreamValue:
+        """Hand over what trims have dropped, to be freed in slices."""
+        heap = StreamValue()
+        heap.nodes, self.waste = self.waste, []
+        return heap
+
+    def append(self, entry: Id, flat: list[bytes], node_entries: int, node_bytes: int) -> None:
+        """Add an entry with an id greater than the last; the limits of nodes are 0 for none."""
+        count = len(flat)
+        text = text_bytes(flat)
+        fields = flat[::2]
+        node: Node | None = self.nodes[-1] if self.nodes else None
+        most = node_bytes if 0 < node_bytes < _NODE_MOST else _NODE_MOST
+        if node is None or node.bytes + text >= most or (node_entries and len(node.ids) >= node_entries):
+            node = Node([], [], fields)
+            node.bytes = _FRAME + 2 + number_bytes(count >> 1) + elements_bytes(fields)
+            self.nodes.append(node)
+        elif node.shared:
+            node = self.nodes[-1] = node.copy()
+        base = node.ids[0] if node.ids else entry
+        same = fields == node.fields
+        node.bytes += (
+            4 + distance_bytes(entry[0], base[0]) + distance_bytes(entry[1], base[1])
+            + elements_bytes(flat[1::2] if same else flat) + (0 if same else number_bytes(count >> 1))
+        )  # fmt: skip
+        node.ids.append(entry)
+        node.values.append(flat)
+        node.live += 1
+        self.length += 1
+        self.entries_added += 1
+        self.last_id = entry
+        if self.length == 1:
+            self.first_id = entry
+
+    def own(self, i: int) -> Node:
+        """Return node `i`, copied first if it is shared."""
+        node = self.nodes[i]
+        if node.shared:
+            node = self.nodes[i] = node.copy()
+        return node
+
+    def last_valid_id(self) -> Id:
+        """The id of the last entry; 0-0 when there is none."""
+        for entry, _ in self.entries(reverse=True):
+            return entry
+        return MIN_ID
+
+    def first_kept_id(self) -> Id:
+        """The first id that a node holds, be it a tombstone's; the greatest possible one when there is none."""
+        return self.nodes[0].ids[0] if self.nodes else MAX_ID
+
+    def delete(self, entry: Id) -> bool:
+        """Delete an entry; True when it was there."""
+        if self.get(entry) is None:
+            return False
+        i = chunk_of(self.nodes, entry)
+        if self.nodes[i].live == 1:
+            del self.nodes[i]
+        else:
+            node = self.own(i)
+            node.values[bisect_left(node.ids, entry)] = None
+            node.live -= 1
+        self.length -= 1
+        return True
+
+    def find_first(self) -> None:
+        """Bring `first_id` up to date after entries went."""
+        self.first_id = next((entry for entry, _ in self.entries()), MIN_ID)
+
+    def trim_to_length(self, most: int, whole_nodes: bool, limit: int) -> int:
+        """Remove the first entries until `most` are left; return how many went.
+
+        With `whole_nodes` only whole nodes go; a `limit` above 0 bounds how many entries.
+        """
+        gone = self._drop_nodes(lambda node: self.length - node.live >= most, limit, lambda: self.length <= most)
+        if not whole_nodes and self.length > most and self.nodes and not limit:
+            gone += self._bury(lambda _: self.length > most)
+        return self._trimmed(gone)
+
+    def trim_below(self, lowest: Id, whole_nodes: bool, limit: int) -> int:
+        """Remove the entries with ids below `lowest`, as `trim_to_length` does."""
+        gone = self._drop_nodes(lambda node: node.ids[-1] < lowest, limit, lambda: False)
+        if not whole_nodes and self.nodes and not limit:
+            gone += self._bury(lambda entry: entry < lowest)
+        return self._trimmed(gone)
+
+    def _drop_nodes(self, goes: Any, limit: int, enough: Any) -> int:
+        gone = dropped = 0
+        for node in self.nodes:
+            if enough() or (limit and gone + node.live > limit) or not goes(node):
+                break
+            self.length -= node.live
+            gone += node.live
+            dropped += 1
+        self.waste += self.nodes[:dropped]
+        del self.nodes[:dropped]
+        return gone
+
+    def _bury(self, goes: Any) -> int:
+        """Delete the first entries of the first node as long as `goes` says so."""
+        node = self.own(0)
+        gone = 0
+        for j, entry in enumerate(node.ids):
+            if not goes(entry):
+                break
+            if node.values[j] is not None:
+                node.values[j] = None
+                node.live -= 1
+                self.length -= 1
+                gone += 1
+        return gone
+
+    def _trimmed(self, gone: int) -> int:
+        if gone or not self.length:
+            self.find_first()
+        return gone
+
+    # -- what groups have read --------------------------------------------------------------------------------
+
+    def has_tombstones_from(self, start: Id) -> bool:
+        """Whether an entry at or behind `start`, and not before the first one, may have been deleted by XDEL."""
+        if not self.length or self.max_deleted_id == MIN_ID or self.first_id > self.max_deleted_id:
+            return False
+        return start <= self.max_deleted_id
+
+    def estimate_read(self, entry: Id) -> int:
+        """How many entries were ever added up to this id, or UNKNOWN."""
+        if not self.entries_added:
+            return 0
+        if entry == self.last_id or (not self.length and entry < self.last_id):
+            return self.entries_added
+        if entry > self.last_id:
+            return UNKNOWN
+        if self.max_deleted_id == MIN_ID or self.max_deleted_id < self.first_id:
+            if entry < self.first_id:
+                return self.entries_added - self.length
+            if entry == self.first_id:
+                return self.entries_added - self.length + 1
+        return UNKNOWN
+
+    def lag(self, group: Group) -> int | None:
+        """How many entries a group has yet to read, or None when that can't be known."""
+        if not self.entries_added:
+            return 0
+        read = group.entries_read
+        if read == UNKNOWN or self.has_tombstones_from(group.last_id):
+            read = self.estimate_read(group.last_id)
+        return None if read == UNKNOWN else self.entries_added - read
+
+    def advance(self, group: Group, entry: Id) -> None:
+        """Count an entry as read by a group, if it lies behind its last one."""
+        if entry <= group.last_id:
+            return
+        if group.entries_read != UNKNOWN and not self.has_tombstones_from(entry):
+            group.entries_read += 1
+        elif self.entries_added:
+            group.entries_read = self.estimate_read(entry)
+        group.last_id = entry
+
+    # -- copies -----------------------------------------------------------------------------------------------
+
+    def clone(self) -> StreamValue:
+        """Return an independent copy."""
+        twin = StreamValue()
+        self.copy_to(twin)
+        return twin
+
+    def freeze(self) -> FrozenStream:
+        """Return a view of the stream as it is now; later writes copy the nodes and chunks they touch."""
+        view = FrozenStream()
+        self.copy_to(view)
+        return view
+
+    def shrink(self) -> bool:
+        """Drop a node or some pending entries, to free a big stream in slices; False when nothing is left."""
+        if self.nodes:
+            self.nodes.pop()
+            return True
+        for name, group in self.groups.items():
+            if not group.shrink():
+                del self.groups[name]
+            return True
+        return False

@@ -1,0 +1,290 @@
+"""The value types a key can hold.
+
+A string is plain `bytes`, or a `bytearray` once it has been modified in place (APPEND, SETRANGE, SETBIT), which
+is what Redis calls "raw".  The aggregates stand here.  None is ever empty in the keyspace: the command that
+removes the last member removes the key.
+
+Every aggregate answers `len()`, `kind()` (its TYPE), `encoding()` (its OBJECT ENCODING: the representation that
+Redis 7.0 would have chosen by its thresholds; like Redis, a value that outgrew the compact one stays out), and
+`freeze()` (an unchanging view, cheap at any size).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kvserver.engine.keys.table import FrozenTable, Table
+from kvserver.engine.values.list_value import FrozenList as FrozenList
+from kvserver.engine.values.list_value import ListValue as ListValue
+from kvserver.engine.values.ordering import BOTTOM as BOTTOM
+from kvserver.engine.values.ordering import TOP as TOP
+from kvserver.engine.values.ordering import Ordering
+from kvserver.engine.values.stream_value import StreamValue
+from kvserver.wire.numbers import is_int
+
+NODE_COST = 64
+"""What a stream's node counts when it is freed, however few its entries are."""
+
+
+class Limits:
+    """Thresholds of representations and sizes, as the options set them (entries, bytes)."""
+
+    def __init__(self) -> None:
+        self.hash_entries = 128
+        self.hash_value = 64
+        self.set_intset = 512
+        self.zset_entries = 128
+        self.zset_value = 64
+        self.list_size = -2
+        self.hll_sparse = 3000
+        self.stream_bytes = 4096
+        self.stream_entries = 100
+        self.max_string = 512 * 1024 * 1024  # what a string may grow to, as proto-max-bulk-len says
+
+
+LIMITS = Limits()
+
+
+class HashValue(Table):
+    """field -> value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.big = False
+
+    def kind(self) -> bytes:
+        return b"hash"
+
+    def encoding(self) -> bytes:
+        return b"hashtable" if self.big else b"listpack"
+
+    def clone(self) -> HashValue:
+        """Return an independent copy."""
+        twin = HashValue()
+        self.share_with(twin)
+        twin.big = self.big
+        return twin
+
+    def put(self, field: bytes, value: bytes) -> bool:
+        """Store a field; True when it is new."""
+        new = self.set(field, value)
+        if not self.big and (
+            self.used > LIMITS.hash_entries or len(value) > LIMITS.hash_value or len(field) > LIMITS.hash_value
+        ):
+            self.big = True
+        return new
+
+
+class SetValue(Table):
+    """Members, each stored as member -> True."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.big = False
+
+    def kind(self) -> bytes:
+        return b"set"
+
+    def encoding(self) -> bytes:
+        return b"hashtable" if self.big else b"intset"
+
+    def clone(self) -> SetValue:
+        """Return an independent copy."""
+        twin = SetValue()
+        self.share_with(twin)
+        twin.big = self.big
+        return twin
+
+    def add(self, member: bytes) -> bool:
+        """Add a member; True when it is new."""
+        new = self.set(member, True)
+        if new and not self.big and (self.used > LIMITS.set_intset or not is_int(member)):
+            self.big = True
+        return new
+
+
+class ZSetValue(Table):
+    """member -> score (float), and all (score, member) in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.big = False
+        self.order = Ordering()
+
+    def kind(self) -> bytes:
+        return b"zset"
+
+    def encoding(self) -> bytes:
+        return b"skiplist" if self.big else b"listpack"
+
+    def clone(self) -> ZSetValue:
+        """Return an independent copy."""
+        twin = ZSetValue()
+        self.share_with(twin)
+        twin.big = self.big
+        twin.order = self.order.clone()
+        return twin
+
+    @staticmethod
+    def of(pairs: list[tuple[float, bytes]]) -> ZSetValue:
+        """Make a sorted set of (score, member) that are in ascending order and all different."""
+        value = ZSetValue()
+        longest = 0
+        for score, member in pairs:
+            value.set(member, score)
+            longest = max(longest, len(member))
+        value.order.fill(pairs)
+        value.big = len(pairs) > LIMITS.zset_entries or longest > LIMITS.zset_value
+        return value
+
+    def put(self, member: bytes, score: float) -> bool:
+        """Give a member a score; True when the member is new."""
+        old = self.get(member)
+        if old is not None:
+            if old == score:
+                return False
+            self.order.discard(old, member)
+        self.set(member, score)
+        self.order.add(score, member)
+        if not self.big and (self.used > LIMITS.zset_entries or len(member) > LIMITS.zset_value):
+            self.big = True
+        return old is None
+
+    def discard(self, member: bytes) -> bool:
+        """Remove a member; True when it was there."""
+        score = self.pop(member)
+        if score is None:
+            return False
+        self.order.discard(score, member)
+        return True
+
+    def rank(self, member: bytes) -> int:
+        """Return the member's place in ascending order (it must be there)."""
+        return self.order.bisect(self.get(member), member)
+
+    def bisect(self, score: float, name: Any) -> int:
+        """Return how many (score, member) lie below; BOTTOM and TOP are names below and above all others."""
+        return self.order.bisect(score, name)
+
+    def pop_edge(self, lowest: bool) -> tuple[float, bytes]:
+        """Remove and return the first or the last (score, member)."""
+        pair = self.order.pop_edge(lowest)
+        self.pop(pair[1])
+        return pair
+
+    def slice(self, start: int, stop: int) -> list[tuple[float, bytes]]:
+        """Return the (score, member) at the places start to stop - 1, ascending."""
+        return self.order.slice(start, stop)
+
+    def cut(self, start: int, stop: int) -> list[tuple[float, bytes]]:
+        """Remove the (score, member) at the places start to stop - 1 and return them, ascending."""
+        gone = self.order.slice(start, stop)
+        if gone:
+            self.order.cut(start, stop)
+            for pair in gone:
+                self.pop(pair[1])
+        return gone
+
+
+class ExpiringHash(HashValue):
+    """A hash some of whose fields have a time to live, or had one.
+
+    A hash becomes one when the first of its fields gets a time; so a hash without such fields costs nothing for
+    the possibility, neither a byte nor a test: wherever a command finds that its value isn't a `HashValue` it
+    looks whether it is one of these (`kvserver.engine.keys.hash_expiry`).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ttls = ZSetValue()  # field -> when it expires, Unix milliseconds; and those times in order
+
+    @staticmethod
+    def of(plain: HashValue) -> ExpiringHash:
+        """Make one of a hash, whose parts it takes over: the other one isn't to be changed any more."""
+        value = ExpiringHash()
+        value.parts, value.shared = plain.parts, plain.shared
+        value.count, value.low, value.high, value.used = plain.count, plain.low, plain.high, plain.used
+        value.big = plain.big
+        return value
+
+    def encoding(self) -> bytes:
+        return b"hashtable" if self.big else b"listpackex"
+
+    def clone(self) -> ExpiringHash:
+        """Return an independent copy."""
+        twin = ExpiringHash()
+        self.share_with(twin)
+        twin.big = self.big
+        twin.ttls = self.ttls.clone()
+        return twin
+
+    def freeze(self) -> FrozenHash:
+        """Return a view of the hash as it is now."""
+        return FrozenHash(super().freeze(), self.ttls.clone())
+
+    def put(self, field: bytes, value: bytes) -> bool:
+        """Store a field, which lives for ever from now on; True when it is new."""
+        if self.ttls.used:
+            self.ttls.discard(field)
+        return HashValue.put(self, field, value)
+
+    def keep(self, field: bytes, value: bytes) -> bool:
+        """Store a field, which lives as long as before; True when it is new."""
+        return HashValue.put(self, field, value)
+
+    def pop(self, key: bytes) -> Any:
+        """Remove a field and return its value, or None."""
+        if self.ttls.used:
+            self.ttls.discard(key)
+        return HashValue.pop(self, key)
+
+    def expire_at(self, field: bytes, when_ms: int) -> None:
+        """Let a field that is there live until `when_ms`."""
+        self.ttls.put(field, when_ms)
+
+    def ttl_at(self, field: bytes) -> int:
+        """When a field expires, Unix milliseconds, or -1 for never."""
+        when = self.ttls.get(field)
+        return -1 if when is None else int(when)
+
+    def next_ms(self) -> int:
+        """When the first field expires, or -1 for never."""
+        return int(self.ttls.slice(0, 1)[0][0]) if self.ttls.used else -1
+
+    def due(self, now_ms: int) -> int:
+        """How many fields' time has come."""
+        return self.ttls.bisect(now_ms, TOP) if self.ttls.used else 0
+
+
+class FrozenHash(FrozenTable):
+    """What an `ExpiringHash` held when it was frozen."""
+
+    def __init__(self, fields: FrozenTable, ttls: ZSetValue) -> None:
+        super().__init__(fields.parts, fields.used, fields.kind(), fields.encoding())
+        self.ttls = ttls
+
+    def next_ms(self) -> int:
+        """When the first field expires, Unix milliseconds."""
+        return int(self.ttls.slice(0, 1)[0][0])
+
+
+def kind_of(value: Any) -> bytes:
+    """Return the TYPE of a value as a key holds it."""
+    return b"string" if isinstance(value, bytes | bytearray) else value.kind()
+
+
+def size_of(value: Any) -> int:
+    """Return how many elements freeing the value has to visit; a string is one, a stream's node `NODE_COST`."""
+    if isinstance(value, bytes | bytearray):
+        return 1
+    size = len(value)
+    return max(size, len(value.nodes) * NODE_COST) if isinstance(value, StreamValue) else size
+
+
+def copy_value(value: Any) -> Any:
+    """Return an independent copy; big tables share their parts until one side writes to them."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, bytearray):
+        return bytearray(value)
+    return value.clone()

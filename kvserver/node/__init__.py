@@ -1,0 +1,1 @@
+"""The process around the engine: put together, started, watched over and ended."""

@@ -1,0 +1,263 @@
+"""A data node put together: engine, server, housekeeping, and what other packages plug in.
+
+A plug-in is a function `attach(node)`, called before the command table is built.  It may add handlers, gates,
+INFO sections, work that starts and stops with the node, and periodic work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from time import time_ns
+from typing import Any
+
+from kvserver import logs
+from kvserver.client.handshake import Handshakes, TlsListener
+from kvserver.client.server import Server
+from kvserver.client.tls import Tls
+from kvserver.config import BufferLimit, Config, Loaded
+from kvserver.engine import commands
+from kvserver.engine.command_table.registry import build_rows
+from kvserver.engine.command_table.row import Handler
+from kvserver.engine.run import gates
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import Session
+from kvserver.engine.values.types import LIMITS
+from kvserver.node.housekeeping import Housekeeper
+from kvserver.node.listening import open_all
+
+Hook = Callable[[], Awaitable[None]]
+Plugin = Callable[["Node"], None]
+
+
+class Node:
+    """One data node; see the module's docstring."""
+
+    def __init__(self, config: Config, loaded: Loaded, plugins: Iterable[Plugin] = (), config_file: str = "") -> None:
+        self.config = config
+        self.loaded = loaded
+        self.config_file = config_file
+        self.log = logs.get("server")
+        self.engine = Engine(config.databases, {})
+        self.server = Server(self.engine, self._needs_auth)
+        self.tls = Tls(config, self.log)
+        self.handshakes = Handshakes(self.server, self.tls, self.log)
+        self.housekeeper = Housekeeper(self.engine, self.server)
+        self.handlers: dict[str, Handler] = commands.all_handlers()
+        self.starts: list[Hook] = []  # awaited in order, before clients are let in
+        self.stops: list[Hook] = []  # awaited in reverse order
+        self.listeners: list[asyncio.AbstractServer] = []
+        self.tls_listeners: list[TlsListener] = []
+        self.port = config.port
+        self._attack_logged_ms = 0
+        self.stopped = asyncio.Event()
+        self.shutdown_hooks: list[Callable[[], Awaitable[str]]] = []  # each may answer why not, "" = go on
+        self._periodic: list[asyncio.Task[None]] = []
+        engine = self.engine
+        engine.extensions["config"] = config
+        engine.extensions["node"] = self
+        engine.extensions["tls"] = self.tls
+        engine.state.wall_us = lambda: time_ns() // 1000
+        engine.on_crash = self._crashed
+        engine.on_attack = self._attacked
+        gates.install(engine)
+        for plugin in plugins:
+            plugin(self)
+        self._build_table()
+        self._follow_config()
+
+    def _build_table(self) -> None:
+        rows = build_rows(self.handlers)
+        for old, new in self.loaded.renames:
+            row = rows.pop(old.upper().encode(), None)
+            if row is not None and new:
+                rows[new.upper().encode()] = row
+        self.engine.rows.update(rows)
+        self.engine.rows.update({name.lower(): row for name, row in rows.items()})
+
+    def _needs_auth(self) -> bool:
+        access: Any = self.engine.extensions.get("acl")
+        return bool(self.config.requirepass) if access is None else access.needs_auth()
+
+    def _crashed(self, name: str, trace: str) -> None:
+        self.log.error("command failed unexpectedly", command=name, traceback=trace)
+
+    def _attacked(self, c: Session) -> None:
+        """Say it once a minute: whoever does it does it often."""
+        now_ms = self.engine.state.now_ms
+        if now_ms - self._attack_logged_ms >= 60_000:
+            self._attack_logged_ms = now_ms
+            self.log.warning(
+                "Possible SECURITY ATTACK detected: somebody sends HTTP's POST or Host: to this port, perhaps by "
+                "cross-protocol scripting; the connection was closed", address=c.address,
+            )  # fmt: skip
+
+    # -- options ----------------------------------------------------------------------------------------------
+
+    def _follow_config(self) -> None:
+        """Put options in force, now and whenever CONFIG SET changes them."""
+        for names, apply in (
+            (("maxclients", "client-query-buffer-limit", "proto-max-bulk-len", "timeout", "tcp-keepalive",
+              "client-output-buffer-limit", "repl-backlog-size", "protected-mode", "requirepass", "bind"),
+             self._apply_limits),
+            (("hash-max-listpack-entries", "hash-max-listpack-value", "set-max-intset-entries",
+              "zset-max-listpack-entries", "zset-max-listpack-value", "list-max-listpack-size", "hll-sparse-max-bytes",
+              "stream-node-max-bytes", "stream-node-max-entries"), self._apply_encodings),
+            (("hz",), self._apply_hz),
+            (("loglevel",), lambda config: logs.configure(config.loglevel)),
+        ):  # fmt: skip
+            for name in names:
+                self.config.on_change(name, apply)
+        self._apply_limits(self.config)
+        self._apply_encodings(self.config)
+        self._apply_hz(self.config)
+
+    def _apply_limits(self, config: Config) -> None:
+        limits = self.server.limits
+        limits.maxclients = config.maxclients
+        limits.query_buffer = config.client_query_buffer_limit
+        limits.max_bulk = LIMITS.max_string = config.proto_max_bulk_len
+        limits.timeout_s = config.timeout
+        limits.keepalive_s = config.tcp_keepalive
+        limits.output = {**config.client_output_buffer_limit._asdict(), "replica": replica_output(config)}
+        limits.reply_bytes = config.client_output_buffer_limit.normal.hard_bytes
+        limits.protected_mode = config.protected_mode and not self._needs_auth()
+
+    def _apply_encodings(self, config: Config) -> None:
+        LIMITS.hash_entries = config.hash_max_listpack_entries
+        LIMITS.hash_value = config.hash_max_listpack_value
+        LIMITS.set_intset = config.set_max_intset_entries
+        LIMITS.zset_entries = config.zset_max_listpack_entries
+        LIMITS.zset_value = config.zset_max_listpack_value
+        LIMITS.list_size = config.list_max_listpack_size
+        LIMITS.hll_sparse = config.hll_sparse_max_bytes
+        LIMITS.stream_bytes = config.stream_node_max_bytes
+        LIMITS.stream_entries = config.stream_node_max_entries
+
+    def _apply_hz(self, config: Config) -> None:
+        self.housekeeper.hz = max(1, min(config.hz, 500))
+
+    # -- for plug-ins -----------------------------------------------------------------------------------------
+
+    def every(self, seconds: float, work: Callable[[], Any]) -> None:
+        """Call `work` every so often while the node runs; it may be a coroutine function."""
+
+        async def repeat() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                result = work()
+                if asyncio.iscoroutine(result):
+                    await result
+
+        async def start() -> None:
+            self._periodic.append(asyncio.create_task(repeat()))
+
+        self.starts.append(start)
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Load what is on disk, then let clients in.
+
+        Raises:
+            OSError: an address is taken or can't be bound, or TLS can't be had with the options given.
+        """
+        loop = asyncio.get_running_loop()
+        log = self.engine.log
+        log.on_pending = lambda: _soon(loop, log.flush)
+        self.housekeeper.start()
+        gates.set_starting(self.engine, True)  # whoever comes before the data are there is told so
+        await self._listen()
+        self.log.info(f"Listening, PID: {os.getpid()}", port=self.port)
+        for hook in self.starts:
+            await hook()
+        gates.set_starting(self.engine, False)
+        self.log.info("Ready to accept connections", port=self.port, pid=os.getpid())
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.tls.configure()
+        if self.config.port:
+            for host in self.config.bind:
+                await self._listen_on(host)
+            if self.config.bind and not self.listeners:
+                raise OSError("none of the addresses of 'bind' can be listened on")
+        if self.config.tls_port:
+            for sock in open_all([(host, self.config.tls_port) for host in self.config.bind], self.config.tcp_backlog):
+                self.tls_listeners.append(await self.handshakes.listen(sock))
+            if self.config.bind and not self.tls_listeners:
+                raise OSError("none of the addresses of 'bind' can be listened on for TLS")
+        if self.config.unixsocket:
+            path = Path(self.config.unixsocket)
+            path.unlink(missing_ok=True)
+            self.listeners.append(
+                await loop.create_unix_server(self.server.protocol, str(path), backlog=self.config.tcp_backlog)
+            )
+            if self.config.unixsocketperm:
+                path.chmod(self.config.unixsocketperm)
+
+    async def _listen_on(self, host: str) -> None:
+        """Listen on one address; one marked with a dash may be missing on this machine."""
+        optional = host.startswith("-")
+        address = host.removeprefix("-")
+        try:
+            self.listeners.append(
+                await asyncio.get_running_loop().create_server(
+                    self.server.protocol,
+                    {"*": "0.0.0.0", "::*": "::"}.get(address, address),
+                    self.config.port,
+                    backlog=self.config.tcp_backlog,
+                )
+            )
+        except OSError:
+            if not optional:
+                raise
+            self.log.debug("optional address is not available", address=address)
+
+    async def shutdown(self, force: bool = False) -> str:
+        """Stop cleanly; return "" or why the node goes on."""
+        for hook in self.shutdown_hooks:
+            reason = await hook()
+            if reason and not force:
+                return reason
+        self.stopped.set()
+        return ""
+
+    async def stop(self) -> None:
+        """Close everything; idempotent."""
+        for task in self._periodic:
+            task.cancel()
+        for listener in self.listeners:
+            listener.close()
+        self.listeners.clear()
+        for secure in self.tls_listeners:
+            secure.close()
+        self.tls_listeners.clear()
+        self.handshakes.stop()
+        for hook in reversed(self.stops):
+            await hook()
+        self.stops.clear()
+        self.engine.log.flush()
+        for connection in list(self.server.connections.values()):
+            if connection.transport is not None:
+                connection.transport.close()
+        self.housekeeper.stop()
+        if self.config.unixsocket:
+            Path(self.config.unixsocket).unlink(missing_ok=True)
+
+
+def replica_output(config: Config) -> BufferLimit:
+    """The output limit of replicas: never below what one that continues may get at once.
+
+    Else it would be cut off each time it comes back. A backlog holds less than twice its size.
+    """
+    limit = config.client_output_buffer_limit.replica
+    least = 2 * config.repl_backlog_size
+    return limit._replace(hard_bytes=max(limit.hard_bytes, least)) if limit.hard_bytes else limit
+
+
+def _soon(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
+    """Do `work` at the end of this turn of the loop."""
+    loop.call_soon(work)

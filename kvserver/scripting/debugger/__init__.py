@@ -1,0 +1,1 @@
+"""The Lua debugger: its mind, its screen, its socket."""

@@ -1,0 +1,182 @@
+"""One file of the append-only file put back into the engine. Pure: bytes in, the data set changed.
+
+Theory of operation.  A file is commands, or a snapshot (RDB) which commands may follow.  Commands run as they were
+logged, past gates, observers and statistics, in a session of their own.  While a replay goes on nothing is logged
+and nothing expires by itself: a key whose time passed long ago may be needed by the next command, and its DEL
+follows where it belongs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+from kvserver.engine.command_table import naming
+from kvserver.engine.command_table.row import Row
+from kvserver.engine.keys.keyspace import EXPIRE_IGNORE
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import NoPort, Session
+from kvserver.errors import CommandError
+from persistence.aof.records import AofFormatError, RecordDecoder, Truncation
+from persistence.rdb.errors import RdbError
+from persistence.rdb.read.decoder import Decoder
+from persistence.rdb.read.values import EngineBuilders
+from persistence.snapshot.restore import Restorer
+
+MAGIC = b"REDIS"
+_ENDS_TRANSACTION = ("exec", "discard")
+
+
+class UnknownCommandError(ValueError):
+    """The file has a command that this server hasn't."""
+
+
+class Replaying:
+    """The state of the engine while files are replayed: a context."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._logging = False
+        self._mode = 0
+
+    def __enter__(self) -> None:
+        state = self._engine.state
+        self._logging, self._mode = state.logging, state.expire_mode
+        state.logging = False
+        state.expire_mode = EXPIRE_IGNORE
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        state = self._engine.state
+        state.logging, state.expire_mode = self._logging, self._mode
+
+
+class Replay:
+    """One file's way into the engine; see the module's theory of operation.
+
+    `restore_functions` gets the libraries that a snapshot holds, as soon as it is complete. `failures` counts the
+    commands that were answered with an error.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        restore_functions: Callable[[list[bytes]], None],
+        verify_checksum: bool = True,
+        max_bulk: int = 512 << 20,
+    ) -> None:
+        self.snapshot_keys = 0
+        self.is_snapshot = False
+        self.failures = 0
+        self._engine = engine
+        self._restore_functions = restore_functions
+        self._verify = verify_checksum
+        self._max_bulk = max_bulk
+        self._session = engine.internal_session("loader", NoPort())
+        self._begun = False
+        self._decoder: Decoder | None = None
+        self._restorer: Restorer | None = None
+        self._records = RecordDecoder(0, max_bulk)
+        self._head = b""
+
+    @property
+    def offset(self) -> int:
+        """How many bytes have been understood."""
+        return self._records.offset if self._decoder is None else self._decoder.offset
+
+    def feed(self, data: bytes) -> None:
+        """Apply the next bytes of the file.
+
+        Raises:
+            RdbError, AofFormatError: the file is damaged.
+            UnknownCommandError: it holds a command that this server hasn't.
+        """
+        if not self._begun:
+            data = self._head + data
+            if len(data) < len(MAGIC) and MAGIC.startswith(data):
+                self._head = data
+                return
+            self._begun = True
+            if data.startswith(MAGIC):
+                self.is_snapshot = True
+                self._decoder = Decoder(EngineBuilders(), self._verify)
+                self._restorer = Restorer(self._engine.dbs, 0, keep_expired=True)
+        if self._decoder is not None:
+            data = self._feed_snapshot(self._decoder, data)
+        if data:
+            self._feed_commands(data)
+
+    def finish(self) -> Truncation | None:
+        """Say that the file ends here; what is wrong if it ends too early.
+
+        Raises:
+            RdbError: the snapshot isn't complete.
+        """
+        if self._decoder is not None:
+            self._decoder.finish()
+        if not self._begun and self._head:
+            return Truncation(0, 0, "Expected a command", False)
+        return self._records.truncation
+
+    def _feed_snapshot(self, decoder: Decoder, data: bytes) -> bytes:
+        """Decode more of the snapshot; what follows it."""
+        assert self._restorer is not None
+        events = decoder.feed(data)
+        try:
+            self._restorer.apply(events)
+        except RdbError as error:
+            raise error if error.offset >= 0 else error.at(decoder.offset)
+        if not decoder.ended:
+            return b""
+        self.snapshot_keys = self._restorer.keys
+        if self._restorer.functions:
+            self._restore_functions(self._restorer.functions)
+        self._decoder = self._restorer = None
+        self._records = RecordDecoder(decoder.offset, self._max_bulk)
+        return decoder.rest
+
+    def _feed_commands(self, data: bytes) -> None:
+        failure: AofFormatError | None = None
+        try:
+            records = self._records.feed(data)
+        except AofFormatError as error:
+            failure = error
+            records = self._records.salvaged
+        engine = self._engine
+        previous = engine.current
+        engine.current = self._session
+        try:
+            for args, _ in records:
+                self._run(args)
+        finally:
+            engine.current = previous
+            engine.ready.clear()
+        if failure is not None:
+            raise failure
+
+    def _run(self, args: list[bytes]) -> None:
+        engine, c = self._engine, self._session
+        row: Row | None = engine.rows.get(args[0])
+        if row is None or row.subs is not None:
+            row = naming.resolve(engine.rows, args)
+            if row is None:
+                raise UnknownCommandError(f"Unknown command '{args[0][:128].decode('utf-8', 'backslashreplace')}'")
+        n, arity = len(args), row.arity
+        if (n != arity) if arity > 0 else (n < -arity):
+            self.failures += 1
+            return
+        if c.queue is not None and row.name not in _ENDS_TRANSACTION:
+            c.queue.append((row, args))
+            return
+        c.row, c.args = row, args
+        c.no_block = True
+        self._answer(c, row, args)
+
+    def _answer(self, c: Session, row: Row, args: list[bytes]) -> None:
+        try:
+            reply = row.fn(c, args)
+        except CommandError:
+            reply = b"-"
+        if reply and reply[0] == 45:
+            self.failures += 1

@@ -1,0 +1,1 @@
+"""Rewriting the append-only file: a new base from a snapshot."""

@@ -1,0 +1,1 @@
+"""Appending to the append-only file, and having the disk hold it."""

@@ -1,0 +1,1 @@
+"""MIGRATE: keys that move to another server."""

@@ -1,0 +1,1 @@
+"""RDB read: bytes become events and values, in whatever pieces they come."""

@@ -1,0 +1,1 @@
+"""RDB written: values become bytes, in the encodings that Redis writes itself."""

@@ -1,0 +1,64 @@
+"""The shell's way from a snapshot to a file: encoded in slices on the loop, written by a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from persistence.disk import AtomicFile
+from persistence.snapshot.snapshot import Snapshot
+
+SLICE_S = 0.001
+WRITE_BYTES = 1 << 18
+"""Bytes gathered before the writing thread gets them."""
+
+
+async def write_out(
+    file: AtomicFile, next_chunk: Callable[[], bytes | None], pause_s: Callable[[], float] = lambda: 0.0
+) -> int:
+    """Write all chunks, commit the file and return its size; nothing is left of it if that fails.
+
+    `next_chunk` works for a slice of time and may bring forth nothing; None is the end. `pause_s` says how long to
+    leave the loop to others between two slices, 0 being a turn.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    writing: asyncio.Future[None] | None = None
+    gathered: list[bytes] = []
+    size = 0
+    try:
+        await asyncio.to_thread(file.write, b"")
+        while True:
+            chunk = next_chunk()
+            if chunk:
+                gathered.append(chunk)
+                size += len(chunk)
+            if size >= WRITE_BYTES or chunk is None:
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(asyncio.to_thread(file.write, b"".join(gathered)))
+                gathered, size = [], 0
+            if chunk is None:
+                break
+            await asyncio.sleep(pause_s())
+        if writing is not None:
+            await writing
+        await asyncio.to_thread(file.commit)
+        return file.size
+    except BaseException:
+        if writing is not None:
+            await asyncio.gather(writing, return_exceptions=True)
+        await asyncio.to_thread(file.abort)
+        raise
+
+
+def write_at_once(file: AtomicFile, snapshot: Snapshot) -> None:
+    """Write a whole snapshot while everything waits. Raises OSError."""
+    try:
+        while (chunk := snapshot.next_chunk(1.0)) is not None:
+            file.write(chunk)
+        file.commit()
+    finally:
+        snapshot.close()
+        file.abort()

@@ -1,0 +1,193 @@
+"""The shell that saves snapshots to the disk: on request, at save points, at shutdown.
+
+A save opens a `Snapshot`, pulls its chunks in slices of a millisecond between which the loop serves
+clients, and hands them to a thread that writes. Only one save runs at a time. It counts as done when file
+and folder are synced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from time import perf_counter, time
+from typing import Any
+
+from kvserver.config import Config
+from kvserver.engine.run.executor import Engine
+from persistence.disk import AtomicFile
+from persistence.rdb.facts import aux_fields
+from persistence.snapshot import points
+from persistence.snapshot.output import SLICE_S, WRITE_BYTES, write_at_once, write_out
+from persistence.snapshot.snapshot import Snapshot
+
+
+class Snapshotter:
+    """Saves the data set of one engine. Times are Unix seconds, -1 or 0.0 where there is none."""
+
+    def __init__(self, engine: Engine, config: Config, log: Any) -> None:
+        self.engine = engine
+        self.config = config
+        self.log = log
+        self.last_save_s = int(time())
+        self.last_try_s = 0
+        self.last_ok = True
+        self.last_seconds = -1
+        self.saves = 0
+        self.began_s = 0.0
+        self.scheduled = False
+        self.flush_only = False  # the save scheduled or in progress is FLUSHALL's, made by Redis before it replies
+        self.owed = 0  # changes that a scheduled save will have saved, should it succeed
+        self.skip_checksums = False  # DEBUG SET-SKIP-CHECKSUM-VALIDATION
+        self.kept_bytes = 0
+        self.current: Snapshot | None = None
+        self.file: AtomicFile | None = None  # what a save in progress writes
+        self._task: asyncio.Task[str] | None = None
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether a save runs."""
+        return self._task is not None
+
+    @property
+    def keeps_waiting(self) -> bool:
+        """Whether a rewrite of the append-only file has to wait for the save in progress."""
+        return self._task is not None and not self.flush_only
+
+    @property
+    def path(self) -> Path:
+        """Where the file goes."""
+        folder = Path(self.config.dir)
+        # A relative dir has become the working directory already.
+        return folder / self.config.dbfilename if folder.is_absolute() else Path(self.config.dbfilename)
+
+    def open(self, aof_base: bool = False, data: bool = True, libraries: bool = True) -> Snapshot:
+        """A snapshot of this instant, for any consumer; one that a log continues belongs to no replication history."""
+        engine = self.engine
+        functions = engine.extensions.get("function_sources")
+        replication = engine.extensions.get("rdb_replication")
+        used = engine.extensions.get("used_memory")
+        return Snapshot(
+            engine,
+            perf_counter,
+            aux_fields(
+                int(time()),
+                used() if used is not None else 0,
+                replication() if replication is not None and not aof_base else None,
+                aof_base,
+            ),
+            functions() if libraries and functions is not None else (),
+            self.config.rdbcompression,
+            self.config.rdbchecksum,
+            data,
+        )
+
+    def begin(self, flush_only: bool = False) -> asyncio.Task[str]:
+        """Start a save of this instant; the task's result is "" or why it failed. None may be in progress."""
+        assert self._task is None
+        self.scheduled = False
+        self.flush_only = flush_only
+        self.began_s = time()
+        self.last_try_s = int(self.began_s)
+        snapshot = self.current = self.open()
+        self._task = asyncio.get_running_loop().create_task(self._save(snapshot, self.engine.state.dirty))
+        return self._task
+
+    def save_at_once(self) -> None:
+        """Save while everything waits: for tools and tests.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        write_at_once(AtomicFile(self.path), self.open())
+        self.last_save_s = int(time())
+        self.engine.state.dirty = 0
+
+    def busy_elsewhere(self) -> bool:
+        """Whether a rewrite of the append-only file keeps a save from beginning."""
+        rewriting = self.engine.extensions.get("aof_rewriting")
+        return bool(rewriting is not None and rewriting())
+
+    def flushed(self) -> None:
+        """FLUSHALL: what a save in progress would write is no longer wanted; save points want the empty set saved."""
+        if self._task is not None:
+            cancel(self._task)
+        if self.config.save:
+            self.scheduled = self.flush_only = True
+            self.owed += self.engine.state.dirty
+            self.engine.state.dirty = 0
+
+    def abandon(self) -> None:
+        """The process ends at once: leave no unfinished file behind."""
+        if self.file is not None:
+            self.file.temporary.unlink(missing_ok=True)
+
+    async def stop(self) -> None:
+        """Give up a save in progress."""
+        task = self._task
+        if task is not None:
+            cancel(task)
+            await asyncio.gather(task, return_exceptions=True)
+
+    def tick(self) -> None:
+        """Called some times a second: begin a save that is due."""
+        if self._task is not None or self.busy_elsewhere():
+            return
+        now = int(time())
+        if self.scheduled:
+            self.begin(self.flush_only)
+            return
+        due = points.due(
+            self.config.save, self.engine.state.dirty, now, self.last_save_s, self.last_try_s, self.last_ok
+        )
+        if due is not None:
+            self.log.info("save point reached", changes=due.changes, seconds=due.seconds)
+            self.begin()
+
+    async def _save(self, snapshot: Snapshot, dirty: int) -> str:
+        path = self.path
+        failure = "interrupted"
+        try:
+            self.file = AtomicFile(path, self.config.rdb_save_incremental_fsync)
+            size = await write_out(
+                self.file, lambda: self._next_chunk(snapshot), lambda: self._pause_s(snapshot)
+            )
+            failure = ""
+            self.last_save_s = int(time())
+            self.saves += 1
+            self.engine.state.dirty = max(0, self.engine.state.dirty - dirty)
+            self.log.info("snapshot saved", path=str(path), bytes=size, keys=snapshot.keys)
+        except OSError as error:
+            failure = str(error)
+            self.log.error("snapshot could not be saved", path=str(path), error=failure)
+        except Exception as error:
+            failure = repr(error)
+            self.log.error("snapshot failed", exc_info=True)
+        finally:
+            snapshot.close()
+            self.current = self.file = None
+            self._task = None
+            self.flush_only = self.flush_only and self.scheduled
+            self.kept_bytes = snapshot.kept_bytes
+            self.last_seconds = int(time() - self.began_s)
+            if failure != "interrupted":
+                self.last_ok = not failure
+                self.engine.state.dirty += self.owed if failure else 0
+                self.owed = 0
+        return failure
+
+    def _next_chunk(self, snapshot: Snapshot) -> bytes | None:
+        if self.config.rdb_key_save_delay > 0:
+            return snapshot.next_chunk(0.0, 1)
+        return snapshot.next_chunk(SLICE_S, WRITE_BYTES)
+
+    def _pause_s(self, snapshot: Snapshot) -> float:
+        """Nothing but a turn of the loop, unless rdb-key-save-delay asks for time at each key."""
+        delay_us = self.config.rdb_key_save_delay
+        if delay_us <= 0:
+            return 0.0
+        return max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - time())
+
+
+def cancel(task: asyncio.Task[str]) -> None:
+    """Cancel a task once it has begun: one cancelled before never gets to tidy up."""
+    asyncio.get_running_loop().call_soon(task.cancel)

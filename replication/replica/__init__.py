@@ -1,0 +1,1 @@
+"""A replica's side: joining a primary, taking its data set, applying its stream."""

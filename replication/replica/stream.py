@@ -1,0 +1,116 @@
+"""Applying the primary's stream. Pure: bytes in, the data set changed, the same bytes into the own log.
+
+Theory of operation. Commands run without gates, in the session of the stream, which knows the database that
+SELECT chose. What was applied is appended to the node's own log verbatim, so that its offset, its backlog and
+the replicas that follow it are exactly its primary's. Only whole units are appended: a transaction not yet
+complete is kept back, for whoever asks to continue from our offset must not begin inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kvserver.engine.command_table.row import WRITE
+from kvserver.engine.keys.keyspace import EXPIRE_HIDE, EXPIRE_IGNORE
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.log import CommandLog
+from kvserver.engine.run.session import Session
+from kvserver.wire.resp import Parser
+
+PASSING = frozenset((b"PING", b"REPLCONF", b"PUBLISH", b"SPUBLISH"))
+"""Commands of a stream that change nothing: replicas of this one need them, and no file keeps them."""
+
+
+class Applier:
+    """Applies one connection's worth of stream; a new connection begins with a new one.
+
+    `failures` counts commands of the stream that were answered with an error, which means that this copy and
+    its primary disagree; `on_failure(command name, error)` hears of each.
+    """
+
+    __slots__ = (
+        "_engine", "_fed", "_held", "_kept_from", "_parser", "_passing", "failures", "on_failure", "session",
+    )  # fmt: skip
+
+    def __init__(self, engine: Engine, session: Session, on_failure: Callable[[str, str], None], max_bulk: int) -> None:
+        self.session = session
+        self.failures = 0
+        self.on_failure = on_failure
+        self._engine = engine
+        self._parser = Parser(max_bulk)
+        self._fed = 0  # bytes ever fed
+        self._held = b""  # bytes fed and not yet in the own log
+        self._kept_from = 0  # the number of the first of them
+        self._passing: list[tuple[int, int]] = []  # of those, what needn't be kept: from and up to which number
+
+    def apply(self, data: bytes, now_ms: int, now_ns: int) -> None:
+        """Apply the commands that `data` completes; `now_ns` is the executor's clock.
+
+        Raises:
+            ProtocolError: the primary sent something that is no stream.
+        """
+        engine = self._engine
+        state = engine.state
+        state.now_ms = now_ms
+        state.expire_mode = EXPIRE_IGNORE
+        engine.last_ns = now_ns
+        self._fed += len(data)
+        self._held = self._held + data if self._held else data
+        self._parser.feed(data)
+        try:
+            whole = self._run(engine, self.session)
+        finally:
+            # Unless a command of the stream made a primary of us.
+            if state.expire_mode == EXPIRE_IGNORE:
+                state.expire_mode = EXPIRE_HIDE
+        if whole > self._kept_from:
+            self._log(engine.log, whole)
+
+    def _log(self, log: CommandLog, whole: int) -> None:
+        """Append what is whole, that which nobody keeps apart from the rest."""
+        held, start = self._held, self._kept_from
+        at = 0
+        for first, behind in self._passing:
+            if first - start > at:
+                log.append_raw(held[at : first - start])
+            at = behind - start
+            log.append_passing(held[first - start : at])
+        self._passing.clear()
+        count = whole - start
+        if count > at:
+            log.append_raw(held if not at and count == len(held) else held[at:count])
+        self._held = held[count:]
+        self._kept_from = whole
+
+    def _run(self, engine: Engine, c: Session) -> int:
+        """Execute what is whole; return how many bytes ever fed belong to complete units."""
+        parser = self._parser
+        rows = engine.rows
+        whole = self._kept_from
+        while True:
+            args = parser.next()
+            if args is None:
+                return whole
+            row = rows.get(args[0])
+            n = len(args)
+            if (
+                row is not None
+                and row.subs is None
+                and c.queue is None
+                and (n == row.arity if row.arity > 0 else n >= -row.arity)
+            ):
+                reply = engine.call(c, row, args)
+            else:
+                reply = engine.execute(c, args)
+            if reply and reply[0] == 45:
+                self.failures += 1
+                self.on_failure(_shown(args[0]), _shown(reply[1:].rstrip()))
+            if c.queue is None:
+                behind = self._fed - parser.buffered()
+                if row is not None and not row.flags & WRITE and args[0].upper() in PASSING:
+                    self._passing.append((whole, behind))
+                whole = behind
+
+
+def _shown(raw: bytes) -> str:
+    return raw[:200].decode("utf-8", "backslashreplace")

@@ -1,0 +1,182 @@
+"""What goes into a step and what comes out of it.
+
+Events tell what happened; actions tell the shell what to do, *in this order*: whatever follows a `Persist`
+must not leave the process before the state is on disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from replication.sentinel.mind.world import Address, Lane
+
+
+class Cause(Enum):
+    """Why a connection attempt or a connection ended."""
+
+    REFUSED = "refused"
+    """The host answered that nobody listens: the one cause that proves that no process is there."""
+    LOST = "lost"
+    """Closed or reset by the other side, or broken."""
+    UNREACHABLE = "unreachable"
+    """No answer in time, no route, no such host."""
+
+
+class Request(Enum):
+    """What a request was for, so that its reply finds its way."""
+
+    PING = "ping"
+    INFO = "info"
+    HELLO = "hello"
+    ASK = "ask"
+    OTHER = "other"
+
+
+class Level(IntEnum):
+    """Log level of an event. Debug events are not published; only warnings run the notification script."""
+
+    DEBUG = 0
+    VERBOSE = 1
+    NOTICE = 2
+    WARNING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyError:
+    """An error reply, without its dash."""
+
+    text: str
+
+
+Reply = bytes | int | list[object] | ReplyError | None
+
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    link: int
+    lane: Lane
+    local_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The connection ended, or the attempt failed; nothing more will come from it."""
+
+    link: int
+    lane: Lane
+    cause: Cause
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    link: int
+    request: Request
+    group: str
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something arrived on the subscription; `hello` is None when it was no hello message."""
+
+    link: int
+    hello: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A peer published its hello to us directly."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DownQuery:
+    """SENTINEL IS-MASTER-DOWN-BY-ADDR from a peer; `candidate` is "*" when no vote is sought."""
+
+    host: str
+    port: int
+    epoch: int
+    candidate: str
+
+
+Event = Tick | Opened | Closed | Replied | Heard | Hello | DownQuery
+
+
+# Actions
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    link: int
+    lane: Lane
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close without telling us: no `Closed` event is expected, and none is believed."""
+
+    link: int
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    link: int
+    lane: Lane
+    args: tuple[bytes, ...]
+    request: Request
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Put these `sentinel ...` lines on disk, and return only when they are there."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """An event for log, subscribers and (if `script`) the notification script."""
+
+    level: Level
+    channel: str
+    message: str
+    script: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunScript:
+    path: str
+    args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to a DownQuery: down or not, the vote ("*": none) and its epoch."""
+
+    down: bool
+    leader: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """End the process with this status: an operator asked to simulate it (SENTINEL SIMULATE-FAILURE)."""
+
+    status: int
+
+
+Action = Connect | Close | Send | Persist | Emit | RunScript | Answer | Crash

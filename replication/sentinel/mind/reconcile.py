@@ -1,0 +1,185 @@
+"""What a node says of itself, and what follows from it.
+
+First the world learns (also in TILT): run id, role, replicas, offsets. Then, unless judgement is suspended,
+a node whose role or primary differs from the configuration is moved along the failover it takes part in, or
+brought back into line. The latter waits until it is certain that the configuration is the newest there is:
+every peer that is up has repeated it since the node changed, or (as Redis does) enough time has passed for
+a newer one to arrive.
+"""
+
+from __future__ import annotations
+
+from replication.sentinel.mind import failover
+from replication.sentinel.mind.messages import Level, Reply
+from replication.sentinel.mind.node_info import Info, parse_info
+from replication.sentinel.mind.turn import Turn
+from replication.sentinel.mind.world import (
+    BadAddress,
+    Instance,
+    Kind,
+    Peer,
+    Primary,
+    Reconf,
+    Replica,
+    Stage,
+    World,
+)
+
+ROLE_PATIENCE_HELLOS = 4
+"""Without confirmation by all peers: how many hello periods a returning primary is left alone."""
+CONFIRM_MARGIN_MS = 1_000
+MAX_REPLICAS = 10_000
+"""More than a primary can sensibly have: the rest of such an INFO is not believed."""
+
+
+def info_arrived(turn: Turn, instance: Instance, reply: Reply) -> None:
+    instance.info_in_flight = False
+    if not isinstance(reply, bytes):
+        return
+    info = parse_info(reply)
+    instance.info_text, instance.info_ms = reply, turn.now
+    _learn_run_id(turn, instance, info)
+    if isinstance(instance, Primary):
+        _learn_replicas(turn, instance, info)
+    elif isinstance(instance, Replica):
+        _learn_replication(turn, instance, info)
+    _learn_role(turn, instance, info)
+    if turn.world.tilt or not isinstance(instance, Replica):
+        return
+    if info.role is Kind.PRIMARY:
+        _handle_leading_replica(turn, instance)
+    elif info.role is Kind.REPLICA:
+        _fix_wrong_primary(turn, instance)
+        _advance_reconf(turn, instance)
+
+
+def _learn_run_id(turn: Turn, instance: Instance, info: Info) -> None:
+    if info.run_id is None or info.run_id == instance.run_id:
+        return
+    if instance.run_id is not None:
+        turn.emit(Level.NOTICE, "+reboot", instance)
+        if isinstance(instance, Primary) and instance.reboot_down_after_ms:
+            instance.rebooting_since_ms = turn.now
+    instance.run_id = info.run_id
+
+
+def _learn_replicas(turn: Turn, group: Primary, info: Info) -> None:
+    for host, port in info.replicas:
+        if len(group.replicas) >= MAX_REPLICAS or turn.world.replica_at(group, host, port) is not None:
+            continue
+        try:
+            address = turn.world.address(host, port)
+        except BadAddress:
+            continue
+        if address.same(group.address):
+            continue
+        turn.emit(Level.NOTICE, "+slave", turn.world.add_replica(group, address, turn.now))
+        turn.persist()
+
+
+def _learn_replication(turn: Turn, replica: Replica, info: Info) -> None:
+    replica.link_down_ms = info.link_down_ms
+    if info.role is not Kind.REPLICA:
+        return
+    before = (replica.follows_host, replica.follows_port)
+    if info.follows_host is not None:
+        replica.follows_host = info.follows_host
+    if info.follows_port is not None:
+        replica.follows_port = info.follows_port
+    if before != (replica.follows_host, replica.follows_port):
+        replica.follows_since_ms = turn.now
+    if info.link_up is not None:
+        replica.link_up = info.link_up
+    if info.priority is not None:
+        replica.priority = info.priority
+    if info.offset is not None:
+        replica.offset = info.offset
+    if info.announced is not None:
+        replica.announced = info.announced
+
+
+def _learn_role(turn: Turn, instance: Instance, info: Info) -> None:
+    if info.role is None or info.role is instance.role:
+        return
+    instance.role, instance.role_since_ms = info.role, turn.now
+    if isinstance(instance, Replica) and info.role is Kind.REPLICA:
+        instance.follows_since_ms = turn.now
+    sign = "+" if instance.kind is info.role else "-"
+    turn.emit(Level.VERBOSE, f"{sign}role-change", instance, f"new reported role is {info.role.value}")
+
+
+def _handle_leading_replica(turn: Turn, replica: Replica) -> None:
+    """A replica that leads: the one we promoted, or one that missed that it no longer does."""
+    group = replica.group
+    if replica.promoted:
+        if group.stage is Stage.WAIT_PROMOTION:
+            failover.promotion_seen(turn, group)
+        return
+    patience = ROLE_PATIENCE_HELLOS * turn.world.periods.publish_period
+    if not group.failing_over and _may_correct(turn, replica, replica.role_since_ms, patience) \
+            and failover.follow(turn, replica, group.address):
+        turn.emit(Level.NOTICE, "+convert-to-slave", replica)
+
+
+def _fix_wrong_primary(turn: Turn, replica: Replica) -> None:
+    """A replica of something else: it was away during a failover, or somebody moved it by hand."""
+    group = replica.group
+    if group.address.is_at(replica.follows_host, replica.follows_port) or group.failing_over:
+        return
+    since = max(replica.follows_since_ms, replica.reconf_sent_ms)
+    if _may_correct(turn, replica, since, group.failover_timeout_ms) \
+            and failover.follow(turn, replica, group.address):
+        replica.reconf_sent_ms = turn.now
+        turn.emit(Level.NOTICE, "+fix-slave-config", replica)
+
+
+def _may_correct(turn: Turn, replica: Replica, since_ms: int, patience_ms: int) -> bool:
+    """True if the primary is sound, and our configuration certainly (or probably) the newest."""
+    group, now = replica.group, turn.now
+    if not looks_sane(turn.world, group, now):
+        return False
+    if confirmed_since(turn.world, group, since_ms, now):
+        return True
+    return not_down_for(replica, patience_ms, now) and now - since_ms > patience_ms
+
+
+def looks_sane(world: World, group: Primary, now: int) -> bool:
+    fresh = group.info_ms and now - group.info_ms < 2 * world.periods.info_period
+    return bool(fresh) and group.role is Kind.PRIMARY and not group.down and not group.objectively_down
+
+
+def confirmed_since(world: World, group: Primary, since_ms: int, now: int) -> bool:
+    """Every peer that is up has told us of this very configuration after `since_ms`, and they are enough.
+
+    A hello counts from `CONFIRM_MARGIN_MS` after the change, so that one already under way then, or sent by a
+    leader about to see its promotion succeed, is not mistaken for one sent in knowledge of it.
+    """
+    if now - since_ms < CONFIRM_MARGIN_MS:
+        return False
+    up = [peer for peer in group.peers.values() if not peer.down]
+    if 1 + len(up) < max(group.quorum, (len(group.peers) + 1) // 2 + 1):
+        return False
+    return all(_agrees(group, peer, since_ms + CONFIRM_MARGIN_MS) for peer in up)
+
+
+def _agrees(group: Primary, peer: Peer, since_ms: int) -> bool:
+    return (peer.hello_ms > since_ms and peer.hello_epoch == group.config_epoch
+            and group.address.is_at(*peer.hello_address))
+
+
+def not_down_for(instance: Instance, ms: int, now: int) -> bool:
+    return not instance.down and (not instance.down_since_ms or now - instance.down_since_ms > ms)
+
+
+def _advance_reconf(turn: Turn, replica: Replica) -> None:
+    """A replica that was sent over has changed its primary; later its link to it stands."""
+    promoted = replica.group.promoted
+    if promoted is None:
+        return
+    arrived = promoted.address.is_at(replica.follows_host, replica.follows_port)
+    if replica.reconf is Reconf.SENT and arrived:
+        replica.reconf = Reconf.IN_PROGRESS
+        turn.emit(Level.NOTICE, "+slave-reconf-inprog", replica)
+    if replica.reconf is Reconf.IN_PROGRESS and replica.link_up:
+        replica.reconf = Reconf.DONE
+        turn.emit(Level.NOTICE, "+slave-reconf-done", replica)

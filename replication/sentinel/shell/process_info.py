@@ -1,0 +1,77 @@
+"""The INFO sections about the process itself: server, clients, stats, cpu; field names are Redis's."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kvserver.config import REDIS_VERSION
+
+Node = Any
+"""The server this sentinel answers by (a `kvserver.node.node.Node`, which only the composition may know)."""
+Pairs = list[tuple[str, object]]
+
+
+def _section(build: Callable[[Node, float], Pairs], node: Node, started_s: float) -> Callable[[], str]:
+    title = build.__name__.removeprefix("_").capitalize().replace("Cpu", "CPU")
+
+    def text() -> str:
+        lines = [f"# {title}", *(f"{name}:{value}" for name, value in build(node, started_s))]
+        return "".join(f"{line}\r\n" for line in lines)
+
+    return text
+
+
+def _server(node: Node, started_s: float) -> Pairs:
+    uptime_s = int(time.monotonic() - started_s)
+    return [
+        ("redis_version", REDIS_VERSION), ("redis_mode", "sentinel"),
+        ("os", f"{platform.system()} {platform.release()} {platform.machine()}"), ("arch_bits", 64),
+        ("process_id", os.getpid()), ("run_id", node.engine.extensions["sentinel"].world.my_id),
+        ("tcp_port", node.port or node.config.tls_port), ("server_time_usec", time.time_ns() // 1000),
+        ("uptime_in_seconds", uptime_s), ("uptime_in_days", uptime_s // 86400), ("hz", node.config.hz),
+        ("configured_hz", node.config.hz), ("executable", sys.executable), ("config_file", node.config_file),
+    ]
+
+
+def _clients(node: Node, started_s: float) -> Pairs:
+    return [
+        ("connected_clients", len(node.server.connections)), ("cluster_connections", 0),
+        ("maxclients", node.config.maxclients), ("blocked_clients", node.engine.blocked_count),
+    ]
+
+
+def _stats(node: Node, started_s: float) -> Pairs:
+    server = node.server
+    return [
+        ("total_connections_received", server.accepted), ("total_commands_processed", node.engine.commands),
+        ("total_net_input_bytes", server.net_in), ("total_net_output_bytes", server.net_out),
+        ("rejected_connections", server.rejected), ("pubsub_channels", len(node.engine.channels)),
+        ("pubsub_patterns", len(node.engine.patterns)),
+        ("total_error_replies", sum(node.engine.errors.values())),
+        ("unexpected_error_replies", node.engine.unexpected_errors),
+    ]
+
+
+def _cpu(node: Node, started_s: float) -> Pairs:
+    spent = os.times()
+    return [
+        ("used_cpu_sys", f"{spent.system:.6f}"), ("used_cpu_user", f"{spent.user:.6f}"),
+        ("used_cpu_sys_children", f"{spent.children_system:.6f}"),
+        ("used_cpu_user_children", f"{spent.children_user:.6f}"),
+    ]
+
+
+_SECTIONS: dict[str, Callable[[Node, float], Pairs]] = {
+    "server": _server, "clients": _clients, "stats": _stats, "cpu": _cpu,
+}
+
+
+def sections(node: Node) -> dict[str, Callable[[], str]]:
+    """Functions that render each section, by lower-case name, in INFO's order."""
+    started_s = time.monotonic()
+    return {name: _section(build, node, started_s) for name, build in _SECTIONS.items()}

@@ -1,0 +1,85 @@
+"""From a configuration file and options to a world: what `main` needs before the event loop runs."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kvserver.config import Config, Directive, Loaded, fatal, load
+from replication.sentinel.mind.world import World
+from replication.sentinel.options.directives import DirectiveError, apply_directive, order
+
+DEFAULT_PORT = 26379
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Options for the server, and the world for the decisions."""
+
+    config: Config
+    loaded: Loaded
+    world: World
+
+
+class Resolver:
+    """Literals as they are; names by the system's resolver, while `resolve-hostnames` allows names."""
+
+    def __init__(self) -> None:
+        self.world: World | None = None
+
+    def __call__(self, host: str) -> str | None:
+        try:
+            return str(ipaddress.ip_address(host))
+        except ValueError:
+            pass
+        if self.world is None or not self.world.resolve_hostnames:
+            return None
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError:
+            return None
+        return str(found[0][4][0])
+
+
+def is_executable(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def start(
+    source: str, text: str, options: Sequence[str], now_ms: int, settle: Callable[[Config], object]
+) -> Started:
+    """Read everything. Raises ConfigError with the text for the operator, which names file and line.
+
+    `settle` is called with the options before the sentinel's statements are read: names of scripts are
+    relative to the working folder.
+    """
+    config = Config()
+    config.assign("port", DEFAULT_PORT)
+    config.assign("protected-mode", False)
+    loaded = load(config, [(source, text)], options, read_file=_no_includes, sentinel_mode=True)
+    settle(config)
+    resolve = Resolver()
+    world = resolve.world = World(secrets.token_hex(20), resolve)
+    statements = sorted(loaded.sentinel, key=lambda each: order(each[1]) if each[1] else 0)
+    for where, words in statements:
+        _apply(world, where, words, now_ms)
+    world.port = (config.tls_replication and config.tls_port) or config.port
+    world.own_pass = config.requirepass.decode("utf-8", "surrogateescape") or None
+    return Started(config, loaded, world)
+
+
+def _apply(world: World, where: Directive, words: list[str], now_ms: int) -> None:
+    try:
+        if not words:
+            raise DirectiveError("Unrecognized sentinel configuration statement.")
+        apply_directive(world, words, now_ms, is_executable)
+    except DirectiveError as problem:
+        raise fatal(where, str(problem)) from None
+
+
+def _no_includes(pattern: str) -> list[tuple[str, str]]:
+    raise OSError(f"a sentinel's file can't include '{pattern}': its state would be in two places")

@@ -1,0 +1,91 @@
+"""Replies that wait until the log is safe."""
+
+from __future__ import annotations
+
+from kvserver.engine.run.holds import Holds
+from kvserver.engine.run.log import KEPT_ONLY, REPLICAS_ONLY, CommandLog
+from kvserver.wire.resp import encode_request
+
+
+def test_replies_go_out_in_order_as_promises_are_kept() -> None:
+    """A reply waits for the slowest promise, and never overtakes an earlier one."""
+    holds, out = Holds(), []
+    holds.promise("file", 0)
+    holds.promise("quorum", 0)
+    for offset in (10, 20, 20, 30):
+        holds.wait(offset, out.append, b"%d" % offset)
+    holds.promise("file", 30)
+    assert out == []
+    holds.promise("quorum", 20)
+    assert out == [b"10", b"20", b"20"]
+    holds.promise("quorum", 30)
+    assert out == [b"10", b"20", b"20", b"30"]
+    assert holds.safe == 30
+    assert not len(holds)
+
+
+def test_what_waited_for_a_promise_that_ends_goes_out() -> None:
+    """Without a promise nothing is held, and what another one still holds stays."""
+    holds, out = Holds(), []
+    assert not holds.on
+    holds.promise("file", 0)
+    holds.promise("quorum", 5)
+    holds.wait(5, out.append, b"a")
+    holds.wait(9, out.append, b"b")
+    holds.drop("file")
+    assert out == [b"a"]
+    holds.drop("quorum")
+    assert out == [b"a", b"b"]
+    assert not holds.on
+    holds.drop("quorum")
+
+
+def test_keepers_come_first_and_miss_what_passes() -> None:
+    """A keeper sees the effects alone, before the other sinks; it is told when only the offset has moved."""
+    log, seen = CommandLog(), []
+    log.attach(lambda data: seen.append(("sink", data)))
+    log.attach(lambda data: seen.append(("keeper", data)), keeper=True)
+    log.append_raw(b"one")
+    log.append_passing(b"ping")
+    log.append_raw(b"two")
+    log.flush()
+    log.append_passing(b"ping")
+    log.flush()
+    assert seen == [("keeper", b"onetwo"), ("sink", b"onepingtwo"), ("keeper", b""), ("sink", b"ping")]
+    assert log.offset == 14
+
+
+def test_effects_for_keepers_or_replicas_alone() -> None:
+    """What a script wants in the file only doesn't move the offset; what it wants on replicas only isn't kept."""
+    log, seen = CommandLog(), []
+    log.attach(lambda data: seen.append(("sink", data)))
+    log.attach(lambda data: seen.append(("keeper", data)), keeper=True)
+    log.append(0, [b"A"])
+    log.flush()
+    seen.clear()
+    log.append(KEPT_ONLY, [b"B"])
+    log.append(REPLICAS_ONLY, [b"C"])
+    log.append(0, [b"D"])
+    log.flush()
+    b, c, d = (encode_request([name]) for name in (b"B", b"C", b"D"))
+    assert seen == [("keeper", b + d), ("sink", c + d)]
+    seen.clear()
+    offset = log.offset
+    log.append(KEPT_ONLY, [b"B"])
+    log.flush()
+    assert seen == [("keeper", b)]
+    assert log.offset == offset
+
+
+def test_published_messages_pass_but_their_database_is_kept() -> None:
+    """A PUBLISH outside of a transaction isn't kept; the SELECT that it brought about is, for what follows."""
+    log, kept, sent = CommandLog(), [], []
+    log.attach(kept.append, keeper=True)
+    log.attach(sent.append)
+    log.append_outside(3, [b"publish", b"c", b"m"])
+    log.append_outside(3, [b"DEL", b"k"])
+    log.flush()
+    assert kept == [b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n"]
+    assert b"publish" in sent[0]
+    log.detach(kept.append)
+    assert log.active
