@@ -51,6 +51,8 @@ class Hub:
         self.log = log
         self.history = History(new_id())
         self.link: Link | None = None
+        self.term = 0  # counts the changes of the role
+        self.stale_effects = 0  # begun in an earlier term, and so dropped
         self.feeder = Feeder(engine, config, log, self._snapshot)
         self.waiting = Waiting(engine, self.feeder.records)
         self.listening_port = config.port
@@ -80,6 +82,7 @@ class Hub:
         else:
             self._known = self._known or self.feeder.backlog is not None
             self._unblock_all()
+        self.term += 1
         engine.log.flush()
         if self.feeder.backlog is None:
             self.open_backlog()
@@ -100,6 +103,7 @@ class Hub:
         if link is None:
             return
         link.stop()
+        self.term += 1
         self.link = None
         engine = self.engine
         engine.log.flush()
@@ -182,6 +186,10 @@ class Hub:
             restore_functions(incoming.functions)
         for listener in engine.extensions.get("on_replaced", ()):
             listener()
+
+    def dropped_stale(self) -> None:
+        """A link brought something that was begun in an earlier term: it was dropped."""
+        self.stale_effects += 1
 
     def refused(self, reason: str) -> None:
         """The primary refused us: the link tries again, but doesn't wrest the role back."""

@@ -88,6 +88,7 @@ def _stats(hub: Hub) -> Iterable[tuple[str, object]]:
     yield "sync_full", feeder.full_resyncs
     yield "sync_partial_ok", feeder.partial_resyncs
     yield "sync_partial_err", feeder.refused_partials
+    yield "stale_link_effects", hub.stale_effects
 
 
 def _unlimited(hub: Hub) -> int:

@@ -135,7 +135,8 @@ async def demonstrate(cluster: Cluster, writer: Writer, say: Callable[[str], Non
     say(f"killing the primary {old.name} (pid {cluster.pid_of(old)}), after {len(writer.acked)} acknowledged writes")
     killed_s = time.perf_counter()
     cluster.children[old.name].kill()
-    _, switched_s = await asyncio.wait_for(switched, FAILOVER_S)
+    async with asyncio.timeout(FAILOVER_S):
+        _, switched_s = await switched
     acked = len(writer.acked)
     await _until(lambda: len(writer.acked) > acked, FAILOVER_S)
     say("writes are acknowledged again; waiting for the killed node to come back as a replica")

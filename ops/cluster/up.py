@@ -123,7 +123,8 @@ async def _run(cluster: Cluster, options: Options, screen: Screen, stop: asyncio
                 await stop.wait()
             elif (left_s := started_s + options.seconds - time.monotonic()) > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), left_s)
+                    async with asyncio.timeout(left_s):
+                        await stop.wait()
     return code
 
 

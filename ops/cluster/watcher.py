@@ -97,7 +97,8 @@ class Watcher:
             return SentinelStatus(member)
 
     async def _patiently(self, work: Awaitable[T]) -> T:
-        return await asyncio.wait_for(work, 2 * PATIENCE_S)
+        async with asyncio.timeout(2 * PATIENCE_S):
+            return await work
 
     async def _listen(self, member: Member) -> None:
         """Hear everything that a sentinel publishes, for as long as we run; connect again when it is gone."""

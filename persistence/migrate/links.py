@@ -58,7 +58,8 @@ class Links:
     async def open(self, target: Target, tls: ssl.SSLContext | None, timeout_s: float) -> Link:
         """A new connection. Raises OSError or TimeoutError."""
         host, port, _ = target
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=tls), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_connection(host, port, ssl=tls)
         return Link(reader, writer)
 
     def keep(self, target: Target, link: Link) -> None:

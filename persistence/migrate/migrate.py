@@ -192,7 +192,8 @@ async def _converse(plan: Plan, requests: list[bytes], link: Link, arrived: list
     link.writer.write(b"".join([*preamble, *requests]))
     refusal = b""
     for i in range(-len(preamble), len(requests)):
-        line = await asyncio.wait_for(link.reader.readline(), plan.timeout_s)
+        async with asyncio.timeout(plan.timeout_s):
+            line = await link.reader.readline()
         if not line.endswith(b"\n"):
             raise ConnectionResetError
         if line[:1] == b"-":

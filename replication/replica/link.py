@@ -1,18 +1,21 @@
 """The shell of a replica's link to its primary: connects, feeds the handshake, the load and the stream.
 
 Theory of operation. One task owns the connection and repeats attempts with a growing delay. What an attempt
-says is `handshake`'s decision, what a snapshot's bytes become `incoming`'s, what the stream does `stream`'s. A snapshot is decoded into new tables in slices, so that the node goes on
-serving what it has; when it is complete the tables are exchanged. The task is ended, or its connection cut,
-from outside: on a new primary, on promotion, or when nothing has been heard for repl-timeout.
+says is `handshake`'s decision, what a snapshot's bytes become `incoming`'s, what the stream does `stream`'s.
+A snapshot is decoded into new tables in slices, so that the node goes on serving what it has; when it is
+complete the tables are exchanged. The task is ended, or its connection cut, from outside: on a new primary, on
+promotion, or when nothing has been heard for repl-timeout.
+
+A link works under the term of the node's role in which it was started. A task that was cancelled may live on
+(whoever awaits may swallow the cancellation), so after each await that leads to an effect the link asks whether
+that term still runs. If not, what it brings is dropped, and the task ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import socket
 from collections import defaultdict
+from collections.abc import Callable, Coroutine
 from time import monotonic, perf_counter_ns, time
 from typing import Any, Protocol
 
@@ -25,9 +28,9 @@ from replication.replica.handshake import Full, Handshake, Partial, Refused, Sen
 from replication.replica.incoming import Incoming
 from replication.replica.snapshot_decoder import BadSnapshot, Intake
 from replication.replica.stream import Applier
+from replication.replica.wire import LinkError, Wire, dial
 
-READ_MAX = 1 << 16
-LINE_MAX = 1 << 12
+Dial = Callable[..., Coroutine[Any, Any, Wire]]
 PAUSED_S = 0.01
 # What a silent primary is called in the log, by the link's state: Redis's words, which tools look for.
 _SILENT = defaultdict(
@@ -37,16 +40,19 @@ _SILENT = defaultdict(
 )
 
 
-class LinkError(Exception):
-    """An attempt ended; `soon` when the primary said that it will be ready shortly."""
-
-    def __init__(self, reason: str, soon: bool = False) -> None:
-        super().__init__(reason)
-        self.soon = soon
+class StaleTerm(Exception):
+    """The node's role has changed since the link was started: it has nothing more to say here."""
 
 
 class Owner(Protocol):
     """What the link reports to, and asks."""
+
+    @property
+    def term(self) -> int:
+        """The term of the node's role; each change of the role raises it."""
+
+    def dropped_stale(self) -> None:
+        """An effect that was begun in an earlier term was dropped."""
 
     def settings(self) -> Settings:
         """What to tell the primary now."""
@@ -95,11 +101,13 @@ class _Port:
 class Link:
     """The way to one primary. `state` is ROLE's word for how far it is."""
 
-    def __init__(self, host: str, port: int, engine: Engine, config: Config, owner: Owner, log: Any) -> None:
+    def __init__(
+        self, host: str, port: int, engine: Engine, config: Config, owner: Owner, log: Any, connect: Dial = dial
+    ) -> None:
         self.host = host
         self.port = port
+        self.term = owner.term
         self.state = "connect"
-        self.io_at_s = monotonic()
         self.down_since_s = monotonic()
         self.payload: Payload | None = None
         self.stream_db = 0
@@ -109,9 +117,10 @@ class Link:
         self._config = config
         self._owner = owner
         self._log = log.bind(primary=f"{host}:{port}")
+        self._connect = connect
         self._task: asyncio.Task[None] | None = None
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._wire: Wire | None = None
+        self._applier: Applier | None = None
         self._ack_wanted = False
         self._file_wanted = 0  # the offset whose place on the disk the primary is to hear of at once
 
@@ -125,6 +134,11 @@ class Link:
         """Whether the stream is flowing."""
         return self.state == "connected"
 
+    @property
+    def io_at_s(self) -> float:
+        """When the primary was last heard (monotonic seconds); without a connection, when it was lost."""
+        return self.down_since_s if self._wire is None else self._wire.io_at_s
+
     # -- life -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -132,30 +146,32 @@ class Link:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def stop(self) -> None:
-        """End at once."""
+        """End at once: nothing more is applied, not even what has been received."""
         if self._task is not None:
             self._task.cancel()
+        if self._applier is not None:
+            self._applier.stop()
         self.cut()
         self.state = "none"
 
     def cut(self) -> None:
-        """Drop the connection, if there is one; the primary hears of it even if our loop stands still from now on."""
-        if self._writer is None:
-            return
-        fileno = self.fileno()
-        if fileno >= 0:
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(fileno)) as connection:
-                connection.shutdown(socket.SHUT_RDWR)
-        self._writer.transport.abort()
+        """Drop the connection, if there is one."""
+        if self._wire is not None:
+            self._wire.cut()
 
     def fileno(self) -> int:
         """The connection's file descriptor, -1 without one."""
-        sock = None if self._writer is None else self._writer.get_extra_info("socket")
-        return -1 if sock is None else int(sock.fileno())
+        return -1 if self._wire is None else self._wire.fileno()
+
+    def _require_term(self) -> None:
+        """Raises StaleTerm when the role has changed since this link was started."""
+        if self._owner.term != self.term:
+            self._owner.dropped_stale()
+            raise StaleTerm
 
     def tick(self, send_ack: bool) -> None:
         """Notice a silent primary; once a second, acknowledge or show that we live."""
-        if self._writer is None:
+        if self._wire is None:
             return
         if monotonic() - self.io_at_s > self._config.repl_timeout:
             self._log.warning(_SILENT[self.state], state=self.state, timeout_s=self._config.repl_timeout)
@@ -188,8 +204,8 @@ class Link:
         self._write(encode_request(args))
 
     def _write(self, data: bytes) -> None:
-        if self._writer is not None and not self._writer.transport.is_closing():
-            self._writer.write(data)
+        if self._wire is not None:
+            self._wire.write(data)
 
     # -- attempts ---------------------------------------------------------------------------------------------
 
@@ -200,6 +216,9 @@ class Link:
             soon = False
             try:
                 await self._attempt()
+            except StaleTerm:
+                self._close()
+                return
             except LinkError as failure:
                 soon = failure.soon
                 self._log.warning("replication attempt ended", reason=str(failure), state=self.state)
@@ -214,8 +233,10 @@ class Link:
         """Tidy up behind an attempt; whether the stream had been flowing."""
         was_up = self.connected
         self.cut()
-        self._reader = self._writer = None
+        self._wire = None
         self.payload = None
+        if self._owner.term != self.term:
+            return was_up
         self.state = "connect"
         if was_up:
             self.down_since_s = monotonic()
@@ -223,26 +244,22 @@ class Link:
         return was_up
 
     async def _attempt(self) -> None:
+        self._require_term()
         self.state = "connecting"
-        source = self._config.bind_source_addr
-        self._reader, self._writer = await asyncio.wait_for(
-            asyncio.open_connection(
-                self.host,
-                self.port,
-                limit=READ_MAX,
-                local_addr=(source, 0) if source else None,
-                ssl=self._engine.extensions["tls"].for_replication(),
-            ),
-            self._config.repl_timeout,
-        )
-        self.io_at_s = monotonic()
+        config = self._config
+        tls = self._engine.extensions["tls"].for_replication()
+        wire = await self._connect(self.host, self.port, config.bind_source_addr, tls, config.repl_timeout)
+        self._wire = wire
+        self._require_term()
         self.state = "handshake"
         handshake = Handshake(self._owner.settings())
         action = handshake.start()
         while isinstance(action, Send | Wait):
             if isinstance(action, Send):
-                self._write(encode_request(action.args))
-            action = handshake.reply(await self._line())
+                wire.write(encode_request(action.args))
+            line = await wire.line()
+            self._require_term()
+            action = handshake.reply(line)
         if isinstance(action, Refused):
             self._owner.refused(action.reason)
             raise LinkError(action.reason, action.soon)
@@ -251,30 +268,12 @@ class Link:
             self._log.info("continuing: Successful partial resynchronization", offset=self._engine.log.offset)
             rest = b""
         else:
-            rest = await self._bootstrap(action)
-        await self._stream(rest)
-
-    async def _line(self) -> bytes:
-        assert self._reader is not None
-        line = await self._reader.readline()
-        self.io_at_s = monotonic()
-        if not line.endswith(b"\n"):
-            raise LinkError("connection closed during the handshake")
-        if len(line) > LINE_MAX:
-            raise LinkError("endless line during the handshake")
-        return line.rstrip(b"\r\n")
-
-    async def _read(self) -> bytes:
-        assert self._reader is not None
-        data = await self._reader.read(READ_MAX)
-        if not data:
-            raise LinkError("connection closed by the primary", soon=True)
-        self.io_at_s = monotonic()
-        return data
+            rest = await self._bootstrap(wire, action)
+        await self._stream(wire, rest)
 
     # -- snapshot ---------------------------------------------------------------------------------------------
 
-    async def _bootstrap(self, full: Full) -> bytes:
+    async def _bootstrap(self, wire: Wire, full: Full) -> bytes:
         """Receive a snapshot and put it in force; return what came behind it."""
         self.state = "sync"
         self._log.info("receiving a snapshot", replid=full.replid.decode(), offset=full.offset)
@@ -282,10 +281,11 @@ class Link:
         intake = Intake(self._config, self._engine)
         while not payload.done:
             began = payload.started
-            body = payload.feed(await self._read())
+            body = payload.feed(await wire.read())
             if payload.started and not began:
                 self._log.info("Loading DB in memory")  # Redis's words for this and the next, which tools look for
             await intake.take(body)
+            self._require_term()
         incoming = intake.finish()
         self._owner.adopt(full, incoming)
         self.stream_db = incoming.stream_db
@@ -294,11 +294,11 @@ class Link:
 
     # -- stream -----------------------------------------------------------------------------------------------
 
-    async def _stream(self, rest: bytes) -> None:
+    async def _stream(self, wire: Wire, rest: bytes) -> None:
         engine = self._engine
         c = self._open_session()
         pause = engine.extensions.get("pause")
-        applier = Applier(engine, c, self._failed, self._config.proto_max_bulk_len)
+        applier = self._applier = Applier(engine, c, self._failed, self._config.proto_max_bulk_len)
         self.payload = None
         self.state = "connected"
         self._owner.link_changed()
@@ -308,7 +308,8 @@ class Link:
             while True:
                 if data:
                     if pause is not None and pause.mode:
-                        await self._while_paused(pause, len(data))
+                        await self._while_paused(wire, pause, len(data))
+                    self._require_term()
                     c.bytes_in += len(data)
                     now_ms = c.last_ms = int(time() * 1000)
                     applier.apply(data, now_ms, perf_counter_ns())
@@ -316,16 +317,17 @@ class Link:
                 if self._ack_wanted:
                     self._acknowledge()
                 await asyncio.sleep(0)
-                data = await self._read()
+                data = await wire.read()
         finally:
             self.held_bytes = 0
+            self._applier = None
             engine.close_session(c)
 
-    async def _while_paused(self, pause: Any, held: int) -> None:
+    async def _while_paused(self, wire: Wire, pause: Any, held: int) -> None:
         """CLIENT PAUSE holds the primary's writes back as well; the primary isn't silent meanwhile."""
         self.held_bytes = held
         while pause.mode:
-            self.io_at_s = monotonic()
+            wire.io_at_s = monotonic()
             await asyncio.sleep(PAUSED_S)  # a pause ends in many ways, none awaitable
         self.held_bytes = 0
 

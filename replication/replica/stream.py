@@ -3,7 +3,8 @@
 Theory of operation. Commands run without gates, in the session of the stream, which knows the database that
 SELECT chose. What was applied is appended to the node's own log verbatim, so that its offset, its backlog and
 the replicas that follow it are exactly its primary's. Only whole units are appended: a transaction not yet
-complete is kept back, for whoever asks to continue from our offset must not begin inside it.
+complete is kept back, for whoever asks to continue from our offset must not begin inside it. `stop` ends it even
+from inside: once the node follows no more, what is left of the bytes at hand is nobody's.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ class Applier:
 
     __slots__ = (
         "_engine", "_fed", "_held", "_kept_from", "_parser", "_passing", "failures", "on_failure", "session",
+        "stopped", "_whole",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, session: Session, on_failure: Callable[[str, str], None], max_bulk: int) -> None:
         self.session = session
+        self.stopped = False
         self.failures = 0
         self.on_failure = on_failure
         self._engine = engine
@@ -41,7 +44,14 @@ class Applier:
         self._fed = 0  # bytes ever fed
         self._held = b""  # bytes fed and not yet in the own log
         self._kept_from = 0  # the number of the first of them
+        self._whole = 0  # how many bytes ever fed belong to complete units that were applied
         self._passing: list[tuple[int, int]] = []  # of those, what needn't be kept: from and up to which number
+
+    def stop(self) -> None:
+        """Apply nothing more, whatever has been fed; what has been applied is in the own log."""
+        self.stopped = True
+        if self._whole > self._kept_from:
+            self._log(self._engine.log, self._whole)
 
     def apply(self, data: bytes, now_ms: int, now_ns: int) -> None:
         """Apply the commands that `data` completes; `now_ns` is the executor's clock.
@@ -58,13 +68,13 @@ class Applier:
         self._held = self._held + data if self._held else data
         self._parser.feed(data)
         try:
-            whole = self._run(engine, self.session)
+            self._run(engine, self.session)
         finally:
             # Unless a command of the stream made a primary of us.
             if state.expire_mode == EXPIRE_IGNORE:
                 state.expire_mode = EXPIRE_HIDE
-        if whole > self._kept_from:
-            self._log(engine.log, whole)
+        if self._whole > self._kept_from:
+            self._log(engine.log, self._whole)
 
     def _log(self, log: CommandLog, whole: int) -> None:
         """Append what is whole, that which nobody keeps apart from the rest."""
@@ -82,15 +92,14 @@ class Applier:
         self._held = held[count:]
         self._kept_from = whole
 
-    def _run(self, engine: Engine, c: Session) -> int:
-        """Execute what is whole; return how many bytes ever fed belong to complete units."""
+    def _run(self, engine: Engine, c: Session) -> None:
+        """Execute what is whole."""
         parser = self._parser
         rows = engine.rows
-        whole = self._kept_from
-        while True:
+        while not self.stopped:
             args = parser.next()
             if args is None:
-                return whole
+                return
             row = rows.get(args[0])
             n = len(args)
             if (
@@ -105,11 +114,11 @@ class Applier:
             if reply and reply[0] == 45:
                 self.failures += 1
                 self.on_failure(_shown(args[0]), _shown(reply[1:].rstrip()))
-            if c.queue is None:
+            if c.queue is None and not self.stopped:
                 behind = self._fed - parser.buffered()
                 if row is not None and not row.flags & WRITE and args[0].upper() in PASSING:
-                    self._passing.append((whole, behind))
-                whole = behind
+                    self._passing.append((self._whole, behind))
+                self._whole = behind
 
 
 def _shown(raw: bytes) -> str:
