@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from replication.sentinel.mind.hello import parse_hello
 from replication.sentinel.mind.messages import Action, Answer, Emit, Request, Send
-from replication.sentinel.mind.world import Primary
 from simulation.sentinels import Sentinel
 
 MEMORY_MS = 20_000
@@ -34,12 +33,15 @@ class Checkers:
     promotions: dict[int, str] = field(default_factory=dict)
     configurations: dict[int, tuple[str, int]] = field(default_factory=dict)
     newest_told: dict[str, int] = field(default_factory=dict)
+    newest_epoch: dict[str, int] = field(default_factory=dict)
+    standing: dict[str, int] = field(default_factory=dict)
+    """The epoch in which a sentinel stood for election last, and (below) the replica that it chose last."""
+    selected: dict[str, str] = field(default_factory=dict)
     said_down: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
 
     def observe(self, sentinel: Sentinel, action: Action) -> None:
-        group = next(iter(sentinel.monitor.world.groups.values()))
         my_id = sentinel.monitor.world.my_id
         if self.unsound and not isinstance(action, Emit):
             return
@@ -51,18 +53,24 @@ class Checkers:
                     self._voted(sentinel, my_id, epoch, leader)
             case Send(_, _, args, request, _):
                 if request is Request.ASK and args[-1] == my_id.encode():
-                    self._voted(sentinel, my_id, group.failover_epoch, my_id)
+                    self._voted(sentinel, my_id, self.standing[my_id], my_id)
                 elif args == (b"SLAVEOF", b"NO", b"ONE"):
-                    self._promoted(group)
+                    self._promoted(my_id)
                 elif request is Request.HELLO:
                     self._told_configuration(sentinel, my_id, args[-1])
             case Emit(_, channel, message, _):
                 self.counts[channel] = self.counts.get(channel, 0) + 1
                 self.log.append(f"{sentinel.network.clock.now_ms} {sentinel.host} {channel} {message}")
+                if channel == "+new-epoch":
+                    self.newest_epoch[my_id] = int(message)
+                elif channel == "+try-failover":
+                    self.standing[my_id] = self.newest_epoch[my_id]
+                elif channel == "+selected-slave":
+                    self.selected[my_id] = message.split()[1]
                 if self.unsound:
                     return
                 if channel == "+elected-leader":
-                    self._elected(group, my_id)
+                    self._elected(my_id)
                 elif channel == "+odown":
                     self._objectively_down(sentinel, my_id)
 
@@ -87,8 +95,8 @@ class Checkers:
         if written(sentinel, "config-epoch") < epoch:
             raise Violation(f"{teller} told configuration {epoch} before it was on its disk")
 
-    def _elected(self, group: Primary, leader: str) -> None:
-        epoch = group.failover_epoch
+    def _elected(self, leader: str) -> None:
+        epoch = self.standing[leader]
         before = self.leaders.setdefault(epoch, leader)
         if before != leader:
             raise Violation(f"two leaders in epoch {epoch}: {before} and {leader}")
@@ -96,12 +104,11 @@ class Checkers:
         if given < self.majority:
             raise Violation(f"{leader} leads epoch {epoch} with {given} votes of {self.majority} needed")
 
-    def _promoted(self, group: Primary) -> None:
-        assert group.promoted is not None
-        target = group.promoted.name
-        before = self.promotions.setdefault(group.failover_epoch, target)
+    def _promoted(self, leader: str) -> None:
+        epoch, target = self.standing[leader], self.selected[leader]
+        before = self.promotions.setdefault(epoch, target)
         if before != target:
-            raise Violation(f"two promoted in epoch {group.failover_epoch}: {before} and {target}")
+            raise Violation(f"two promoted in epoch {epoch}: {before} and {target}")
 
     def _objectively_down(self, sentinel: Sentinel, my_id: str) -> None:
         now = sentinel.network.clock.now_ms

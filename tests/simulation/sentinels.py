@@ -29,8 +29,8 @@ from replication.sentinel.mind.messages import (
 )
 from replication.sentinel.mind.monitor import Monitor
 from replication.sentinel.mind.selection import select_replica
-from replication.sentinel.mind.world import Lane
 from replication.sentinel.options.directives import load, render
+from replication.sentinel.world.group import Lane
 from simulation.network import Connection, Network, Process
 
 PORT = 26379

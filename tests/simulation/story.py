@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from replication.sentinel.mind.messages import Action
-from replication.sentinel.mind.world import Primary
+from replication.sentinel.world.group import Primary
 from simulation.checkers import Checkers, Violation
 from simulation.clock import Clock
 from simulation.faults import Faults
@@ -99,8 +99,13 @@ class Story:
             node.follows == (leader.host, NODE_PORT) and node.link_up
             for node in self.nodes if node is not leader)
 
+    def stage(self, sentinel: Sentinel) -> str:
+        """Where the attempt stands that a sentinel makes, if it makes one."""
+        attempt = self.group(sentinel).failover
+        return "NONE" if attempt is None else attempt.stage.name
+
     def state(self) -> str:
-        views = [f"{s.host} -> {self.group(s).address.host} {self.group(s).stage.name}"
+        views = [f"{s.host} -> {self.group(s).address.host} {self.stage(s)}"
                  f"{' down' if self.group(s).down else ''}" for s in self.sentinels]
         return "; ".join(views + [f"{n.host} follows {n.follows}" for n in self.nodes])
 

@@ -7,8 +7,8 @@ import pytest
 from replication.sentinel.mind import discovery, election, reconcile
 from replication.sentinel.mind.messages import Action, Persist
 from replication.sentinel.mind.turn import Render, Turn
-from replication.sentinel.mind.world import Primary
 from replication.sentinel.options.directives import render
+from replication.sentinel.world.group import Primary
 from simulation.checkers import Violation
 from simulation.story import Story, run
 

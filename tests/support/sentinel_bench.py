@@ -18,8 +18,9 @@ from replication.sentinel.mind.messages import (
     Tick,
 )
 from replication.sentinel.mind.monitor import Monitor
-from replication.sentinel.mind.world import Lane, World
 from replication.sentinel.options.directives import render
+from replication.sentinel.world.group import Lane
+from replication.sentinel.world.world import World
 
 ME, A, B = "1" * 40, "2" * 40, "3" * 40
 T0 = 1_000_000

@@ -9,7 +9,7 @@ from kvserver.wire.resp import array, bulk, integer, verbatim
 from replication.sentinel.commands.seat import bulk_text, seat_of
 from replication.sentinel.mind.messages import Hello
 from replication.sentinel.mind.views import info_section
-from replication.sentinel.mind.world import HELLO_CHANNEL
+from replication.sentinel.world.world import HELLO_CHANNEL
 
 if TYPE_CHECKING:
     from kvserver.engine.run.session import Session

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from kvserver.errors import CommandError, wrong_arity
 from kvserver.wire.resp import bulk, map_header
-from replication.sentinel.mind.world import Primary, World
 from replication.sentinel.shell.runner import Runner, now_ms
+from replication.sentinel.world.group import Primary
+from replication.sentinel.world.world import World
 
 if TYPE_CHECKING:
     from kvserver.engine.run.session import Session

@@ -23,9 +23,11 @@ from replication.sentinel.mind.groups import reset_group
 from replication.sentinel.mind.messages import Level
 from replication.sentinel.mind.selection import select_replica
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.mind.world import BadAddress, DuplicateInstance, Instance, Periods, Primary
 from replication.sentinel.options.settings import GLOBAL_OPTIONS, GROUP_OPTIONS, BadValue, number
 from replication.sentinel.shell.runner import NotSaved
+from replication.sentinel.world.address import BadAddress
+from replication.sentinel.world.group import Instance, Primary
+from replication.sentinel.world.world import DuplicateInstance, Periods
 
 if TYPE_CHECKING:
     from kvserver.engine.run.session import Session

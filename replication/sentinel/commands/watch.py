@@ -20,7 +20,7 @@ from replication.sentinel.mind.election import usable_sentinels
 from replication.sentinel.mind.jobs import Job
 from replication.sentinel.mind.messages import DownQuery
 from replication.sentinel.mind.views import instance_fields
-from replication.sentinel.mind.world import Instance, Primary, Replica
+from replication.sentinel.world.group import Instance, Primary, Replica
 
 if TYPE_CHECKING:
     from kvserver.engine.run.session import Session

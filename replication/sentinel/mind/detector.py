@@ -16,7 +16,8 @@ from __future__ import annotations
 from replication.sentinel.mind import links
 from replication.sentinel.mind.messages import Level, Reply, ReplyError, Request
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.mind.world import Instance, Kind, Link, Primary, World, group_of
+from replication.sentinel.world.group import Instance, Kind, Link, Primary, group_of
+from replication.sentinel.world.world import World
 
 ALIVE_REPLIES = ("PONG", "LOADING", "MASTERDOWN")
 
@@ -71,7 +72,7 @@ def check_objectively(turn: Turn, group: Primary) -> None:
         group.objectively_down_since_ms = turn.now
     elif group.objectively_down and not down:
         turn.emit(Level.WARNING, "-odown", group)
-        group.start_at_ms = 0
+        group.patience.stand_at_ms = 0
     group.objectively_down = down
 
 

@@ -7,7 +7,8 @@ from replication.sentinel.mind.groups import change_address
 from replication.sentinel.mind.hello import HelloMessage, parse_hello
 from replication.sentinel.mind.messages import Level
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.mind.world import BadAddress, Kind, Peer, Primary
+from replication.sentinel.world.address import BadAddress
+from replication.sentinel.world.group import Kind, Peer, Primary
 
 MAX_PEERS = 1_000
 """Bounds what strangers with access to the hello channel can make us remember."""
@@ -95,7 +96,7 @@ def _adopt_configuration(turn: Turn, group: Primary, peer: Peer, message: HelloM
         return
     group.config_epoch = message.config_epoch
     turn.persist()
-    if group.failover_epoch <= message.config_epoch:
+    if group.failover is not None and group.failover.epoch <= message.config_epoch:
         failover.abandon(turn, group)
     old = group.current_address()
     if old.is_at(message.primary_host, message.primary_port):

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from replication.sentinel.mind.messages import Answer, DownQuery, Level, Reply, Request
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.mind.world import MAX_SANE_EPOCH, Peer, Primary, World
+from replication.sentinel.world.group import Peer, Primary
+from replication.sentinel.world.world import MAX_SANE_EPOCH, World
 
 STAND_APART_MS = 60
 """Between the candidacies of two sentinels that know of each other: many round trips and a slow fsync."""
@@ -51,25 +52,27 @@ def vote(turn: Turn, group: Primary, epoch: int, candidate: str) -> None:
 
 def hold_for(turn: Turn, group: Primary, candidate: str) -> None:
     """Leave the failover to the candidate that has our vote, for as long as it may reasonably take."""
-    patience = 2 * min(group.failover_timeout_ms, turn.world.periods.election_timeout)
-    group.hold_since_ms, group.held_for, group.start_at_ms = turn.now, candidate, 0
-    group.hold_until_ms = turn.now + patience + turn.rng.randrange(MAX_DESYNC_MS)
+    time_ms = 2 * min(group.failover_timeout_ms, turn.world.periods.election_timeout)
+    patience = group.patience
+    patience.since_ms, patience.candidate, patience.stand_at_ms = turn.now, candidate, 0
+    patience.until_ms = turn.now + time_ms + turn.rng.randrange(MAX_DESYNC_MS)
 
 
 def held(turn: Turn, group: Primary) -> bool:
     """True while another's candidacy, or the memory of our own failed one, keeps us from standing."""
-    if turn.now >= group.hold_until_ms:
+    patience = group.patience
+    if turn.now >= patience.until_ms:
         return False
-    candidate = group.peers.get(group.held_for) if group.held_for is not None else None
-    if group.held_for is None or (candidate is not None and not candidate.down):
-        turn.wake_at(group.hold_until_ms)
+    candidate = group.peers.get(patience.candidate) if patience.candidate is not None else None
+    if patience.candidate is None or (candidate is not None and not candidate.down):
+        turn.wake_at(patience.until_ms)
         return True
-    orphaned = max(group.hold_since_ms, candidate.down_since_ms if candidate is not None else 0)
+    orphaned = max(patience.since_ms, candidate.down_since_ms if candidate is not None else 0)
     release = orphaned + turn.rng.randrange(*ORPHAN_PAUSE_MS)
-    group.hold_until_ms = min(group.hold_until_ms, release)
-    group.held_for = None
-    turn.wake_at(group.hold_until_ms)
-    return turn.now < group.hold_until_ms
+    patience.until_ms = min(patience.until_ms, release)
+    patience.candidate = None
+    turn.wake_at(patience.until_ms)
+    return turn.now < patience.until_ms
 
 
 def answer(turn: Turn, query: DownQuery) -> None:
@@ -98,7 +101,7 @@ def ask_peers(turn: Turn, group: Primary, *, now_please: bool = False) -> None:
     quick = not group.objectively_down and turn.now - group.down_since_ms < 2 * ask_period
     for peer in group.peers.values():
         if turn.now - peer.answered_ms > ask_period * 5:
-            peer.primary_down, peer.leader = False, None
+            peer.forget_opinion()
         if not group.down:
             continue
         period = min(QUICK_ASK_MS, ask_period) if quick and not peer.primary_down else ask_period

@@ -5,7 +5,8 @@ from __future__ import annotations
 from replication.sentinel.mind import links
 from replication.sentinel.mind.messages import Level
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.mind.world import Address, Kind, Primary, Stage
+from replication.sentinel.world.address import Address
+from replication.sentinel.world.group import Patience, Primary
 
 
 def reset_group(turn: Turn, group: Primary, *, forget_peers: bool) -> None:
@@ -20,15 +21,11 @@ def reset_group(turn: Turn, group: Primary, *, forget_peers: bool) -> None:
     links.release(turn, group)
     group.link = turn.world.new_link(turn.now, with_pubsub=True)
     group.link.owners.append(group)
-    group.run_id = group.info_text = group.leader = group.promoted = group.held_for = None
-    group.down = group.objectively_down = group.forced = group.info_in_flight = False
-    group.script_kill_sent = False
-    group.rebooting_since_ms = group.info_ms = 0
-    group.stage, group.stage_since_ms = Stage.NONE, 0
-    group.start_at_ms = group.hold_until_ms = group.attempts = 0
-    group.role, group.role_since_ms = Kind.PRIMARY, turn.now
+    group.forget_process(turn.now)
+    group.objectively_down, group.rebooting_since_ms = False, 0
+    group.failover, group.patience, group.leader = None, Patience(), None
     for peer in group.peers.values():
-        peer.primary_down, peer.leader = False, None
+        peer.forget_opinion()
 
 
 def change_address(turn: Turn, group: Primary, new: Address) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from replication.sentinel.mind.node_info import leading_int
-from replication.sentinel.mind.world import MAX_SANE_EPOCH, RUN_ID_LENGTH
+from replication.sentinel.world.world import MAX_SANE_EPOCH, RUN_ID_LENGTH
 
 
 @dataclass(frozen=True, slots=True)

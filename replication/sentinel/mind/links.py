@@ -9,8 +9,7 @@ from __future__ import annotations
 from replication.sentinel.mind.hello import HelloMessage
 from replication.sentinel.mind.messages import Cause, Connect, Level, Request
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.mind.world import (
-    HELLO_CHANNEL,
+from replication.sentinel.world.group import (
     Connection,
     Instance,
     Kind,
@@ -19,10 +18,10 @@ from replication.sentinel.mind.world import (
     Link,
     Primary,
     Replica,
-    Stage,
-    World,
     group_of,
 )
+from replication.sentinel.world.stages import Stage
+from replication.sentinel.world.world import HELLO_CHANNEL, World
 
 MAX_PENDING = 100
 """Unanswered requests on one link, per owner, above which nothing regular is sent."""
@@ -188,7 +187,7 @@ def info_period(world: World, instance: Instance) -> int:
     """How old a node's INFO may grow. Closely watched: whoever takes part in a failover, or should follow us."""
     if isinstance(instance, Replica):
         group = instance.group
-        if group.stage >= Stage.WAIT_PROMOTION:
+        if group.failover is not None and group.failover.stage >= Stage.WAIT_PROMOTION:
             return EAGER_INFO_PERIOD_MS
         astray = instance.role is not Kind.REPLICA or not group.address.is_at(
             instance.follows_host, instance.follows_port)

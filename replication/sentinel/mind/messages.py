@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-from replication.sentinel.mind.world import Address, Lane
+from replication.sentinel.world.address import Address
+from replication.sentinel.world.group import Lane
 
 
 class Cause(Enum):

@@ -28,7 +28,8 @@ from replication.sentinel.mind.messages import (
     Request,
 )
 from replication.sentinel.mind.turn import Render, Turn
-from replication.sentinel.mind.world import Lane, LaneState, Link, Primary, World
+from replication.sentinel.world.group import Lane, LaneState, Link, Primary
+from replication.sentinel.world.world import World
 
 ROUND_MS = 100
 FORGIVEN_GAP_MS = 250

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from replication.sentinel.mind.world import RUN_ID_LENGTH, Kind
+from replication.sentinel.world.group import Kind
+from replication.sentinel.world.world import RUN_ID_LENGTH
 
 _REPLICA_KEY = re.compile(r"slave\d+\Z")
 _LEADING_INT = re.compile(r"-?\d{1,20}")

@@ -13,17 +13,10 @@ from replication.sentinel.mind import failover
 from replication.sentinel.mind.messages import Level, Reply
 from replication.sentinel.mind.node_info import Info, parse_info
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.mind.world import (
-    BadAddress,
-    Instance,
-    Kind,
-    Peer,
-    Primary,
-    Reconf,
-    Replica,
-    Stage,
-    World,
-)
+from replication.sentinel.world.address import BadAddress
+from replication.sentinel.world.group import Instance, Kind, Peer, Primary, Replica
+from replication.sentinel.world.stages import Reconf, Stage
+from replication.sentinel.world.world import World
 
 ROLE_PATIENCE_HELLOS = 4
 """Without confirmation by all peers: how many hello periods a returning primary is left alone."""
@@ -111,12 +104,13 @@ def _learn_role(turn: Turn, instance: Instance, info: Info) -> None:
 def _handle_leading_replica(turn: Turn, replica: Replica) -> None:
     """A replica that leads: the one we promoted, or one that missed that it no longer does."""
     group = replica.group
-    if replica.promoted:
-        if group.stage is Stage.WAIT_PROMOTION:
-            failover.promotion_seen(turn, group)
+    attempt = group.failover
+    if attempt is not None and attempt.promoted is replica:
+        if attempt.stage is Stage.WAIT_PROMOTION:
+            failover.promotion_seen(turn, group, attempt)
         return
     patience = ROLE_PATIENCE_HELLOS * turn.world.periods.publish_period
-    if not group.failing_over and _may_correct(turn, replica, replica.role_since_ms, patience) \
+    if attempt is None and _may_correct(turn, replica, replica.role_since_ms, patience) \
             and failover.follow(turn, replica, group.address):
         turn.emit(Level.NOTICE, "+convert-to-slave", replica)
 
@@ -126,10 +120,10 @@ def _fix_wrong_primary(turn: Turn, replica: Replica) -> None:
     group = replica.group
     if group.address.is_at(replica.follows_host, replica.follows_port) or group.failing_over:
         return
-    since = max(replica.follows_since_ms, replica.reconf_sent_ms)
+    since = max(replica.follows_since_ms, replica.corrected_ms)
     if _may_correct(turn, replica, since, group.failover_timeout_ms) \
             and failover.follow(turn, replica, group.address):
-        replica.reconf_sent_ms = turn.now
+        replica.corrected_ms = turn.now
         turn.emit(Level.NOTICE, "+fix-slave-config", replica)
 
 
@@ -173,13 +167,14 @@ def not_down_for(instance: Instance, ms: int, now: int) -> bool:
 
 def _advance_reconf(turn: Turn, replica: Replica) -> None:
     """A replica that was sent over has changed its primary; later its link to it stands."""
-    promoted = replica.group.promoted
-    if promoted is None:
+    attempt = replica.group.failover
+    move = attempt.moves.get(replica.name) if attempt is not None else None
+    if attempt is None or attempt.promoted is None or move is None:
         return
-    arrived = promoted.address.is_at(replica.follows_host, replica.follows_port)
-    if replica.reconf is Reconf.SENT and arrived:
-        replica.reconf = Reconf.IN_PROGRESS
+    arrived = attempt.promoted.address.is_at(replica.follows_host, replica.follows_port)
+    if move.state is Reconf.SENT and arrived:
+        move.state = Reconf.IN_PROGRESS
         turn.emit(Level.NOTICE, "+slave-reconf-inprog", replica)
-    if replica.reconf is Reconf.IN_PROGRESS and replica.link_up:
-        replica.reconf = Reconf.DONE
+    if move.state is Reconf.IN_PROGRESS and replica.link_up:
+        move.state = Reconf.DONE
         turn.emit(Level.NOTICE, "+slave-reconf-done", replica)

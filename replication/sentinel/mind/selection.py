@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from replication.sentinel.mind.links import ping_period
-from replication.sentinel.mind.world import Primary, Replica, World
+from replication.sentinel.world.group import Primary, Replica
+from replication.sentinel.world.world import World
 
 
 def suitable(world: World, group: Primary, replica: Replica, now: int) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from random import Random
 
 from replication.sentinel.mind.messages import Action, Close, Crash, Emit, Level, Persist, Request, RunScript, Send
-from replication.sentinel.mind.world import Instance, Lane, Link, Primary, World, group_of
+from replication.sentinel.world.group import Instance, Lane, Link, Primary, group_of
+from replication.sentinel.world.world import World
 
 Render = Callable[[World], tuple[str, ...]]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from replication.sentinel.mind.world import Instance, Kind, Peer, Primary, Reconf, Replica, World, group_of
+from replication.sentinel.world.group import Instance, Kind, Peer, Primary, Replica, group_of
+from replication.sentinel.world.stages import Reconf
+from replication.sentinel.world.world import World
 
 Field = tuple[str, str | int]
 
 
 def _flags(instance: Instance) -> str:
     group = instance if isinstance(instance, Primary) else None
+    attempt = group.failover if group is not None else None
     replica = instance if isinstance(instance, Replica) else None
     flags = [
         (instance.down, "s_down"),
@@ -18,11 +21,11 @@ def _flags(instance: Instance) -> str:
         (True, instance.kind.value),
         (instance.link.disconnected, "disconnected"),
         (isinstance(instance, Peer) and instance.primary_down, "master_down"),
-        (group is not None and group.failing_over, "failover_in_progress"),
+        (attempt is not None, "failover_in_progress"),
         (replica is not None and replica.promoted, "promoted"),
         (replica is not None and replica.reconf is not Reconf.NONE,
          replica.reconf.value if replica is not None else ""),
-        (group is not None and group.forced, "force_failover"),
+        (attempt is not None and attempt.forced, "force_failover"),
         (instance.script_kill_sent, "script_kill_sent"),
     ]
     return ",".join(name for on, name in flags if on)
@@ -37,8 +40,8 @@ def instance_fields(world: World, instance: Instance, now: int) -> Iterator[Fiel
     yield "flags", _flags(instance)
     yield "link-pending-commands", link.pending
     yield "link-refcount", len(link.owners)
-    if isinstance(instance, Primary) and instance.failing_over:
-        yield "failover-state", instance.stage.name.lower()
+    if isinstance(instance, Primary) and instance.failover is not None:
+        yield "failover-state", instance.failover.stage.name.lower()
     yield "last-ping-sent", now - link.waiting_since_ms if link.waiting_since_ms else 0
     yield "last-ok-ping-reply", now - link.alive_ms
     yield "last-ping-reply", now - link.ping_seen_ms

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from replication.sentinel.mind.world import RUN_ID_LENGTH, BadAddress, DuplicateInstance, Primary, Resolve, World
+from replication.sentinel.world.address import BadAddress
+from replication.sentinel.world.group import Primary
+from replication.sentinel.world.world import RUN_ID_LENGTH, DuplicateInstance, Resolve, World
 
 DEFAULT_REFUSED_AFTER_MS = 100
 MAX_EPOCH = 2**63 - 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from replication.sentinel.mind.world import Primary, World
 from replication.sentinel.options.directives import DirectiveError, to_int
+from replication.sentinel.world.group import Primary
+from replication.sentinel.world.world import World
 
 
 class BadValue(ValueError):

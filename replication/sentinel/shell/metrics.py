@@ -9,7 +9,8 @@ from kvserver.metrics.node import NODE
 from kvserver.metrics.rows import COUNTER, GAUGE, Metric, Sample, counter, gauge
 from kvserver.metrics.view import NodeView
 from replication.sentinel.mind.election import usable_sentinels
-from replication.sentinel.mind.world import Instance, Kind, Primary, World
+from replication.sentinel.world.group import Instance, Kind, Primary
+from replication.sentinel.world.world import World
 
 _SHARED = frozenset((
     "build_info", "start_time_seconds", "resident_memory_bytes", "cpu_seconds_total",

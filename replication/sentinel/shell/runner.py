@@ -34,11 +34,11 @@ from replication.sentinel.mind.messages import (
 )
 from replication.sentinel.mind.monitor import Monitor
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.mind.world import Lane
 from replication.sentinel.options.directives import render
 from replication.sentinel.shell.scripts import Scripts
 from replication.sentinel.shell.state_file import StateFile
 from replication.sentinel.shell.wire import Outgoing
+from replication.sentinel.world.group import Lane
 
 T = TypeVar("T")
 Publish = Callable[[bytes, bytes], object]

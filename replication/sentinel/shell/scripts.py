@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from replication.sentinel.mind.jobs import Job, Jobs
-from replication.sentinel.mind.world import Periods
+from replication.sentinel.world.world import Periods
 
 EXEC_FAILED = 2
 Tell = Callable[[str, str], None]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kvserver.config import Config, Directive, Loaded, fatal, load
-from replication.sentinel.mind.world import World
 from replication.sentinel.options.directives import DirectiveError, apply_directive, order
+from replication.sentinel.world.world import World
 
 DEFAULT_PORT = 26379
 

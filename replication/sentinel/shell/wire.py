@@ -20,7 +20,9 @@ from replication.sentinel.mind.messages import (
     Send,
 )
 from replication.sentinel.mind.replies import BadReply, ReplyParser
-from replication.sentinel.mind.world import HELLO_CHANNEL, Address, Lane
+from replication.sentinel.world.address import Address
+from replication.sentinel.world.group import Lane
+from replication.sentinel.world.world import HELLO_CHANNEL
 
 
 class Take(Protocol):

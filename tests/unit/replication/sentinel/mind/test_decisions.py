@@ -21,7 +21,7 @@ from replication.sentinel.mind.messages import (
     Tick,
 )
 from replication.sentinel.mind.selection import select_replica
-from replication.sentinel.mind.world import Kind, Lane, LaneState, Primary
+from replication.sentinel.world.group import Kind, Lane, LaneState, Primary
 
 
 def query(epoch: int, candidate: str) -> DownQuery:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from kvserver.config.quoting import split_arguments
 from replication.sentinel.mind.hello import HelloMessage, parse_hello
 from replication.sentinel.mind.node_info import parse_info
-from replication.sentinel.mind.world import Kind, World
 from replication.sentinel.options.directives import DirectiveError, apply_directive, load, quote, render
 from replication.sentinel.options.rewriting import rewrite
 from replication.sentinel.shell.state_file import StateFile
+from replication.sentinel.world.group import Kind
+from replication.sentinel.world.world import World
 
 ID = "0123456789abcdef0123456789abcdef01234567"
 

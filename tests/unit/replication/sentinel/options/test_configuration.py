@@ -6,7 +6,8 @@ from support.sentinel_bench import A, Bench, channels
 
 from replication.sentinel.mind.hello import HelloMessage
 from replication.sentinel.mind.messages import Action, Emit, Hello, Persist, Request, Send
-from replication.sentinel.mind.world import Kind, Replica, Stage
+from replication.sentinel.world.group import Attempt, Kind, Replica
+from replication.sentinel.world.stages import Stage
 
 OLD, NEW, OTHER = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 
@@ -30,9 +31,8 @@ def leading(stage: Stage) -> Bench:
     """A bench that leads the failover of epoch 5 to NEW and has come to `stage`."""
     bench, promoted = with_replicas()
     group = bench.group
-    bench.world.epoch = group.failover_epoch = 5
-    group.stage, group.stage_since_ms, group.started_ms = stage, bench.now, bench.now
-    group.promoted, promoted.promoted = promoted, True
+    bench.world.epoch = 5
+    group.failover = Attempt(5, bench.now, stage=stage, promoted=promoted)
     if stage >= Stage.RECONF_SLAVES:
         group.config_epoch = 5
     return bench
@@ -60,7 +60,7 @@ def test_a_leader_goes_back_to_the_old_primary_with_a_newer_configuration() -> N
     assert bench.group.current_address().host == NEW
     actions = bench.step(hello(6, OLD))
     assert switches(actions) == [f"main {NEW} 6379 {OLD} 6379"]
-    assert bench.group.stage is Stage.NONE
+    assert bench.group.failover is None
     assert bench.group.current_address().host == OLD
     assert bench.group.config_epoch == 6
 
@@ -69,16 +69,19 @@ def test_a_promotion_under_way_ends_when_a_newer_configuration_is_heard_of() -> 
     """A promotion of epoch 5 can't become the configuration after one of epoch 6, which confirms the primary."""
     bench = leading(Stage.WAIT_PROMOTION)
     assert "-failover-abort-slave-timeout" in channels(bench.step(hello(6, OLD)))
-    assert bench.group.stage is Stage.NONE
+    assert bench.group.failover is None
     assert (bench.group.address.host, bench.group.config_epoch) == (OLD, 6)
 
 
 def test_a_candidacy_goes_on_after_an_older_configuration() -> None:
     """A configuration older than the election we stand in, for the same primary, takes nothing from it."""
     bench = leading(Stage.WAIT_START)
-    bench.group.failover_epoch = bench.world.epoch = 9
+    attempt = bench.group.failover
+    assert attempt is not None
+    attempt.epoch = bench.world.epoch = 9
     bench.step(hello(6, OLD))
-    assert bench.group.stage is Stage.WAIT_START
+    assert bench.group.failover is attempt
+    assert attempt.stage is Stage.WAIT_START
     assert bench.group.config_epoch == 6
 
 
@@ -105,12 +108,13 @@ def test_two_primaries_under_one_epoch_are_settled_by_what_is_seen() -> None:
 def test_a_leader_does_not_wait_for_a_promoted_replica_that_died() -> None:
     """With the promoted replica down the failover ends, so that it is judged as the primary which it is."""
     bench = leading(Stage.RECONF_SLAVES)
-    promoted = bench.group.promoted
+    assert bench.group.failover is not None
+    promoted = bench.group.failover.promoted
     assert promoted is not None
     promoted.link.waiting_since_ms = promoted.link.alive_ms = bench.now - bench.group.down_after_ms - 1
     actions = bench.step(hello(5, NEW))
     assert switches(actions) == [f"main {OLD} 6379 {NEW} 6379"]
-    assert bench.group.stage is Stage.NONE
+    assert bench.group.failover is None
 
 
 def test_a_process_that_was_seen_alive_stays_known_after_a_switch() -> None:
