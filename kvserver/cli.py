@@ -14,8 +14,16 @@ from typing import Any, TextIO
 
 from kvserver import logs
 from kvserver.admin.shutdown import abandon, by_signal, in_progress
-from kvserver.config import CommandLine, Config, ConfigError, Loaded, example_config, load, parse_command_line
-from kvserver.engine.commands.connection.connection import COMPATIBLE_VERSION
+from kvserver.config import (
+    REDIS_VERSION,
+    CommandLine,
+    Config,
+    ConfigError,
+    Loaded,
+    example_config,
+    load,
+    parse_command_line,
+)
 from kvserver.node.crash import CrashReports
 from kvserver.node.node import Node, Plugin
 
@@ -41,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args and args[0] in ("-v", "--version"):
         from kvserver import version
 
-        print(f"Understudy server v={version()} compatible with Redis {COMPATIBLE_VERSION}")
+        print(f"Understudy server v={version()} compatible with Redis {REDIS_VERSION}")
         return 0
     if args == ["--print-config"]:
         print(example_config(), end="")

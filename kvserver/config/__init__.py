@@ -1,5 +1,6 @@
 """Configuration: the option table, and everything that reads or writes options by it."""
 
+from kvserver.config.addresses import BindAddress, bind_address
 from kvserver.config.example import example_config
 from kvserver.config.kinds import BufferLimit, BufferLimits, ConfigError, Endpoint, SavePoint
 from kvserver.config.option import Option
@@ -12,6 +13,7 @@ __all__ = [
     "BY_NAME",
     "OPTIONS",
     "REDIS_VERSION",
+    "BindAddress",
     "BufferLimit",
     "BufferLimits",
     "CommandLine",
@@ -22,6 +24,7 @@ __all__ = [
     "Loaded",
     "Option",
     "SavePoint",
+    "bind_address",
     "example_config",
     "fatal",
     "load",

@@ -2,7 +2,8 @@
 
 Files first, then standard input, then `--option value` pairs: the last word wins. An included file is read
 where its `include` stands. Nothing is skipped in silence: a directive is taken, refused with an error that
-names the file and the line, or (Redis has it, here it changes nothing) taken with a warning.
+names the file and the line, or (Redis has it, here it changes nothing) taken with a warning. A value that can't
+be had here is refused only if it is the last word on its option.
 
 Files are read by the caller: `read_file(pattern)` returns (path, text) for each file the pattern means, none
 for a wildcard that matches nothing, and raises OSError for a file that can't be read.
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 
 from kvserver.config.kinds import ConfigError
 from kvserver.config.quoting import quote, split_arguments
-from kvserver.config.store import Config
+from kvserver.config.store import Config, refusal
 from kvserver.config.table import BY_NAME, REDIS_VERSION
 
 ReadFile = Callable[[str], list[tuple[str, str]]]
@@ -110,7 +111,7 @@ def load(
         loader.take_text(source, text, depth=0)
     for number, line in enumerate(options, 1):
         loader.take_line(Directive("", number, line), depth=0)
-    loader.warn_about_inert()
+    loader.judge()
     return loader.loaded
 
 
@@ -179,10 +180,15 @@ class _Loader:
         for source, text in files:
             self.take_text(source, text, depth + 1)
 
-    def warn_about_inert(self) -> None:
-        """Name each option that was given a value of its own although none has an effect."""
+    def judge(self) -> None:
+        """Look at the values that are left: refuse what can't be done here, name what has no effect.
+
+        Only the last word on an option counts: what stands behind a line may take it back.
+        """
         for name, where in self._seen.items():
             option = BY_NAME[name]
+            if not option.accepts_value(self._config.value(option)):
+                raise fatal(where, refusal(option))
             if option.inert and self._config.value(option) != option.default_value():
                 self.loaded.warnings.append(f"{_place(where)}: {name} has no effect: {option.inert}")
 

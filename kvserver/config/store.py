@@ -71,7 +71,9 @@ class Config(Settings):
             for option, (_, text) in zip(options, pairs, strict=True):
                 name = option.name
                 args = text.split(" ") if option.kind.multi else [text]
-                setattr(self, option.attribute, self._accepted(option, args, repeated=False))
+                self.load_directive(option, args, repeated=False)
+                if not option.accepts_value(self.value(option)):
+                    raise ConfigError(refusal(option))
         except ConfigError as error:
             self._restore(old)
             raise _failed(name, str(error)) from None
@@ -82,14 +84,12 @@ class Config(Settings):
         setattr(self, BY_NAME[name].attribute, value)
 
     def load_directive(self, option: Option, args: Sequence[str], *, repeated: bool) -> None:
-        """A line of a file, `repeated` if an earlier one had the option; may raise ConfigError."""
-        setattr(self, option.attribute, self._accepted(option, args, repeated=repeated))
+        """A line of a file, `repeated` if an earlier one had the option; ConfigError when it can't be read.
 
-    def _accepted(self, option: Option, args: Sequence[str], *, repeated: bool) -> Any:
+        Whether the value is one that can be had is for the caller to ask when all lines are read.
+        """
         value = option.kind.combine(self.value(option), option.kind.parse(args), repeated=repeated)
-        if not option.accepts_value(value):
-            raise ConfigError(refusal(option))
-        return value
+        setattr(self, option.attribute, value)
 
     def _settable(self, pairs: Sequence[tuple[str, str]], protected_allowed: bool) -> list[Option]:
         options: list[Option] = []

@@ -30,7 +30,7 @@ from kvserver.config.own_syntax import (
 )
 
 REDIS_VERSION = "7.0.15"
-"""The release whose options, commands and replies this project follows."""
+"""The release whose options, commands, replies and formats this project follows; clients choose features by it."""
 
 
 def _file_name(option: str, noun: str, empty_allowed: bool) -> Text:

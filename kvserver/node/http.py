@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from kvserver import logs
+from kvserver.config import bind_address
 from kvserver.engine.run.gates import is_loading
 from kvserver.metrics.stalls import StallMeter
 from kvserver.metrics.view import NodeView, Process
@@ -67,11 +68,11 @@ class HttpServer:
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await self._runner.setup()
         for bind in binds:
-            host = {"*": "0.0.0.0", "::*": "::"}.get(bind.removeprefix("-"), bind.removeprefix("-"))
+            host, optional = bind_address(bind)
             try:
                 await web.TCPSite(self._runner, host, port).start()
             except OSError:
-                if not bind.startswith("-"):
+                if not optional:
                     await self.stop()
                     raise
         self.port = port

@@ -8,21 +8,18 @@ bound, the old ones are bound again and the change is refused.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from kvserver.admin.context import NodeView
 from kvserver.config import Config, ConfigError
+from kvserver.node.opening import Address, open_all
 
-Address = tuple[str, int]
 Listener = Any
 """What has `sockets` and `close()`: an asyncio.Server or a TlsListener."""
 Listen = Callable[[socket.socket], Awaitable[Listener]]
-_WILDCARDS = {"*": "0.0.0.0", "::*": "::"}
 _TCP = (socket.AF_INET, socket.AF_INET6)
-
 
 CANT_LISTEN = "Unable to listen on this port. Check server logs."
 
@@ -36,7 +33,8 @@ class Listening:
         self._secure = _Listeners(node.log, node.tls_listeners, node.handshakes.listen)
 
     async def _listen(self, sock: socket.socket) -> asyncio.AbstractServer:
-        return await asyncio.get_running_loop().create_server(self._node.server.protocol, sock=sock)
+        server, backlog = self._node.server, self._node.config.tcp_backlog
+        return await asyncio.get_running_loop().create_server(server.protocol, sock=sock, backlog=backlog)
 
     def port_changed(self, config: Config) -> None:
         """Listen on another port, or refuse."""
@@ -109,24 +107,3 @@ class _Listeners:
 
     async def _accept(self, sock: socket.socket) -> None:
         self._listeners.append(await self._listen(sock))
-
-
-def open_all(addresses: Iterable[Address], backlog: int) -> list[socket.socket]:
-    """Listening sockets for all addresses; those marked with a dash may fail. Raises OSError, keeping none."""
-    opened: list[socket.socket] = []
-    try:
-        for host, port in addresses:
-            with contextlib.suppress(OSError) if host.startswith("-") else contextlib.nullcontext():
-                opened.append(_open(_WILDCARDS.get(host.removeprefix("-"), host.removeprefix("-")), port, backlog))
-    except OSError:
-        for sock in opened:
-            sock.close()
-        raise
-    return opened
-
-
-def _open(host: str, port: int, backlog: int) -> socket.socket:
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    sock = socket.create_server(address[:2], family=family, backlog=backlog)
-    sock.setblocking(False)
-    return sock

@@ -26,7 +26,7 @@ from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.types import LIMITS
 from kvserver.node.housekeeping import Housekeeper
-from kvserver.node.listening import open_all
+from kvserver.node.opening import open_all
 
 Hook = Callable[[], Awaitable[None]]
 Plugin = Callable[["Node"], None]
@@ -180,15 +180,13 @@ class Node:
         loop = asyncio.get_running_loop()
         self.tls.configure()
         if self.config.port:
-            for host in self.config.bind:
-                await self._listen_on(host)
-            if self.config.bind and not self.listeners:
-                raise OSError("none of the addresses of 'bind' can be listened on")
+            for sock in open_all([(host, self.config.port) for host in self.config.bind], self.config.tcp_backlog):
+                self.listeners.append(
+                    await loop.create_server(self.server.protocol, sock=sock, backlog=self.config.tcp_backlog)
+                )
         if self.config.tls_port:
             for sock in open_all([(host, self.config.tls_port) for host in self.config.bind], self.config.tcp_backlog):
                 self.tls_listeners.append(await self.handshakes.listen(sock))
-            if self.config.bind and not self.tls_listeners:
-                raise OSError("none of the addresses of 'bind' can be listened on for TLS")
         if self.config.unixsocket:
             path = Path(self.config.unixsocket)
             path.unlink(missing_ok=True)
@@ -197,24 +195,6 @@ class Node:
             )
             if self.config.unixsocketperm:
                 path.chmod(self.config.unixsocketperm)
-
-    async def _listen_on(self, host: str) -> None:
-        """Listen on one address; one marked with a dash may be missing on this machine."""
-        optional = host.startswith("-")
-        address = host.removeprefix("-")
-        try:
-            self.listeners.append(
-                await asyncio.get_running_loop().create_server(
-                    self.server.protocol,
-                    {"*": "0.0.0.0", "::*": "::"}.get(address, address),
-                    self.config.port,
-                    backlog=self.config.tcp_backlog,
-                )
-            )
-        except OSError:
-            if not optional:
-                raise
-            self.log.debug("optional address is not available", address=address)
 
     async def shutdown(self, force: bool = False) -> str:
         """Stop cleanly; return "" or why the node goes on."""

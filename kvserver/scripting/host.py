@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kvserver.config import REDIS_VERSION
 from kvserver.engine.command_table.row import DENYOOM, NOT_STALE, WRITE, Row
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import ATT_INTERNAL, Session
@@ -23,8 +24,7 @@ KEY = "scripting"
 """Where the host hangs on the engine."""
 CACHE_MAX = 10_000
 """Scripts kept; of more, those that EVAL brought and that were used least recently go."""
-VERSION = b"7.0.15"
-VERSION_NUMBER = 0x07000F
+_VERSION_NUMBER = int.from_bytes(bytes(map(int, REDIS_VERSION.split("."))))  # a byte for each part: 0x07000f
 
 # C's copies of constants, declared in the .pxd.
 _compat = COMPAT
@@ -73,8 +73,8 @@ class Host:
             natives = self.api.natives()
             natives.update(self.debugger.natives())
             natives.update(native.table(lambda size: self._machine is None or self._machine.room(size)))
-            natives[b"version"] = VERSION
-            natives[b"version_number"] = VERSION_NUMBER
+            natives[b"version"] = REDIS_VERSION.encode()
+            natives[b"version_number"] = _VERSION_NUMBER
             natives[b"deprecated"] = self.deprecated
             self._machine = self.api.machine = Runtime(natives)
         return self._machine

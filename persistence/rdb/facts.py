@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 
-REDIS_VERSION = b"7.0.15"
-"""The version whose format and semantics are these."""
+from kvserver.config import REDIS_VERSION
 
 
 def aux_fields(
@@ -20,7 +19,7 @@ def aux_fields(
     restarted replica may go on from; `aof_base` says that an append-only file continues this one.
     """
     fields = [
-        (b"redis-ver", REDIS_VERSION),
+        (b"redis-ver", REDIS_VERSION.encode()),
         (b"redis-bits", b"%d" % (struct.calcsize("P") * 8)),
         (b"ctime", b"%d" % now_s),
         (b"used-mem", b"%d" % used_memory),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
+from kvserver.config import REDIS_VERSION
 from kvserver.engine.commands.keys.keys import db_index
 from kvserver.engine.events import pubsub
 from kvserver.engine.run.session import ATT_REPLY, ATT_UNAUTHENTICATED, REPLY_ON, Session
@@ -18,8 +19,6 @@ _NO_PASSWORD = (
     "ERR AUTH <password> called without any password configured for the default user. "
     "Are you sure your configuration is correct?"
 )
-COMPATIBLE_VERSION = "7.0.15"
-"""The Redis version whose behaviour and formats the server keeps to; clients choose features by it."""
 
 
 def password_of(c: Session) -> bytes:
@@ -103,7 +102,7 @@ def _greeting(c: Session) -> bytes:
     facts = c.engine.extensions.get("hello", {})
     pairs = [
         (b"server", bulk(b"redis")),
-        (b"version", bulk(COMPATIBLE_VERSION.encode())),
+        (b"version", bulk(REDIS_VERSION.encode())),
         (b"proto", integer(c.resp)),
         (b"id", integer(c.id)),
         (b"mode", bulk(facts.get("mode", b"standalone"))),

@@ -13,6 +13,7 @@ from kvserver.config import (
     Endpoint,
     Loaded,
     SavePoint,
+    bind_address,
     example_config,
     load,
     parse_command_line,
@@ -71,7 +72,7 @@ def test_a_file_then_options_the_last_wins() -> None:
         ("port", 1, "wrong number of arguments"),
         ("port 70000", 1, "argument must be between 0 and 65535 inclusive"),
         ('dir "x', 1, "Unbalanced quotes in configuration line"),
-        ("daemonize yes", 1, "unsupported value, only 'no' is: run it under a service manager"),
+        ("activedefrag yes", 1, "unsupported value, only 'no' is: the memory allocator is Python's"),
         ("loadmodule x.so", 1, "unsupported directive: modules"),
         ("include other.conf", 1, "can't open config file 'other.conf': No such file or directory"),
         ("sentinel monitor m h 1 2", 1, "sentinel directive while not in sentinel mode"),
@@ -95,6 +96,30 @@ def test_a_bad_option_of_the_command_line_is_named() -> None:
     """An error in an option says which one it was."""
     with pytest.raises(ConfigError, match=r"Reading the command line, at option 2\n>>> 'prot 1'"):
         loaded("", "port 1", "prot 1")
+
+
+def test_a_value_that_cant_be_had_may_be_taken_back() -> None:
+    """Only the last word on an option is judged, and an error names the line that has it."""
+    config, _ = loaded("activedefrag yes\n", "activedefrag no")
+    assert not config.activedefrag
+    with pytest.raises(ConfigError, match=r"at line 3\n>>> 'activedefrag yes'\nunsupported value, only 'no' is"):
+        loaded("activedefrag yes\nactivedefrag no\nactivedefrag yes\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "optional"),
+    [
+        ("*", "0.0.0.0", False),
+        ("-::*", "::", True),
+        ("::*", "::", False),
+        ("-127.0.0.1", "127.0.0.1", True),
+        ("::1", "::1", False),
+        ("a-host", "a-host", False),
+    ],
+)
+def test_addresses_to_listen_on(text: str, host: str, optional: bool) -> None:
+    """A star is every address of its family, and a leading dash makes an address dispensable."""
+    assert bind_address(text) == (host, optional)
 
 
 def test_what_changes_nothing_is_taken_with_a_warning() -> None:

@@ -1,0 +1,52 @@
+"""Listening sockets for the addresses of `bind`."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterable
+
+from kvserver.config import bind_address
+
+Address = tuple[str, int]
+"""An address in the notation of `bind`, and a port."""
+_MISSING = {
+    errno.EADDRNOTAVAIL, errno.ENOPROTOOPT, errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EPFNOSUPPORT,
+    errno.EAFNOSUPPORT,
+}  # fmt: skip
+"""The errors of an address, or of a protocol, that this machine doesn't have."""
+
+
+def open_all(addresses: Iterable[Address], backlog: int) -> list[socket.socket]:
+    """Listening sockets for all addresses (in the notation of `bind`).
+
+    Raises:
+        OSError: one can't be had (and it isn't merely missing, with a dash that allows it), or none is left.
+    """
+    opened: list[socket.socket] = []
+    asked = 0
+    try:
+        for text, port in addresses:
+            asked += 1
+            host, optional = bind_address(text)
+            try:
+                opened.append(_open(host, port, backlog))
+            except OSError as error:
+                if not (optional and error.errno in _MISSING):
+                    raise
+        if asked and not opened:
+            raise OSError("none of the addresses of 'bind' can be listened on")
+    except OSError:
+        for sock in opened:
+            sock.close()
+        raise
+    return opened
+
+
+def _open(host: str, port: int, backlog: int) -> socket.socket:
+    # As with Redis, a name means one address, of IPv4.
+    wanted = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family, _, _, _, address = socket.getaddrinfo(host, port, wanted, socket.SOCK_STREAM)[0]
+    sock = socket.create_server(address[:2], family=family, backlog=backlog)
+    sock.setblocking(False)
+    return sock
