@@ -6,7 +6,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from kvserver.client.sockets import hung_up, is_local
-from kvserver.engine.run.session import ATT_UNAUTHENTICATED, Session
+from kvserver.engine.run.session import ATT_MONITOR, ATT_UNAUTHENTICATED, Session
 from kvserver.wire.resp import error
 
 if TYPE_CHECKING:
@@ -168,5 +168,6 @@ def _sweep_one(connection: Connection, c: Session, gone: bool) -> None:
 
 
 def _may_idle_out(c: Session) -> bool:
-    """`timeout` is for clients that could ask: not for those that wait for messages or for a key."""
-    return c.kind == "normal" and c.blocked is None and not c.subscriptions() and not c.shard_channels
+    """`timeout` is for clients that could ask: not for those that watch, or wait for messages or for a key."""
+    listens = c.attention & ATT_MONITOR or c.subscriptions() or c.shard_channels
+    return c.kind == "normal" and c.blocked is None and not listens

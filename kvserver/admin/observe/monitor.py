@@ -49,6 +49,8 @@ class Monitors:
         """Show a request that is about to run."""
         if not self._sessions or c.attention & ATT_INTERNAL:
             return PASS
+        if row.name == "quit":
+            return PASS  # Redis answers QUIT before it looks at who watches
         if row.name == "reset":
             self.remove(engine, c)  # as it will anyway: the client isn't shown its own RESET
         if row.name == "exec" and c.queue and not c.queue_broken and not c.cas_broken:

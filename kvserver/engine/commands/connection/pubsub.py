@@ -36,6 +36,8 @@ def _confirm(c: Session, confirmations: list[bytes]) -> bytes:
 
 def _subscribe(kind: bytes) -> Handler:
     def handler(c: Session, a: list[bytes]) -> bytes:
+        if c.no_block and kind == b"ssubscribe":
+            raise CommandError("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client")
         out = []
         for name in a[1:]:
             pubsub.add(c, *_stores(c, kind), name)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from kvserver.engine.keys.keyspace import OBSERVE_WATCH
-from kvserver.engine.run.session import ATT_MULTI, ATT_RESTRICTED, ATT_TRACKING, Session
+from kvserver.engine.run.session import ATT_MULTI, ATT_REPLY, ATT_RESTRICTED, ATT_TRACKING, Session
 from kvserver.engine.run.watching import discard_queue, forget_watched, is_stale, watched_expired
 from kvserver.errors import CommandError
-from kvserver.wire.resp import OK, array, error, null_array
+from kvserver.wire.resp import OK, array_header, error, null_array
 
 
 def multi(c: Session, a: list[bytes]) -> bytes:
@@ -21,7 +21,10 @@ def multi(c: Session, a: list[bytes]) -> bytes:
 
 
 def exec_(c: Session, a: list[bytes]) -> bytes:
-    """Run the queue as one unit, unless a watched key has changed or a queued request was refused."""
+    """Run the queue as one unit, unless a watched key has changed or a queued request was refused.
+
+    Messages that the client sends to itself stand between the replies, where its commands put them, as in Redis.
+    """
     queue = c.queue
     if queue is None:
         raise CommandError("ERR EXEC without MULTI")
@@ -37,6 +40,9 @@ def exec_(c: Session, a: list[bytes]) -> bytes:
     engine.depth += 1
     c.no_block = True
     replies: list[bytes] = []
+    outer = c.out
+    if not c.attention & ATT_REPLY:  # else the replies are dropped, and messages aren't
+        c.out = replies
     try:
         for queued, queued_args in queue:
             if c.attention & ATT_RESTRICTED:
@@ -48,13 +54,14 @@ def exec_(c: Session, a: list[bytes]) -> bytes:
             call = engine.call_tracked if c.attention & ATT_TRACKING else engine.call
             replies.append(call(c, queued, queued_args) or b"")
     finally:
+        c.out = outer
         c.no_block = False
         engine.depth -= 1
         c.row, c.args = row, args
     if engine.state.logging and engine.depth == 0:
         engine.log_batch()
         c.write_offset = engine.log.offset
-    return array(replies)
+    return array_header(len(queue)) + b"".join(replies)
 
 
 def discard(c: Session, a: list[bytes]) -> bytes:
