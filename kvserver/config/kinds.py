@@ -116,12 +116,14 @@ class Bool(Kind):
     shape = "yes | no"
 
     def parse(self, args: Sequence[str]) -> bool:
+        """`yes` or `no`, in any case. Raises ConfigError for anything else."""
         text = args[0].lower()
         if text not in ("yes", "no"):
             raise ConfigError("argument must be 'yes' or 'no'")
         return text == "yes"
 
     def show(self, value: bool) -> str:
+        """`yes` or `no`."""
         return "yes" if value else "no"
 
 
@@ -136,6 +138,7 @@ class Int(Kind):
     shape = "integer"
 
     def parse(self, args: Sequence[str]) -> int:
+        """A decimal integer. Raises ConfigError when it isn't one, or out of the option's range."""
         value = parse_integer(args[0])
         if value is None:
             raise ConfigError("argument couldn't be parsed into an integer")
@@ -153,6 +156,7 @@ class Octal(Kind):
     shape = "octal"
 
     def parse(self, args: Sequence[str]) -> int:
+        """Octal digits, as chmod takes them. Raises ConfigError when they aren't, or are too large."""
         if not re.match(r"[0-7]{1,20}\Z", args[0], re.ASCII):
             raise ConfigError("argument couldn't be parsed as an octal number")
         value = int(args[0], 8)
@@ -161,6 +165,7 @@ class Octal(Kind):
         return value
 
     def show(self, value: int) -> str:
+        """Octal digits."""
         return f"{value:o}"
 
 
@@ -175,6 +180,7 @@ class Memory(Kind):
     shape = "bytes"
 
     def parse(self, args: Sequence[str]) -> int:
+        """Bytes, from a number with a unit (`64mb`); -n for n percent. Raises ConfigError for neither."""
         text = args[0]
         if self.percent and text.endswith("%"):
             share = parse_integer(text[:-1])
@@ -192,9 +198,11 @@ class Memory(Kind):
         return value
 
     def show(self, value: int) -> str:
+        """Plain bytes, or percent."""
         return f"{-value}%" if value < 0 else str(value)
 
     def lines(self, value: int) -> list[str]:
+        """With the largest unit that divides it."""
         return [self.show(value) if value < 0 else format_memory(value)]
 
 
@@ -206,6 +214,7 @@ class Enum(Kind):
     same: tuple[tuple[str, str], ...] = ()
 
     def parse(self, args: Sequence[str]) -> str:
+        """One of the choices, in any case; a synonym becomes the choice it stands for. Raises ConfigError otherwise."""
         text = args[0].lower()
         if text not in self.choices:
             raise ConfigError("argument(s) must be one of the following: " + ", ".join(self.choices))
@@ -220,6 +229,7 @@ class SignalActions(Kind):
     shape = "default | save | nosave | now | force ..."
 
     def parse(self, args: Sequence[str]) -> tuple[str, ...]:
+        """What a signal's shutdown does, in Redis's order. Raises ConfigError for unknown or contradictory words."""
         order = ("default", "save", "nosave", "now", "force")
         given = {arg.lower() for arg in args}
         if not given or not given <= set(order):
@@ -229,6 +239,7 @@ class SignalActions(Kind):
         return tuple(word for word in order[1:] if word in given)
 
     def show(self, value: tuple[str, ...]) -> str:
+        """The words in Redis's order, `default` for none."""
         return " ".join(value) or "default"
 
 
@@ -242,12 +253,14 @@ class Text(Kind):
     shape = "text"
 
     def parse(self, args: Sequence[str]) -> str:
+        """The text as it is. Raises ConfigError when the option's check finds a problem."""
         problem = self.check(args[0]) if self.check else None
         if problem:
             raise ConfigError(problem)
         return args[0]
 
     def lines(self, value: str) -> list[str]:
+        """Quoted; no line at all for an empty one that means unset."""
         return [] if self.unset_when_empty and not value else [quote(value)]
 
 
@@ -258,10 +271,13 @@ class Secret(Kind):
     shape = "text"
 
     def parse(self, args: Sequence[str]) -> bytes:
+        """The bytes of the text."""
         return encode(args[0])
 
     def show(self, value: bytes) -> str:
+        """The text: CONFIG GET shows secrets, as Redis's does."""
         return decode(value)
 
     def lines(self, value: bytes) -> list[str]:
+        """Quoted; no line for an empty one."""
         return [quote(decode(value))] if value else []

@@ -33,6 +33,7 @@ class SavePoints(Kind):
     shape = "<seconds> <changes> ..."
 
     def parse(self, args: Sequence[str]) -> tuple[SavePoint, ...]:
+        """Pairs of seconds and changes; `""` for none. Raises ConfigError for anything else."""
         if list(args) in ([], [""]):
             return ()
         numbers = [parse_integer(arg) for arg in args]
@@ -47,14 +48,17 @@ class SavePoints(Kind):
         return tuple(points)
 
     def show(self, value: tuple[SavePoint, ...]) -> str:
+        """`seconds changes …`, in one line."""
         return " ".join(f"{point.seconds} {point.changes}" for point in value)
 
     def combine(
         self, old: tuple[SavePoint, ...], new: tuple[SavePoint, ...], *, repeated: bool
     ) -> tuple[SavePoint, ...]:
+        """Lines of a file add up; an empty one, or CONFIG SET, replaces all before it."""
         return old + new if repeated and new else new
 
     def lines(self, value: tuple[SavePoint, ...]) -> list[str]:
+        """A line each; `""` so that none stays none."""
         return [f"{point.seconds} {point.changes}" for point in value] or ['""']
 
 
@@ -66,6 +70,7 @@ class OutputLimits(Kind):
     shape = "<class> <hard bytes> <soft bytes> <soft seconds> ..."
 
     def parse(self, args: Sequence[str]) -> dict[str, BufferLimit]:
+        """Fours of class, hard bytes, soft bytes, soft seconds. Raises ConfigError for anything else."""
         if not args or len(args) % 4:
             raise ConfigError("Wrong number of arguments in buffer limit configuration.")
         limits: dict[str, BufferLimit] = {}
@@ -81,14 +86,17 @@ class OutputLimits(Kind):
         return limits
 
     def combine(self, old: BufferLimits | None, new: dict[str, BufferLimit], *, repeated: bool) -> BufferLimits:
+        """The classes named replace theirs, the others stay."""
         return BufferLimits(**new) if old is None else old._replace(**new)
 
     def show(self, value: BufferLimits) -> str:
+        """All classes in one line, in bytes."""
         # The wire name of the middle class never followed the renaming to "replica".
         names = ("normal", "slave", "pubsub")
         return " ".join(f"{name} {a} {b} {c}" for name, (a, b, c) in zip(names, value, strict=True))
 
     def lines(self, value: BufferLimits) -> list[str]:
+        """A line a class, with units."""
         return [
             f"{name} {format_memory(hard)} {format_memory(soft)} {seconds}"
             for name, (hard, soft, seconds) in zip(BufferLimits._fields, value, strict=True)
@@ -103,14 +111,17 @@ class Addresses(Kind):
     shape = "<address> ..."
 
     def parse(self, args: Sequence[str]) -> tuple[str, ...]:
+        """Addresses as they are; `""` for none. Raises ConfigError for too many."""
         if len(args) > MAX_BIND_ADDRESSES:
             raise ConfigError("Too many bind addresses specified.")
         return () if list(args) == [""] else tuple(args)
 
     def show(self, value: tuple[str, ...]) -> str:
+        """The addresses, separated by spaces."""
         return " ".join(value)
 
     def lines(self, value: tuple[str, ...]) -> list[str]:
+        """One line; `""` for none."""
         return [" ".join(value) or '""']
 
 
@@ -122,6 +133,7 @@ class PrimaryAddress(Kind):
     shape = "<host> <port> | no one"
 
     def parse(self, args: Sequence[str]) -> Endpoint | None:
+        """Host and port; `no one`, or `""`, for none. Raises ConfigError for anything else."""
         if list(args) == [""]:
             return None
         if len(args) != 2:
@@ -135,9 +147,11 @@ class PrimaryAddress(Kind):
         return Endpoint(host, port)
 
     def show(self, value: Endpoint | None) -> str:
+        """`host port`, empty for none."""
         return f"{value.host} {value.port}" if value else ""
 
     def lines(self, value: Endpoint | None) -> list[str]:
+        """One line, none for a primary."""
         return [self.show(value)] if value else []
 
 
@@ -149,6 +163,7 @@ class OomScores(Kind):
     shape = "<primary> <replica> <children>"
 
     def parse(self, args: Sequence[str]) -> tuple[int, ...]:
+        """Three scores from -2000 to 2000, ascending. Raises ConfigError otherwise."""
         if len(args) != 3:
             raise ConfigError("wrong number of arguments")
         scores = [parse_integer(arg) for arg in args]
@@ -157,6 +172,7 @@ class OomScores(Kind):
         return tuple(score for score in scores if score is not None)
 
     def show(self, value: tuple[int, ...]) -> str:
+        """The scores, separated by spaces."""
         return " ".join(map(str, value))
 
 
@@ -167,6 +183,7 @@ class EventClasses(Kind):
     shape = "letters"
 
     def parse(self, args: Sequence[str]) -> str:
+        """Letters of classes, shortened with `A` where that stands for them. Raises ConfigError for an unknown one."""
         letters = set(args[0])
         if letters - set(NOTIFY_ALL + _NOTIFY_TAIL + "nA"):
             raise ConfigError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
@@ -179,10 +196,12 @@ class EventClasses(Kind):
         return head + "".join(letter for letter in _NOTIFY_TAIL if letter in letters)
 
     def show(self, value: str) -> str:
+        """The letters as Redis shows them."""
         # Redis leaves the `n` (new key) class out of what it shows beside `A`.
         return value.replace("n", "") if value.startswith("A") else value
 
     def lines(self, value: str) -> list[str]:
+        """In quotes: an empty value is a value."""
         return [f'"{value}"']
 
 
@@ -194,6 +213,7 @@ class Percentiles(Kind):
     shape = "<percentile> ..."
 
     def parse(self, args: Sequence[str]) -> tuple[float, ...]:
+        """Percentiles from 0 to 100; `""` for none. Raises ConfigError for anything else."""
         if list(args) == [""]:
             return ()
         if not args or not all(_DECIMAL.match(arg) for arg in args):
@@ -204,9 +224,11 @@ class Percentiles(Kind):
         return values
 
     def show(self, value: tuple[float, ...]) -> str:
+        """The percentiles, separated by spaces, without needless zeros."""
         return " ".join(format_percentile(number) for number in value)
 
     def lines(self, value: tuple[float, ...]) -> list[str]:
+        """One line; `""` for none."""
         return [self.show(value) or '""']
 
 

@@ -31,6 +31,7 @@ class Result:
 
     @property
     def ratio(self) -> float:
+        """Ours by theirs; 0.0 where theirs couldn't be measured."""
         return self.ours / self.theirs if self.theirs > 0 else 0.0
 
 

@@ -28,6 +28,7 @@ class Result:
 
     @property
     def median_s(self) -> float:
+        """The median of the runs, in seconds."""
         return median(self.seconds)
 
 

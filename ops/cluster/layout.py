@@ -50,10 +50,12 @@ class Member:
 
     @property
     def address(self) -> str:
+        """`host:port`."""
         return f"{HOST}:{self.port}"
 
     @property
     def config_name(self) -> str:
+        """What its configuration file is called in its folder."""
         return "sentinel.conf" if self.sentinel else "kvserver.conf"
 
 
@@ -67,10 +69,12 @@ class Layout:
     sentinels: tuple[Member, ...]
 
     def members(self) -> Iterator[Member]:
+        """Nodes first, then sentinels."""
         yield from self.nodes
         yield from self.sentinels
 
     def to_json(self) -> str:
+        """The layout as `from_json` reads it."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @staticmethod

@@ -85,14 +85,17 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """The process's id, 0 when it was never started."""
         return self._process.pid if self._process is not None else 0
 
     @property
     def running(self) -> bool:
+        """Whether it was started and hasn't ended."""
         return self._process is not None and self._process.returncode is None
 
     @property
     def returncode(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
         return None if self._process is None else self._process.returncode
 
     async def start(self) -> None:

@@ -35,9 +35,11 @@ class ListValue:
             yield from chunk
 
     def kind(self) -> bytes:
+        """What TYPE answers."""
         return b"list"
 
     def encoding(self) -> bytes:
+        """What OBJECT ENCODING answers."""
         return b"quicklist"
 
     def push_head(self, element: bytes) -> None:

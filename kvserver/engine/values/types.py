@@ -53,9 +53,11 @@ class HashValue(Table):
         self.big = False
 
     def kind(self) -> bytes:
+        """What TYPE answers."""
         return b"hash"
 
     def encoding(self) -> bytes:
+        """What OBJECT ENCODING answers."""
         return b"hashtable" if self.big else b"listpack"
 
     def clone(self) -> HashValue:
@@ -83,9 +85,11 @@ class SetValue(Table):
         self.big = False
 
     def kind(self) -> bytes:
+        """What TYPE answers."""
         return b"set"
 
     def encoding(self) -> bytes:
+        """What OBJECT ENCODING answers."""
         return b"hashtable" if self.big else b"intset"
 
     def clone(self) -> SetValue:
@@ -112,9 +116,11 @@ class ZSetValue(Table):
         self.order = Ordering()
 
     def kind(self) -> bytes:
+        """What TYPE answers."""
         return b"zset"
 
     def encoding(self) -> bytes:
+        """What OBJECT ENCODING answers."""
         return b"skiplist" if self.big else b"listpack"
 
     def clone(self) -> ZSetValue:
@@ -208,6 +214,7 @@ class ExpiringHash(HashValue):
         return value
 
     def encoding(self) -> bytes:
+        """What OBJECT ENCODING answers: Redis 7.4's names."""
         return b"hashtable" if self.big else b"listpackex"
 
     def clone(self) -> ExpiringHash:

@@ -48,6 +48,7 @@ class ListPart(Part):
     """Strings."""
 
     def step(self, r: Reader) -> None:
+        """Read one element."""
         self.value.push_tail(r.string())
         self.left -= 1
 
@@ -56,6 +57,7 @@ class SetPart(Part):
     """Strings, each once."""
 
     def step(self, r: Reader) -> None:
+        """Read one member. Raises RdbError when it is there already."""
         if not self.value.add(r.string()):
             raise r.error("Duplicate set member")
         self.left -= 1
@@ -65,6 +67,7 @@ class HashPart(Part):
     """Field and value in turn."""
 
     def step(self, r: Reader) -> None:
+        """Read one field and its value. Raises RdbError when the field is there already."""
         field = r.string()
         if not self.value.put(field, r.string()):
             raise r.error("Duplicate hash field")
@@ -75,6 +78,7 @@ class ZsetPart(Part):
     """Member and score in binary."""
 
     def step(self, r: Reader) -> None:
+        """Read one member and its score, eight bytes of a double."""
         member = r.string()
         _put_score(r, self.value, member, r.binary_double())
         self.left -= 1
@@ -84,6 +88,7 @@ class TextZsetPart(Part):
     """Member and score in text."""
 
     def step(self, r: Reader) -> None:
+        """Read one member and its score, written as text."""
         member = r.string()
         _put_score(r, self.value, member, r.text_double())
         self.left -= 1
@@ -100,6 +105,7 @@ class QuicklistPart(Part):
     """Nodes, each a ziplist."""
 
     def step(self, r: Reader) -> None:
+        """Read one node, a ziplist. Raises RdbError when that is damaged."""
         blob = r.string()
         _extend(r, self.value, placed(r, decode_ziplist, blob, "Quicklist ziplist"))
         self.left -= 1
@@ -109,6 +115,7 @@ class Quicklist2Part(Part):
     """Nodes, each a listpack or one plain element."""
 
     def step(self, r: Reader) -> None:
+        """Read one node: a big element, or a listpack. Raises RdbError when it is empty, damaged or unknown."""
         container = r.length()
         blob = r.string()
         if not blob:
@@ -136,6 +143,7 @@ class ExpiringHashPart(Part):
         self.least_ms = least_ms
 
     def step(self, r: Reader) -> None:
+        """Read one field, when it expires (0: never) and its value. Raises RdbError for a time that can't be."""
         ttl = r.length()
         field = r.string()
         content = r.string()
@@ -152,6 +160,7 @@ class ModulePart(Part):
     """What a module left in the file beside the keys: read over, since no module is here to want it."""
 
     def step(self, r: Reader) -> None:
+        """Read one of the module's values, and pass it over."""
         code = r.length()
         if code == MODULE_EOF:
             self.left = 0

@@ -43,6 +43,7 @@ class StreamPart(Part):
         self.taken: set[StreamId] = set()  # pending entries of the current group that have a consumer
 
     def step(self, r: Reader) -> None:
+        """Read one node, one total or one consumer, whatever comes next."""
         if self.nodes:
             self._node(r)
         elif self.groups < 0:
@@ -62,6 +63,7 @@ class StreamPart(Part):
             self.left = 0
 
     def finish(self, builders: Builders) -> object:
+        """The stream as the builders make it."""
         stream: object = builders.stream(self.value)
         return stream
 

@@ -73,30 +73,39 @@ class EngineBuilders(Builders):
     """Makes what a `Db` holds. Compact collections become one part at once, without a call per element."""
 
     def list(self) -> ListValue:
+        """An empty list."""
         return ListValue()
 
     def set(self) -> SetValue:
+        """An empty set."""
         return SetValue()
 
     def hash(self) -> HashValue:
+        """An empty hash."""
         return HashValue()
 
     def expiring_hash(self) -> ExpiringHash:
+        """An empty hash whose fields may expire."""
         return ExpiringHash()
 
     def zset(self) -> ZSetFiller:
+        """What gathers a sorted set: its order is made once, at the end."""
         return ZSetFiller()
 
     def finished(self, value: Any) -> Any:
+        """The value that was filled."""
         return value.finish() if type(value) is ZSetFiller else value
 
     def stream(self, data: StreamData) -> Any:
+        """A stream of what was read."""
         return stream_value(data)
 
     def stream_entries(self) -> NodeEntries:
+        """An empty run of a stream's entries."""
         return NodeEntries()
 
     def small_set(self, members: dict[bytes, None]) -> SetValue:
+        """A set of these members; a small one keeps the dictionary as it is."""
         value = SetValue()
         size = len(members)
         if size > LOAD:
@@ -109,6 +118,7 @@ class EngineBuilders(Builders):
         return value
 
     def small_hash(self, fields: dict[bytes, bytes]) -> HashValue:
+        """A hash of these fields; a small one keeps the dictionary as it is."""
         value = HashValue()
         size = len(fields)
         if size > LOAD:
@@ -122,6 +132,7 @@ class EngineBuilders(Builders):
         return value
 
     def small_zset(self, scores: dict[bytes, float]) -> ZSetValue:
+        """A sorted set of these members; a small one keeps the dictionary as it is."""
         value = ZSetValue()
         size = len(scores)
         if size > LOAD:
