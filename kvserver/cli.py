@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kvserver import logs
-from kvserver.admin.shutdown import abandon, by_signal, in_progress
+from kvserver.admin.shutdown import by_signal
 from kvserver.config import (
     REDIS_VERSION,
     CommandLine,
@@ -168,7 +168,7 @@ async def _serve(config: Config, loaded: Loaded, config_file: str, reports: Cras
     except ConfigError as failure:
         print(failure, file=sys.stderr)
         return 1
-    node.engine.extensions["crash"] = reports.crash
+    node.crash = reports.crash
     reports.switch(config.crash_log_enabled)
     config.on_change("crash-log-enabled", lambda changed: reports.switch(changed.crash_log_enabled))
     for warning in loaded.warnings:
@@ -186,8 +186,8 @@ async def _serve(config: Config, loaded: Loaded, config_file: str, reports: Cras
     handle_signals(
         lambda: by_signal(node, config.shutdown_on_sigterm),
         lambda: by_signal(node, config.shutdown_on_sigint),
-        lambda: in_progress(node),
-        lambda: abandon(node),
+        node.services.administration.shutting_down,
+        node.services.persistence.abandon,
     )
     await node.stopped.wait()
     await node.stop()

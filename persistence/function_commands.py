@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
 from kvserver.wire.resp import OK, bulk
@@ -16,7 +18,7 @@ _POLICIES = (b"FLUSH", b"APPEND", b"REPLACE")
 _FOOTER = 10
 
 
-def dump_libraries(codes: list[bytes], compress: bool = True) -> bytes:
+def dump_libraries(codes: Sequence[bytes], compress: bool = True) -> bytes:
     """The payload of libraries, given by their sources."""
     body = b"".join(encoder.function(code, compress) for code in codes)
     body += op.WRITE_VERSION.to_bytes(2, "little")
@@ -40,7 +42,7 @@ def read_libraries(payload: bytes) -> list[bytes]:
 
 def function_dump(c: Session, a: list[bytes]) -> bytes:
     """Answer all libraries as one payload."""
-    return bulk(dump_libraries(c.engine.extensions["function_sources"]()))
+    return bulk(dump_libraries(c.engine.services.scripting.sources()))
 
 
 def function_restore(c: Session, a: list[bytes]) -> bytes:
@@ -59,7 +61,7 @@ def function_restore(c: Session, a: list[bytes]) -> bytes:
     except RdbError as failure:
         text = "given type is not a function" if "not a function" in str(failure) else "failed loading functions"
         raise CommandError(f"ERR {text}")
-    c.engine.extensions["restore_functions"](codes, policy)
+    c.engine.services.scripting.restore(codes, policy)
     c.engine.state.dirty += 1
     return OK
 

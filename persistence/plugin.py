@@ -11,6 +11,7 @@ from kvserver.engine.keys.keyspace import EXPIRE_DELETE, Db
 from kvserver.engine.run import gates
 from kvserver.engine.run.executor import PASS, Engine
 from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.services.offers import Origin, SnapshotStream
 from kvserver.wire.resp import error
 from persistence import function_commands
 from persistence import save_commands as commands
@@ -19,6 +20,7 @@ from persistence.aof.append_only import GATE, AppendOnly
 from persistence.info_fields import persistence_fields
 from persistence.migrate import migrate
 from persistence.migrate.links import Links
+from persistence.rdb import payload
 from persistence.rdb.errors import RdbError
 from persistence.snapshot.loader import Loader
 from persistence.snapshot.snapshotter import Snapshotter
@@ -46,44 +48,65 @@ class Persistence:
         self.saver = Snapshotter(node.engine, node.config, self.log)
         self.loader = Loader(node.engine, self.log)
         self.aof = AppendOnly(node.engine, node.config, node.server.holds, self.saver, self.loader, self.log)
+        self._origin = Origin()
 
     def attach(self) -> None:
         """Add everything."""
         node, engine = self.node, self.engine
-        engine.extensions[commands.KEY] = self.saver
-        engine.extensions["loader"] = self.loader
-        engine.extensions[aof_commands.KEY] = self.aof
-        engine.extensions["aof_synced_offset"] = self.aof.synced_offset
-        self.aof.writer.on_synced = self.tell_synced
-        engine.extensions["aof_rewriting"] = lambda: self.aof.rewriter.in_progress
-        engine.extensions.setdefault("on_replaced", []).append(self.aof.restart)
+        services, links = node.services, Links()
+        services.persistence = self
+        for own in (self.saver, self.aof, links):
+            services.keep(own)
+        signals, contributions = services.signals, services.contributions
+        self.aof.writer.on_synced = signals.log_synced.emit
+        self.saver.rewriting = lambda: self.aof.rewriter.in_progress
+        signals.data_replaced.connect(self.aof.restart)
+        signals.db_emptied.connect(self.on_flush)
+        signals.stats_reset.connect(self.aof.reset_stats)
         node.handlers.update(commands.HANDLERS)
         node.handlers.update(function_commands.HANDLERS)
         node.handlers.update(migrate.HANDLERS)
-        links = engine.extensions[migrate.LINKS] = Links()
         node.handlers.update(aof_commands.HANDLERS)
         engine.add_gate(gates.ORDER_DISK, "disk", self.disk_gate)
-        admin: Any = engine.extensions.get("admin")
-        if admin is not None:
-            admin.info.setdefault("persistence", []).append(
-                lambda: persistence_fields(self.saver, self.loader, self.aof)
-            )
-            admin.info.setdefault("memory", []).append(lambda: [("mem_aof_buffer", self.aof.writer.pending_bytes)])
-            admin.debug.update(commands.DEBUG)
-            admin.info.setdefault("stats", []).append(lambda: [("migrate_cached_sockets", len(links))])
-            admin.debug.update(aof_commands.DEBUG)
-            admin.reset_hooks.append(self.aof.reset_stats)
-        engine.extensions.setdefault("on_flush", []).append(self.on_flush)
-        engine.extensions.setdefault("unlimited", []).append(lambda: self.aof.writer.pending_bytes)
+        contributions.add_info("persistence", lambda: persistence_fields(self.saver, self.loader, self.aof))
+        contributions.add_info("memory", lambda: [("mem_aof_buffer", self.aof.writer.pending_bytes)])
+        contributions.add_info("stats", lambda: [("migrate_cached_sockets", len(links))])
+        contributions.debug.update(commands.DEBUG)
+        contributions.debug.update(aof_commands.DEBUG)
+        contributions.unlimited.append(lambda: self.aof.writer.pending_bytes)
         node.starts.append(self.load)
         node.every(TICK_S, self.tick)
         node.shutdown_hooks.append(self.aof.before_shutdown)
         node.shutdown_hooks.append(self.save_at_shutdown)
-        engine.extensions["abandon"] = self.saver.abandon
         node.stops.append(self.aof.stop)
         node.stops.append(self.saver.stop)
         node.stops.append(links.close)
         node.config.on_change("appendonly", self.aof.follow_option)
+
+    # -- what others use of it --------------------------------------------------------------------------------
+
+    def open_snapshot(self, data: bool, libraries: bool) -> SnapshotStream:
+        """A snapshot of this instant, with or without keys and function libraries."""
+        return self.saver.open(data=data, libraries=libraries)
+
+    def synced_offset(self) -> int | None:
+        """Up to which offset the append-only file is on the disk; None without one, -1 before its first base."""
+        return self.aof.synced_offset()
+
+    def take_origin(self) -> Origin:
+        """What the loaded snapshot said of itself; the first caller gets it."""
+        origin, self._origin = self._origin, Origin()
+        return origin
+
+    def serialized_length(self, value: Any) -> int:
+        """How many bytes a value takes in a snapshot."""
+        return payload.body_length(value, self.node.config.rdbcompression)
+
+    def abandon(self) -> None:
+        """The process ends at once: leave no half-written file behind."""
+        self.saver.abandon()
+
+    # -- life -------------------------------------------------------------------------------------------------
 
     async def load(self) -> None:
         """Load the append-only file if that is on, else the snapshot file; either may not be there.
@@ -111,11 +134,9 @@ class Persistence:
             raise OSError(f"Fatal error loading the DB: {path} cannot be loaded: {failure}. It was left as it is.")
         if found is None:
             return
-        self.engine.extensions["rdb_aux"] = found.aux
-        self.engine.extensions["rdb_gone"] = found.gone
-        restore_functions = self.engine.extensions.get("restore_functions")
-        if found.functions and restore_functions is not None:
-            restore_functions(found.functions)
+        self._origin = Origin(found.aux, found.gone)
+        if found.functions:
+            self.node.services.scripting.restore(found.functions)
         self.engine.state.dirty = 0
         self.log.info(
             "snapshot loaded",
@@ -134,11 +155,6 @@ class Persistence:
         wanted = WRITE | TELLS_DISK if broken and self.node.config.save else 0
         if self.engine.deny_masks.get("disk", 0) != wanted:
             self.engine.forbid("disk", wanted)
-
-    def tell_synced(self) -> None:
-        """More of the log is on the disk: tell whoever wants to know."""
-        for listener in self.engine.extensions.get("on_aof_synced", ()):
-            listener()
 
     def on_flush(self, db: Db) -> None:
         """A database was emptied; only FLUSHALL, and once, concerns the saver."""
@@ -160,7 +176,7 @@ class Persistence:
 
     async def save_at_shutdown(self) -> str:
         """Save before the node stops, if there are save points or SHUTDOWN asks for it; "" or why not."""
-        wanted = self.engine.extensions.get("shutdown_save")
+        wanted = self.node.services.administration.wish.save
         if self.loader.loading or not (self.node.config.save if wanted is None else wanted):
             await self.saver.stop()
             return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from kvserver.engine.commands.keys import databases
 from kvserver.engine.keys.hash_expiry import enlist
@@ -20,12 +20,7 @@ from persistence.rdb.read.decoder import Decoder
 from persistence.rdb.read.values import EngineBuilders
 from persistence.snapshot.loader import feed
 from persistence.snapshot.restore import Restorer
-
-if TYPE_CHECKING:
-    from persistence.snapshot.snapshotter import Snapshotter
-
-KEY = "persistence"
-"""Where the engine's extensions hold the Snapshotter."""
+from persistence.snapshot.snapshotter import Snapshotter
 
 _IN_PROGRESS = "ERR Background save already in progress"
 _MAX_TTL = 2**63 - 1
@@ -33,8 +28,7 @@ _MAX_TTL = 2**63 - 1
 
 def snapshotter_of(c: Session) -> Snapshotter:
     """The Snapshotter of the session's engine."""
-    found: Snapshotter = c.engine.extensions[KEY]
-    return found
+    return c.engine.services.kept(Snapshotter)
 
 
 def save(c: Session, a: list[bytes]) -> bytes | None:
@@ -205,9 +199,8 @@ def debug_reload(c: Session, a: list[bytes]) -> bytes:
 
 def _reload_functions(c: Session, codes: list[bytes], options: set[bytes]) -> None:
     """Load the libraries that a file held, as the options of DEBUG RELOAD say."""
-    restore = c.engine.extensions.get("restore_functions")
-    if restore is not None:
-        restore(codes, b"REPLACE" if b"MERGE" in options else b"APPEND" if b"NOFLUSH" in options else b"FLUSH")
+    policy = b"REPLACE" if b"MERGE" in options else b"APPEND" if b"NOFLUSH" in options else b"FLUSH"
+    c.engine.services.scripting.restore(codes, policy)
 
 
 def debug_skip_checksums(c: Session, a: list[bytes]) -> bytes:

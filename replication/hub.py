@@ -19,8 +19,8 @@ from kvserver.engine.keys.keyspace import EXPIRE_DELETE, EXPIRE_HIDE
 from kvserver.engine.run import blocking
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
+from kvserver.services.offers import SnapshotStream
 from kvserver.wire.resp import encode_request, error
-from persistence.snapshot.snapshot import Snapshot
 from replication import gates as guards
 from replication.handover.shell import Failover
 from replication.history import History
@@ -31,7 +31,6 @@ from replication.replica.handshake import Full, Settings
 from replication.replica.incoming import Incoming
 from replication.replica.link import Link
 
-KEY = "replication"
 PING = encode_request([b"PING"])
 GETACK = encode_request([b"REPLCONF", b"GETACK", b"*"])
 UNBLOCKED = error("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)")
@@ -181,11 +180,8 @@ class Hub:
         self.history = self.history.adopted(full.replid)
         self.feeder.open_backlog()
         self._known = True
-        restore_functions = engine.extensions.get("restore_functions")
-        if restore_functions is not None:
-            restore_functions(incoming.functions)
-        for listener in engine.extensions.get("on_replaced", ()):
-            listener()
+        engine.services.scripting.restore(incoming.functions)
+        engine.services.signals.data_replaced.emit()
 
     def dropped_stale(self) -> None:
         """A link brought something that was begun in an earlier term: it was dropped."""
@@ -217,13 +213,11 @@ class Hub:
         stream_db = self.link.stream_db if self.link is not None else max(log.selected, 0)
         return self.history.replid, log.offset, stream_db
 
-    def _snapshot(self, parts: Parts) -> tuple[Snapshot, bytes]:
+    def _snapshot(self, parts: Parts) -> tuple[SnapshotStream, bytes]:
         """A snapshot for replicas, and its history. Behind it a primary's stream selects its database anew."""
         if self.link is None:
             self.engine.log.selected = -1
-        snapshot: Snapshot = self.engine.extensions["persistence"].open(
-            data=Parts.DATA in parts, libraries=Parts.FUNCTIONS in parts
-        )
+        snapshot = self.engine.services.persistence.open_snapshot(Parts.DATA in parts, Parts.FUNCTIONS in parts)
         return snapshot, self.history.replid
 
     def synced_offset(self) -> int | None:
@@ -295,5 +289,4 @@ class Hub:
 
 def hub_of(c: Session) -> Hub:
     """The hub of the session's engine."""
-    hub: Hub = c.engine.extensions[KEY]
-    return hub
+    return c.engine.services.kept(Hub)

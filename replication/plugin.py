@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kvserver import logs
-from kvserver.admin.clients.pause import MODE_WRITE
+from kvserver.services import Services
+from kvserver.services.offers import PAUSE_WRITES, Pause
 from replication import commands, debugging
 from replication import gates as guards
-from replication.hub import KEY, Hub
+from replication.hub import Hub
 from replication.info_fields import LinkView, View, replication_fields
 from replication.primary.farewell import Farewell
 from replication.restart import resume
@@ -28,53 +29,58 @@ def attach(node: Node) -> None:
     """Add this package's handlers, gates and work to the node."""
     engine, config = node.engine, node.config
     hub = Hub(engine, config, logs.get("replication"))
-    engine.extensions[KEY] = hub
-    engine.extensions["rdb_replication"] = hub.position
-    engine.extensions.setdefault("on_aof_synced", []).append(hub.file_synced)
+    services = node.services
+    services.replication = hub
+    services.keep(hub)
+    services.signals.log_synced.connect(hub.file_synced)
     node.handlers.update(commands.HANDLERS)
     guards.install(engine)
-    admin = engine.extensions.get("admin")
-    if admin is not None:
-        hub.failover.hold_writes = lambda: admin.pause.begin(engine, "failover", MODE_WRITE, _FOR_EVER_MS)
-        hub.failover.let_writes = lambda: admin.pause.end(engine, "failover")
-        admin.debug.update(debugging.DEBUG)
-    _add_info(hub, admin)
+    pause = services.administration.pause
+    hub.failover.hold_writes = lambda: pause.begin(engine, "failover", PAUSE_WRITES, _FOR_EVER_MS)
+    hub.failover.let_writes = lambda: pause.end(engine, "failover")
+    services.contributions.debug.update(debugging.DEBUG)
+    _add_info(hub, services)
     for name in ("replica-serve-stale-data", "replica-read-only", "min-replicas-to-write", "min-replicas-max-lag"):
         config.on_change(name, lambda _: hub.refresh_denials())
     config.on_change("repl-backlog-size", lambda _: hub.resize_backlog())
 
     async def start() -> None:
         hub.listening_port = node.port
-        await resume(hub, engine.extensions.get("rdb_aux", {}), engine.extensions.pop("rdb_gone", []))
+        origin = services.persistence.take_origin()
+        await resume(hub, origin.aux, origin.gone)
         await hub.start()
 
-    if admin is not None:
-        _add_farewell(node, hub, admin)
+    _add_farewell(node, hub, pause)
     node.starts.append(start)
     node.every(TICK_S, hub.tick)
     node.stops.append(hub.stop)
 
 
-def _add_farewell(node: Node, hub: Hub, admin: Any) -> None:
+def _add_farewell(node: Node, hub: Hub, pause: Pause) -> None:
     engine = node.engine
 
     def hold_writes(seconds: int) -> None:
-        admin.pause.begin(engine, "shutdown", MODE_WRITE, engine.state.now_ms + seconds * 1000 + _SAVING_MS)
+        pause.begin(engine, "shutdown", PAUSE_WRITES, engine.state.now_ms + seconds * 1000 + _SAVING_MS)
 
-    farewell = Farewell(hub, hold_writes, lambda: admin.pause.end(engine, "shutdown"))
+    farewell = Farewell(hub, hold_writes, lambda: pause.end(engine, "shutdown"))
     node.shutdown_hooks.insert(0, farewell.wait)
-    admin.info.setdefault("server", []).append(lambda: _server(farewell))
+    node.services.contributions.add_info("server", lambda: _server(farewell))
 
 
-def _add_info(hub: Hub, admin: Any) -> None:
-    if admin is None:
-        return
-    admin.reset_hooks.append(hub.feeder.reset_stats)
-    admin.info.setdefault("replication", []).append(lambda: replication_fields(view(hub)))
-    admin.info.setdefault("stats", []).append(lambda: _stats(hub))
-    admin.info.setdefault("memory", []).append(lambda: _memory(hub))
-    admin.info.setdefault("persistence", []).append(lambda: _persistence(hub))
-    hub.engine.extensions.setdefault("unlimited", []).append(lambda: _unlimited(hub))
+def _add_info(hub: Hub, services: Services) -> None:
+    services.signals.stats_reset.connect(hub.feeder.reset_stats)
+    shown = services.contributions
+    shown.add_info("replication", lambda: replication_fields(view(hub)))
+    shown.add_info("stats", lambda: _stats(hub))
+    shown.add_info("memory", lambda: _memory(hub))
+    shown.add_info("persistence", lambda: _persistence(hub))
+    shown.unlimited.append(lambda: _unlimited(hub))
+    shown.readiness.append(lambda: _link_trouble(hub))
+
+
+def _link_trouble(hub: Hub) -> str:
+    """Why a replica isn't ready to serve; "" when it is."""
+    return "the link to the primary is down" if hub.link is not None and not hub.link.connected else ""
 
 
 def _server(farewell: Farewell) -> Iterable[tuple[str, object]]:

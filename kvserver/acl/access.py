@@ -7,7 +7,7 @@ each of their requests passes `Access.gate`. A session holds its `User` in `acl`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kvserver.acl.log import AclLog, Entry
 from kvserver.acl.rules import hash_of
@@ -15,11 +15,14 @@ from kvserver.acl.selector import DENIED_CHANNEL, DENIED_COMMAND, DENIED_KEY, De
 from kvserver.acl.user import User
 from kvserver.acl.users import Users
 from kvserver.admin.clients.listing import describe
+from kvserver.config.quoting import decode
 from kvserver.engine.command_table.row import Row
 from kvserver.engine.run.session import ATT_MULTI, ATT_RESTRICTED, ATT_UNAUTHENTICATED, Session
 from kvserver.wire.resp import error
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from kvserver.config import Config
     from kvserver.engine.run.executor import Engine
 
@@ -43,7 +46,7 @@ _IN_SCRIPT = {
 
 
 class Access:
-    """See the module's docstring. Other packages find it as `engine.extensions["acl"]`."""
+    """See the module's docstring. Other packages know it as `kvserver.services.offers.AccessControl`."""
 
     def __init__(self, engine: Engine, config: Config, users: Users) -> None:
         self.engine = engine
@@ -51,6 +54,7 @@ class Access:
         self.users = users
         self.log = AclLog()
         self.on_default_changed: Callable[[], None] = _nobody
+        self.work: set[Future[Any]] = set()  # what long commands still have to do
         self.denied = {"auth": 0, "cmd": 0, "key": 0, "channel": 0}
 
     # -- who a session is -------------------------------------------------------------------------------------
@@ -68,6 +72,14 @@ class Access:
     def has_password(self) -> bool:
         """Whether the default user has, or must be given, a password."""
         return not self.users.default.no_password
+
+    def knows(self, name: bytes) -> bool:
+        """Whether there is a user of this name."""
+        return name in self.users.by_name
+
+    def configuration_lines(self) -> list[str]:
+        """What CONFIG REWRITE writes about users: nothing when they have a file of their own."""
+        return [] if self.config.aclfile else [decode(line) for line in self.users.lines()]
 
     def enter(self, c: Session, user: User) -> None:
         """Make a session a user's."""

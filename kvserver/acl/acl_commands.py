@@ -33,7 +33,6 @@ from kvserver.wire.resp import (
     simple,
 )
 
-KEY = "acl"
 _NOT_SAVED = error("ERR There was an error trying to save the ACLs. Please check the server logs for more information")
 GENPASS_MAX_BITS = 4096
 HELP = (
@@ -74,8 +73,7 @@ _NO_FILE = (
 
 def access_of(c: Session) -> Access:
     """The access control of the session's engine."""
-    access: Access = c.engine.extensions[KEY]
-    return access
+    return c.engine.services.kept(Access)
 
 
 def _misused(sub: str) -> CommandError:

@@ -12,7 +12,7 @@ from kvserver.acl.grants import Gatekeeper
 from kvserver.acl.rules import RuleError
 from kvserver.acl.users import Users
 from kvserver.config import Config, ConfigError, fatal
-from kvserver.config.quoting import decode, encode
+from kvserver.config.quoting import encode
 from kvserver.engine.command_table import catalog
 from kvserver.engine.run.gates import ORDER_ACL
 
@@ -42,12 +42,10 @@ def attach(node: Node, served: Iterable[CommandFacts] | None = None) -> None:
     absent = catalog.later() - node.handlers.keys()
     book = CommandBook(served or (facts for name, facts in catalog.load().items() if name not in absent))
     access = Access(engine, config, Users(book))
-    engine.extensions[commands.KEY] = access
-    engine.extensions["acl_check"] = access.allows
+    node.services.access = access
+    node.services.keep(access)
     engine.may = Gatekeeper(access.users.default).allows
-    engine.extensions["user_lines"] = lambda: _configuration_lines(access)
     engine.add_gate(ORDER_ACL, "acl", access.gate)
-    engine.extensions.setdefault("on_open", []).append(access.enter_default)
     access.on_default_changed = lambda: _protect(access, node)
     config.on_change("requirepass", lambda config: access.password_changed())
     config.on_change("acllog-max-len", lambda config: access.log.trim(config.acllog_max_len))
@@ -56,12 +54,10 @@ def attach(node: Node, served: Iterable[CommandFacts] | None = None) -> None:
     if config.requirepass:
         access.users.set_default_password(config.requirepass)
     _load(access, node)
-    admin = engine.extensions.get("admin")
-    if admin is not None:
-        admin.info.setdefault("stats", []).append(
-            lambda: [(f"acl_access_denied_{reason}", count) for reason, count in access.denied.items()]
-        )
-        admin.reset_hooks.append(lambda: access.denied.update(dict.fromkeys(access.denied, 0)))
+    node.services.contributions.add_info(
+        "stats", lambda: [(f"acl_access_denied_{reason}", count) for reason, count in access.denied.items()]
+    )
+    node.services.signals.stats_reset.connect(lambda: access.denied.update(dict.fromkeys(access.denied, 0)))
 
 
 def _protect(access: Access, node: Node) -> None:
@@ -71,11 +67,6 @@ def _protect(access: Access, node: Node) -> None:
 
 def _follow(access: Access, config: Config) -> None:
     access.users.channels_at_first = config.acl_pubsub_default == "allchannels"
-
-
-def _configuration_lines(access: Access) -> list[str]:
-    """What CONFIG REWRITE writes about users: nothing when they have a file of their own."""
-    return [] if access.config.aclfile else [decode(line) for line in access.users.lines()]
 
 
 def _load(access: Access, node: Node) -> None:

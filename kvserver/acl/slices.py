@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any
 
+from kvserver.acl.access import Access
 from kvserver.acl.rules import RuleError
 from kvserver.acl.steps import Steps, T, finish
 from kvserver.engine.run import blocking
@@ -16,7 +17,6 @@ from kvserver.wire.resp import error
 
 SLICE_S = 0.002
 KIND = "acl"
-_TASKS = "acl_tasks"
 FREE_AT_ONCE = 100
 _GONE = error("ERR the server is shutting down")
 
@@ -83,7 +83,7 @@ def _wait(c: Session, work: Any) -> None:
     engine.block(c, KIND, [], 0, lambda session: _GONE)
     wait = c.blocked
     task: asyncio.Task[bytes] = asyncio.get_running_loop().create_task(work)
-    tasks = engine.extensions.setdefault(_TASKS, set())
+    tasks = engine.services.kept(Access).work
     tasks.add(task)
 
     def ended(task: asyncio.Task[bytes]) -> None:
@@ -108,7 +108,7 @@ def free_later(c: Session, things: list[Any]) -> None:
             del things[-FREE_AT_ONCE:]
             await asyncio.sleep(0)
 
-    tasks = c.engine.extensions.setdefault(_TASKS, set())
+    tasks = c.engine.services.kept(Access).work
     task = asyncio.get_running_loop().create_task(free())
     tasks.add(task)
     task.add_done_callback(tasks.discard)

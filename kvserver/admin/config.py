@@ -77,7 +77,7 @@ def rewrite_file(c: Session, *, everything: bool) -> bytes:
     path = Path(admin.node.config_file)
     try:
         old = path.read_bytes() if path.exists() else b""
-        users = c.engine.extensions["user_lines"]() if "user_lines" in c.engine.extensions else None
+        users = c.engine.services.access.configuration_lines()
         replace_file(path, encode(rewrite(admin.config, decode(old), users=users, everything=everything)))
     except OSError as error:
         raise CommandError(f"ERR Rewriting config file: {error.strerror or error}") from None
@@ -116,8 +116,7 @@ def resetstat(c: Session, a: list[bytes]) -> bytes:
     server.output_limit_kills = server.query_limit_kills = 0
     admin.rates.reset()
     admin.process.peak_bytes = admin.process.used_bytes()
-    for hook in admin.reset_hooks:
-        hook()
+    engine.services.signals.stats_reset.emit()
     return OK
 
 

@@ -1,24 +1,13 @@
 """What the admin commands share on one engine, and what they need of the node around it.
 
-`attach` builds one `Admin` and hangs it on the engine; handlers find it by `admin_of(c)`. Other packages don't
-import this one: what they bring or need goes through `engine.extensions`, by these names:
-
-- "info": section name (lower case) -> list of providers, each returning (field, value) pairs; a later provider's
-  field replaces an earlier one's of the same name;
-- "debug": upper-case DEBUG subcommand -> handler;
-- "reset_stats": list of callables that CONFIG RESETSTAT calls;
-- "pause": the `Pause`, for a failover or a shutdown that must hold writes back;
-- "monitor": the `Monitors`, for requests that run without passing the gates (scripts);
-- "used_memory": returns the bytes in use, as INFO tells them;
-- "unlimited": list of callables that return bytes which don't count against maxmemory;
-- "run_id": this process's forty random hexadecimal digits;
-- "latency": `note(event, milliseconds)`, for spikes of named events.
+`attach` builds one `Admin`; handlers find it by `admin_of(c)`. Other packages don't import this one: they know it
+as `kvserver.services.offers.Administration`, and bring what it shows to `kvserver.services.contributions`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,16 +21,17 @@ if TYPE_CHECKING:
     from kvserver.admin.observe.process import Process
     from kvserver.admin.observe.rates import Rates
     from kvserver.admin.observe.slowlog import SlowLog
+    from kvserver.admin.shutdown import Shutdown
     from kvserver.client.handshake import Handshakes, TlsListener
     from kvserver.client.server import Server
     from kvserver.client.tls import Tls
     from kvserver.engine.command_table.row import Handler
+    from kvserver.engine.events.tracking import Tracker
     from kvserver.engine.keys.eviction import Evictor
     from kvserver.engine.run.executor import Engine
     from kvserver.engine.run.session import Session
-
-KEY = "admin"
-Provider = Callable[[], Iterable[tuple[str, object]]]
+    from kvserver.services import Services
+    from kvserver.services.offers import ShutdownWish
 
 
 class Housekeeping(Protocol):
@@ -57,6 +47,7 @@ class NodeView(Protocol):
 
     engine: Engine
     server: Server
+    services: Services
     config: Config
     config_file: str
     handlers: dict[str, Handler]
@@ -67,6 +58,7 @@ class NodeView(Protocol):
     handshakes: Handshakes
     port: int
     log: Any
+    crash: Callable[[str], None]
 
     @property
     def housekeeper(self) -> Housekeeping:
@@ -92,14 +84,32 @@ class Admin:
     rates: Rates
     evictor: Evictor
     client_limit: ClientLimit
-    info: dict[str, list[Provider]]
-    debug: dict[bytes, Callable[[Session, list[bytes]], bytes | None]]
-    reset_hooks: list[Callable[[], None]]
+    shutdown: Shutdown
+    tracker: Tracker
 
     @property
     def config(self) -> Config:
         """The options in force."""
         return self.node.config
+
+    @property
+    def wish(self) -> ShutdownWish:
+        """How to shut down."""
+        return self.shutdown.wish
+
+    def shutting_down(self) -> bool:
+        """Whether the node is on its way to stop."""
+        return self.shutdown.in_progress
+
+    def used_bytes(self) -> int:
+        """Memory in use, as INFO tells it."""
+        return self.process.used_bytes()
+
+    def note_latency(self, event: str, spent_ms: int) -> None:
+        """Keep a spike that reaches latency-monitor-threshold."""
+        threshold_ms = self.config.latency_monitor_threshold
+        if threshold_ms and spent_ms >= threshold_ms:
+            self.latency.add(event, self.node.engine.state.now_ms // 1000, spent_ms)
 
     def tick(self) -> None:
         """Background work, ten times a second: end a pause whose time is over, sample rates, watch memory."""
@@ -113,5 +123,9 @@ class Admin:
 
 def admin_of(c: Session) -> Admin:
     """The Admin of the session's engine."""
-    admin: Admin = c.engine.extensions[KEY]
-    return admin
+    return admin_on(c.engine)
+
+
+def admin_on(engine: Engine) -> Admin:
+    """The Admin of an engine."""
+    return engine.services.kept(Admin)

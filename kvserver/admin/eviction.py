@@ -39,7 +39,7 @@ def make(node: NodeView, process: Process) -> Evictor:
 def unlimited_bytes(engine: Engine) -> int:
     """Bytes that don't count against maxmemory: what waits for replicas, or evicting would feed itself."""
     waiting = sum(c.port.pending_bytes() for c in list(engine.sessions.values()) if c.kind == "replica")
-    return waiting + sum(int(bytes_of()) for bytes_of in engine.extensions.get("unlimited", ()))
+    return waiting + engine.services.contributions.unlimited_bytes()
 
 
 def plug_in(admin: Admin, limit: ClientLimit) -> None:
@@ -52,7 +52,6 @@ def plug_in(admin: Admin, limit: ClientLimit) -> None:
     evictor.on_more = partial(_soon, evictor)
     evictor.on_cycle = partial(_spike, admin)
     engine.add_gate(ORDER_MEMORY, NAME, evictor.gate)
-    engine.extensions["evictor"] = evictor
     for name in OPTIONS:
         node.config.on_change(name, lambda config: evictor.configure())
     evictor.configure()
@@ -69,7 +68,7 @@ def _plug_in_clients(admin: Admin, limit: ClientLimit) -> None:
     admin.evictor.cut_clients = limit.cut_lately
     limit.on_over = partial(_settle_soon, limit)
     server.engine.on_close.append(limit.forget)
-    admin.reset_hooks.append(limit.reset)
+    admin.node.services.signals.stats_reset.connect(limit.reset)
     for name in ("maxmemory-clients", "maxmemory"):
         config.on_change(name, configure)
     configure(config)
@@ -93,4 +92,4 @@ def _soon(evictor: Evictor) -> None:
 
 def _spike(admin: Admin, seconds: float) -> None:
     """Tell the latency monitor."""
-    admin.node.engine.extensions["latency"]("eviction-cycle", int(seconds * 1000))
+    admin.note_latency("eviction-cycle", int(seconds * 1000))

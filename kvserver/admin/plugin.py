@@ -11,7 +11,7 @@ from kvserver.admin import clients as client
 from kvserver.admin import config, debug, eviction, info, lolwut, modules, shutdown
 from kvserver.admin.clients.memory_limit import ClientLimit
 from kvserver.admin.clients.pause import ORDER, Pause
-from kvserver.admin.context import KEY, Admin, NodeView
+from kvserver.admin.context import Admin, NodeView
 from kvserver.admin.info import command_sections as commands
 from kvserver.admin.info import sections
 from kvserver.admin.observe import latency, memory, monitor, slowlog
@@ -47,24 +47,22 @@ def attach(node: NodeView) -> None:
     engine.add_gate(ORDER, "pause", admin.pause.gate)
     engine.add_gate(ORDER_LAST, "monitor", admin.monitors.gate)
     engine.on_slow = partial(_slow, admin)
-    engine.extensions.setdefault("on_reset", []).append(partial(admin.monitors.remove, engine))
+    node.services.signals.session_reset.connect(partial(admin.monitors.remove, engine))
     node.every(TICK_S, admin.tick)
-    _track(node)
+    _track(node, admin.tracker)
     eviction.plug_in(admin, admin.client_limit)
     follow_options(admin)
 
 
-def _track(node: NodeView) -> None:
+def _track(node: NodeView, tracker: Tracker) -> None:
     """Client-side caching; what is broadcast goes out at the end of the loop's turn, behind the replies."""
-    engine = node.engine
-    tracker = Tracker(engine, lambda: node.config.tracking_table_max_keys)
+    engine, signals = node.engine, node.services.signals
     tracker.on_pending = lambda: _soon(tracker.broadcast)
     engine.call_tracked = tracker.call
-    engine.add_gate(ORDER_TRACKING, client.tracking.KEY, tracker.gate)
+    engine.add_gate(ORDER_TRACKING, client.tracking.NAME, tracker.gate)
     engine.on_close.append(tracker.disable)
-    engine.extensions["tracking"] = tracker
-    engine.extensions["on_reset"].append(tracker.disable)
-    engine.extensions.setdefault("on_flush", []).append(tracker.flushed)
+    signals.session_reset.connect(tracker.disable)
+    signals.db_emptied.connect(tracker.flushed)
     node.every(TICK_S, tracker.limit)
 
 
@@ -77,7 +75,8 @@ def follow_options(admin: Admin) -> None:
     config, engine = admin.config, admin.node.engine
     config.assign("dir", os.getcwd())
     listening, score = Listening(admin.node), OomScore()
-    title = engine.extensions["proc_title"] = ProcTitle(admin.node.config_file, admin.node.log)
+    title = ProcTitle(admin.node.config_file, admin.node.log)
+    admin.node.services.keep(title)
     clients = admin.process.raise_file_limit(config.maxclients)
     if clients < config.maxclients:
         admin.node.log.warning("the system allows fewer open files than maxclients needs", maxclients=clients)
@@ -136,9 +135,8 @@ def _change_folder(config: Config) -> None:
 
 
 def build(node: NodeView) -> Admin:
-    """Make the shared state, and offer it to the other packages on the engine."""
-    extensions = node.engine.extensions
-    process = Process()
+    """Make the shared state, and offer it to the other packages."""
+    services, process = node.services, Process()
     admin = Admin(
         node=node,
         process=process,
@@ -149,18 +147,13 @@ def build(node: NodeView) -> Admin:
         monitors=Monitors(lambda: node.engine.state.wall_us()),
         pause=Pause(),
         rates=Rates(("commands", "input", "output")),
-        info=extensions.setdefault("info", {}),
-        debug=extensions.setdefault("debug", {}),
-        reset_hooks=extensions.setdefault("reset_stats", []),
+        shutdown=shutdown.Shutdown(node),
+        tracker=Tracker(node.engine, lambda: node.config.tracking_table_max_keys),
     )
     for name, provider in {**sections.SECTIONS, **commands.SECTIONS}.items():
-        admin.info.setdefault(name, []).insert(0, partial(provider, admin))
-    extensions[KEY] = admin
-    extensions["used_memory"] = admin.process.used_bytes
-    extensions["run_id"] = admin.process.run_id
-    extensions["pause"] = admin.pause
-    extensions["monitor"] = admin.monitors
-    extensions["latency"] = partial(_note, admin)
+        services.contributions.add_info(name, partial(provider, admin))
+    services.administration = admin
+    services.keep(admin)
     return admin
 
 
@@ -180,15 +173,8 @@ def _slow(admin: Admin, c: Session, row: Row, args: list[bytes], spent_s: float)
     duration_us = int(spent_s * 1e6)
     config = admin.config
     now_s = admin.node.engine.state.now_ms // 1000
-    _note(admin, "fast-command" if row.flags & FAST else "command", duration_us // 1000)
+    admin.note_latency("fast-command" if row.flags & FAST else "command", duration_us // 1000)
     wanted = 0 <= config.slowlog_log_slower_than <= duration_us
     if wanted and config.slowlog_max_len and not row.flags & SKIP_SLOWLOG and not c.attention & ATT_INTERNAL:
         shown = redact(row.name, args)
         admin.slowlog.add(shown, duration_us, now_s, c.address, c.name, config.slowlog_max_len)
-
-
-def _note(admin: Admin, event: str, latency_ms: int) -> None:
-    """Keep a spike that reaches the threshold."""
-    threshold_ms = admin.config.latency_monitor_threshold
-    if threshold_ms and latency_ms >= threshold_ms:
-        admin.latency.add(event, admin.node.engine.state.now_ms // 1000, latency_ms)

@@ -1,7 +1,6 @@
 """SHUTDOWN: the caller waits, without a reply, until the process ends or can't.
 
-How the request was made is there for the other packages' shutdown hooks in `engine.extensions`:
-"shutdown_save" is True, False or None (if there are save points), "shutdown_now" says not to wait for replicas.
+How the request was made is there for the other packages' shutdown hooks, as `Administration.wish`.
 """
 
 from __future__ import annotations
@@ -9,16 +8,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from kvserver.admin.context import NodeView, admin_of
+from kvserver.admin.context import NodeView, admin_of, admin_on
 from kvserver.engine.run import blocking
 from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError
+from kvserver.services.offers import ShutdownWish
 from kvserver.wire.resp import OK, error
 
 BLOCKED_KIND = "shutdown"
-TASK = "shutdown_task"
-CRON_RESUMED = "cron_resumed"
-"""The event that ends DEBUG PAUSE-CRON, which holds back whatever is periodic in Redis: shutdowns begin there, too."""
 FAILED = error("ERR Errors trying to SHUTDOWN. Check logs.")
 
 
@@ -29,6 +26,52 @@ class ShutdownRequest:
     save: bool | None = None
     now: bool = False
     force: bool = False
+
+
+class Shutdown:
+    """The way of one node to its end."""
+
+    def __init__(self, node: NodeView) -> None:
+        self.wish = ShutdownWish()
+        self.cron_runs = asyncio.Event()
+        """Cleared by DEBUG PAUSE-CRON, which holds back whatever is periodic in Redis: shutdowns begin there, too."""
+        self.cron_runs.set()
+        self._node = node
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether the node is on its way to stop."""
+        return self._task is not None and not self._task.done()
+
+    def begin(self, request: ShutdownRequest) -> None:
+        """Begin to shut down; while that goes on already, only the wish changes."""
+        self.wish.save = request.save
+        self.wish.now = request.now
+        if not self.in_progress:
+            self._task = asyncio.ensure_future(self._run(request.force))
+
+    def abort(self) -> bool:
+        """Go on serving; False when no shutdown is in progress."""
+        if self._task is None or self._task.done():
+            return False
+        self._task.cancel()
+        return True
+
+    async def _run(self, force: bool) -> None:
+        """Ask the node to stop; tell those who wait when it can't, or when ABORT came first."""
+        engine = self._node.engine
+        try:
+            await self.cron_runs.wait()
+            reason = await self._node.shutdown(force)
+        except asyncio.CancelledError:
+            reason = "Shutdown manually aborted"
+        self.wish.save, self.wish.now = None, False
+        if reason:
+            self._node.log.warning(reason)
+            for session in list(engine.sessions.values()):
+                if session.blocked is not None and session.blocked.kind == BLOCKED_KIND:
+                    blocking.unblock(engine, session, FAILED)
 
 
 def parse(words: list[bytes]) -> ShutdownRequest | None:
@@ -47,66 +90,22 @@ def parse(words: list[bytes]) -> ShutdownRequest | None:
 def shutdown(c: Session, a: list[bytes]) -> bytes | None:
     """SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] | ABORT."""
     request = parse(a[1:])
-    extensions = c.engine.extensions
-    running: asyncio.Task[None] | None = extensions.get(TASK)
+    process = admin_of(c).shutdown
     if request is None:
-        if running is None or running.done():
+        if not process.abort():
             raise CommandError("ERR No shutdown in progress.")
-        running.cancel()
         return OK
     if c.no_block and not request.now:
         raise CommandError("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client")
     c.engine.block(c, BLOCKED_KIND, [], 0, lambda session: FAILED)
-    extensions["shutdown_save"] = request.save
-    extensions["shutdown_now"] = request.now
-    _begin(admin_of(c).node, request.force)
+    process.begin(request)
     return None
-
-
-async def _run(node: NodeView, force: bool) -> None:
-    """Ask the node to stop; tell those who wait when it can't, or when ABORT came first."""
-    engine = node.engine
-    try:
-        paused: asyncio.Event | None = engine.extensions.get(CRON_RESUMED)
-        if paused is not None:
-            await paused.wait()
-        reason = await node.shutdown(force)
-    except asyncio.CancelledError:
-        reason = "Shutdown manually aborted"
-    engine.extensions["shutdown_save"] = None
-    engine.extensions["shutdown_now"] = False
-    if reason:
-        node.log.warning(reason)
-        for session in list(engine.sessions.values()):
-            if session.blocked is not None and session.blocked.kind == BLOCKED_KIND:
-                blocking.unblock(engine, session, FAILED)
 
 
 def by_signal(node: NodeView, actions: tuple[str, ...]) -> None:
     """Shut down because of a signal, in the manner of shutdown-on-sigterm or shutdown-on-sigint."""
-    extensions = node.engine.extensions
-    extensions["shutdown_save"] = True if "save" in actions else False if "nosave" in actions else None
-    extensions["shutdown_now"] = "now" in actions
-    _begin(node, "force" in actions)
-
-
-def in_progress(node: NodeView) -> bool:
-    """Whether the node is on its way to stop."""
-    running: asyncio.Task[None] | None = node.engine.extensions.get(TASK)
-    return running is not None and not running.done()
-
-
-def abandon(node: NodeView) -> None:
-    """The process ends at once, without what a shutdown does: leave no half-written files."""
-    last_act = node.engine.extensions.get("abandon")
-    if last_act is not None:
-        last_act()
-
-
-def _begin(node: NodeView, force: bool) -> None:
-    """Begin to shut down, unless that goes on already."""
-    if not in_progress(node):
-        node.engine.extensions[TASK] = asyncio.ensure_future(_run(node, force))
+    save = True if "save" in actions else False if "nosave" in actions else None
+    admin_on(node.engine).shutdown.begin(ShutdownRequest(save, "now" in actions, "force" in actions))
 
 
 HANDLERS = {"SHUTDOWN": shutdown}

@@ -177,8 +177,7 @@ class Connection:
         session.address = address(peer, transport)
         session.local_address = address(transport.get_extra_info("sockname"), transport)
         session.buffered = self.buffered
-        for greet in self.engine.extensions.get("on_open", ()):
-            greet(session)
+        self.engine.services.access.enter_default(session)
         if server.needs_auth():
             session.attend(ATT_UNAUTHENTICATED, True)
             self.parser.trusted = False

@@ -28,7 +28,7 @@ class NodeView:
         self.server = server
         self.process = process
         self.stalls = stalls
-        self.config = engine.extensions.get("config")
+        self.config = engine.services.config
         self._sections: dict[str, dict[str, Any]] = {}
 
     def info(self, section: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class NodeView:
         fields = self._sections.get(section)
         if fields is None:
             fields = self._sections[section] = {}
-            for provider in self.engine.extensions.get("info", {}).get(section, ()):
+            for provider in self.engine.services.contributions.info.get(section, ()):
                 fields.update(provider())
         return fields
 

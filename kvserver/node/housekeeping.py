@@ -74,9 +74,8 @@ class Housekeeper:
             began = perf_counter()
             gone = self.cycle.run(self.engine, more)
             spent_ms = int((perf_counter() - began) * 1000)
-            note = self.engine.extensions.get("latency")
-            if spent_ms and gone and note is not None:
-                note("expire-cycle", spent_ms)
+            if spent_ms and gone:
+                self.engine.services.administration.note_latency("expire-cycle", spent_ms)
         if self.engine.state.trash and not self.hold_freeing:
             free_some(self.engine.state, lambda: perf_counter() < end + SLICE_S)
         if (gone > 200 and not more()) or (self.engine.state.trash and not self.hold_freeing):

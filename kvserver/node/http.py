@@ -3,9 +3,8 @@
 `Endpoints` is what a process offers; `HttpServer` serves it with aiohttp, which is imported only when the port
 is on. A data node plugs in by `attach`; a sentinel makes its own `Endpoints`.
 
-Other packages add rows to a data node's metrics by `engine.extensions.setdefault("metrics", []).append(row)`
-(read with a `NodeView`), and conditions for being ready by `extensions.setdefault("ready", []).append(check)`,
-where check() returns why the node isn't ready, or "".
+Other packages add rows to a data node's metrics, and conditions for being ready, by
+`kvserver.services.contributions`.
 """
 
 from __future__ import annotations
@@ -124,11 +123,10 @@ def read_process(own: psutil.Process) -> Process:
 
 def node_reasons(view: NodeView) -> list[str]:
     """Why a data node isn't ready to serve."""
-    reasons = [reason for check in view.engine.extensions.get("ready", ()) if (reason := check())]
+    checks = view.engine.services.contributions.readiness
+    reasons = [reason for check in checks if (reason := check())]
     if is_loading(view.engine) or view.number("persistence", "loading"):
         reasons.append("loading the data set")
-    if view.flag("replication", "master_link_status", "up") == 0:
-        reasons.append("the link to the primary is down")
     return reasons
 
 
@@ -138,23 +136,21 @@ def attach(node: Node) -> None:
 
     if not node.config.http_port:
         return
-    engine = node.engine
+    services = node.engine.services
     own = psutil.Process()
 
     def view() -> NodeView:
-        return NodeView(engine, node.server, read_process(own), server.stalls)
+        return NodeView(node.engine, node.server, read_process(own), server.stalls)
 
     server = HttpServer(
         Endpoints(
-            rows=lambda: (*NODE, *engine.extensions.get("metrics", ())),
+            rows=lambda: (*NODE, *services.contributions.metrics),
             view=view,
             reasons=lambda: node_reasons(view()),
         )
     )
-
-    note = engine.extensions.get("latency")
-    if note is not None:  # LATENCY shows stalls from its threshold on
-        server.on_tick = lambda late_s: note("loop-stall", int(late_s * 1000))
+    # LATENCY shows stalls from its threshold on.
+    server.on_tick = lambda late_s: services.administration.note_latency("loop-stall", int(late_s * 1000))
 
     async def start() -> None:
         await server.start(node.config.http_port, node.config.http_bind)

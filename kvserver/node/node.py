@@ -27,6 +27,7 @@ from kvserver.engine.run.session import Session
 from kvserver.engine.values.types import LIMITS
 from kvserver.node.housekeeping import Housekeeper
 from kvserver.node.opening import open_all
+from kvserver.services import Services
 
 Hook = Callable[[], Awaitable[None]]
 Plugin = Callable[["Node"], None]
@@ -40,9 +41,10 @@ class Node:
         self.loaded = loaded
         self.config_file = config_file
         self.log = logs.get("server")
-        self.engine = Engine(config.databases, {})
-        self.server = Server(self.engine, self._needs_auth)
         self.tls = Tls(config, self.log)
+        self.services = Services(config, self.tls)
+        self.engine = Engine(config.databases, {}, self.services)
+        self.server = Server(self.engine, self._needs_auth)
         self.handshakes = Handshakes(self.server, self.tls, self.log)
         self.housekeeper = Housekeeper(self.engine, self.server)
         self.handlers: dict[str, Handler] = commands.all_handlers()
@@ -54,11 +56,9 @@ class Node:
         self._attack_logged_ms = 0
         self.stopped = asyncio.Event()
         self.shutdown_hooks: list[Callable[[], Awaitable[str]]] = []  # each may answer why not, "" = go on
+        self.crash: Callable[[str], None] = _raise  # ends the process for DEBUG PANIC and the like
         self._periodic: list[asyncio.Task[None]] = []
         engine = self.engine
-        engine.extensions["config"] = config
-        engine.extensions["node"] = self
-        engine.extensions["tls"] = self.tls
         engine.state.wall_us = lambda: time_ns() // 1000
         engine.on_crash = self._crashed
         engine.on_attack = self._attacked
@@ -78,8 +78,7 @@ class Node:
         self.engine.rows.update({name.lower(): row for name, row in rows.items()})
 
     def _needs_auth(self) -> bool:
-        access: Any = self.engine.extensions.get("acl")
-        return bool(self.config.requirepass) if access is None else access.needs_auth()
+        return self.services.access.needs_auth()
 
     def _crashed(self, name: str, trace: str) -> None:
         self.log.error("command failed unexpectedly", command=name, traceback=trace)
@@ -236,6 +235,11 @@ def replica_output(config: Config) -> BufferLimit:
     limit = config.client_output_buffer_limit.replica
     least = 2 * config.repl_backlog_size
     return limit._replace(hard_bytes=max(limit.hard_bytes, least)) if limit.hard_bytes else limit
+
+
+def _raise(name: str) -> None:
+    """No process is there to be ended: the command fails."""
+    raise RuntimeError(f"DEBUG {name}")
 
 
 def _soon(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:

@@ -218,13 +218,7 @@ class Api:
         row = naming.resolve(self.engine.rows, request)
         if row is None:
             return None
-        for _, name, gate in self.engine.gates:
-            if name == "acl" and self.session.attention:
-                check = self.engine.extensions.get("acl_check")
-                if check is not None:
-                    return bool(check(self.session, row, request))
-                return not gate(self.engine, self.session, row, request)
-        return True
+        return not self.session.attention or bool(self.engine.services.access.allows(self.session, row, request))
 
     def tick(self) -> int:
         """Called by the machine every so often: whether the script goes on, and if not why."""

@@ -43,7 +43,6 @@ class Busy:
         self.servant = servant
         self.threshold_s = 5.0  # 0 = never
         host.on_end = self.end
-        self.shutting_down: Callable[[], bool] = lambda: _shuts_down(host.engine)
         self.on_slow: Callable[[Running, int], None] = _nobody  # hears of a slow script, and for how many ms it runs
 
     def tick(self, running: Running) -> None:
@@ -73,7 +72,7 @@ class Busy:
         finally:
             st.now_ms, engine.depth, engine.current = now_ms, depth, current
             engine.batch = batch + engine.batch
-        if self.shutting_down() and running.stop == GO_ON:
+        if engine.services.administration.shutting_down() and running.stop == GO_ON:
             running.stop = KILLED_SCRIPT
             engine.batch.clear()
 
@@ -94,8 +93,3 @@ class Busy:
 
 def _nobody(running: Running, spent_ms: int) -> None:
     """Nobody wants to know."""
-
-
-def _shuts_down(engine: Engine) -> bool:
-    task = engine.extensions.get("shutdown_task")
-    return task is not None and not task.done()

@@ -17,7 +17,7 @@ cdef class Script:
 
 cdef class Host:
     cdef public Engine engine
-    cdef public object clock, on_end, libraries, debugger, open_channel
+    cdef public object clock, on_end, libraries, debugger, open_channel, promise
     cdef public bint deprecated
     cdef public dict scripts, debug_modes
     cdef public Runtime _machine

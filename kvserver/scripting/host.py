@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kvserver.config import REDIS_VERSION
@@ -20,8 +20,6 @@ from kvserver.scripting.shebang import ALLOW_OOM, ALLOW_STALE, COMPAT, NO_WRITES
 from kvserver.wire.numbers import parse_int
 from kvserver.wire.resp import bulk, integer
 
-KEY = "scripting"
-"""Where the host hangs on the engine."""
 CACHE_MAX = 10_000
 """Scripts kept; of more, those that EVAL brought and that were used least recently go."""
 _VERSION_NUMBER = int.from_bytes(bytes(map(int, REDIS_VERSION.split("."))))  # a byte for each part: 0x07000f
@@ -66,6 +64,7 @@ class Host:
         self.debugger = Debugger(self.api, clock)
         self.debug_modes: dict[int, bool] = {}  # session -> whether on the data itself, for those that debug
         self.open_channel: Callable[[Session], Any] = _no_channel
+        self.promise: Callable[[Row, Sequence[bytes]], bool] = _promises_nothing
 
     def runtime(self) -> Runtime:
         """The Lua machine, made when it is first needed."""
@@ -204,6 +203,20 @@ class Host:
                     return reply
         return b""
 
+    # -- for other parts of the node --------------------------------------------------------------------------
+
+    def sources(self) -> list[bytes]:
+        """The source of each library."""
+        return self.libraries.sources()
+
+    def restore(self, codes: Sequence[bytes], policy: bytes = b"FLUSH") -> None:
+        """Take over the libraries of a snapshot: in place of all that are there (FLUSH), APPEND or REPLACE."""
+        self.libraries.restore(codes, policy)
+
+    def promises_no_writes(self, row: Row, args: Sequence[bytes]) -> bool:
+        """Whether a request runs a script that is marked as one that doesn't write."""
+        return self.promise(row, args)
+
     # -- libraries --------------------------------------------------------------------------------------------
 
     def _load(self, source: bytes) -> list[tuple[bytes, Any, bytes | None, bytes]]:
@@ -230,6 +243,11 @@ def _nothing(running: Running) -> None:
     """Nobody watches the time."""
 
 
+def _promises_nothing(row: Row, args: Sequence[bytes]) -> bool:
+    """Nobody looks into scripts before they run."""
+    return False
+
+
 def _no_channel(c: Session) -> Any:
     raise CommandError("ERR a script can't be debugged here")
 
@@ -254,5 +272,6 @@ def key_count(args: list[bytes]) -> int:
 
 def host_of(c: Session) -> Host:
     """The scripting engine of a session's node."""
-    host: Host = c.engine.extensions[KEY]
+    host = c.engine.services.scripting
+    assert isinstance(host, Host)
     return host

@@ -15,7 +15,7 @@ from kvserver.scripting.busy import Busy
 from kvserver.scripting.debugger.debugger import TIMEOUT_S
 from kvserver.scripting.debugger.socket import open_socket
 from kvserver.scripting.eval_commands import HANDLERS
-from kvserver.scripting.host import KEY, Host, host_of
+from kvserver.scripting.host import Host, host_of
 from kvserver.scripting.pump import Pump
 from kvserver.scripting.running import GO_ON, Running
 from kvserver.wire.resp import OK
@@ -30,17 +30,15 @@ def attach(node: Node) -> None:
     """Add the scripting engine and its commands to the node."""
     engine = node.engine
     host = Host(engine, perf_counter)
-    engine.extensions[KEY] = host
-    engine.extensions["function_sources"] = host.libraries.sources
-    engine.extensions["restore_functions"] = partial(_restore, host)
+    node.services.scripting = host
     node.handlers.update(HANDLERS)
-    engine.extensions.setdefault("info", {}).setdefault("memory", []).append(partial(_memory, host))
-    engine.extensions.setdefault("debug", {})[b"SET-DISABLE-DENY-SCRIPTS"] = _disable_deny
+    node.services.contributions.add_info("memory", partial(_memory, host))
+    node.services.contributions.debug[b"SET-DISABLE-DENY-SCRIPTS"] = _disable_deny
     busy = Busy(host, Pump(node.server, lambda: node.listeners))
     engine.add_gate(ORDER_BUSY, "busy", busy.gate)
     scripts = queued.QueuedScripts(host)
     engine.add_gate(queued.ORDER, "queued-scripts", scripts.gate)
-    engine.extensions["promises_no_writes"] = scripts.promises_no_writes
+    host.promise = scripts.promises_no_writes
     host.api.on_tick = busy.tick
     host.open_channel = partial(open_socket, node.server, partial(_ended, host))
     engine.on_close.append(partial(_forget, host))
@@ -75,11 +73,6 @@ def _forget(host: Host, session: Session) -> None:
 def _ended(host: Host) -> bool:
     """Look after the others while a script is debugged; whether it must end."""
     return host.api.tick() != GO_ON
-
-
-def _restore(host: Host, codes: list[bytes], policy: bytes = b"FLUSH") -> None:
-    """Take over the libraries of a snapshot: in place of all that are there (FLUSH), APPEND or REPLACE."""
-    host.libraries.restore(codes, policy)
 
 
 def _memory(host: Host) -> list[tuple[str, object]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kvserver.engine.command_table.row import Row
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import ORDER_EXEC, PASS
@@ -33,14 +35,14 @@ class QueuedScripts:
                 return refusal
         return PASS
 
-    def promises_no_writes(self, row: Row, args: list[bytes]) -> bool:
+    def promises_no_writes(self, row: Row, args: Sequence[bytes]) -> bool:
         """Whether a request runs a script that is marked as one that doesn't write."""
         try:
             return bool(self._flags(row.name, args) & NO_WRITES)
         except CommandError:
             return False
 
-    def _flags(self, name: str, args: list[bytes]) -> int:
+    def _flags(self, name: str, args: Sequence[bytes]) -> int:
         """The flags of the script or function that a request runs; COMPAT for any other request."""
         if name in ("eval", "eval_ro"):
             return script_flags(args[1])[1]

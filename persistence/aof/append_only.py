@@ -251,9 +251,7 @@ class AppendOnly:
                 self.rewriter.manifest = self.folder.read()
             for db in engine.dbs:
                 databases.empty(engine, db)
-            restore_functions = engine.extensions.get("restore_functions")
-            if restore_functions is not None:
-                restore_functions([], b"FLUSH")
+            engine.services.scripting.restore([])
             self.loader.load_at_once(self.rewriter.manifest)
         except (AofLoadError, ManifestError, OSError) as error:
             self.fatal(str(error))

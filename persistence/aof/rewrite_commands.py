@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
 from kvserver.wire.numbers import parse_int
 from kvserver.wire.resp import OK, simple
-
-if TYPE_CHECKING:
-    from persistence.aof.append_only import AppendOnly
-
-KEY = "aof"
-"""Where the engine's extensions hold the `AppendOnly`."""
+from persistence.aof.append_only import AppendOnly
 
 
 def _of(c: Session) -> AppendOnly:
-    found: AppendOnly = c.engine.extensions[KEY]
-    return found
+    return c.engine.services.kept(AppendOnly)
 
 
 def bgrewriteaof(c: Session, a: list[bytes]) -> bytes:

@@ -11,12 +11,12 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from kvserver.engine.keys.keyspace import EV_GENERIC
 from kvserver.engine.run import blocking
 from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError
+from kvserver.services.offers import PAUSE_WRITES
 from kvserver.wire.numbers import parse_int
 from kvserver.wire.resp import OK, encode_request, error, simple
 from persistence.migrate.links import Link, Links, Target
@@ -24,10 +24,7 @@ from persistence.rdb.payload import dump_payload
 
 DEFAULT_TIMEOUT_MS = 1000
 _PAUSE_REASON = "migrate"
-_PAUSE_WRITES = 1
 _FOREVER_MS = 2**62
-LINKS = "migrate_links"
-"""Where the engine's extensions hold the connections that are kept."""
 
 
 @dataclass(slots=True)
@@ -114,22 +111,20 @@ def migrate(c: Session, a: list[bytes]) -> bytes | None:
         return simple("NOKEY")
     if c.no_block:
         raise CommandError("ERR MIGRATE cannot wait inside a transaction or a script")
-    admin: Any = c.engine.extensions.get("admin")
-    if admin is not None:
-        admin.pause.begin(c.engine, _PAUSE_REASON, _PAUSE_WRITES, _FOREVER_MS)
+    services = c.engine.services
+    pause = services.administration.pause
+    pause.begin(c.engine, _PAUSE_REASON, PAUSE_WRITES, _FOREVER_MS)
     c.engine.block(c, "migrate", [], 0, _never)
     wait = c.blocked
-    extensions = c.engine.extensions
     task = asyncio.get_running_loop().create_task(
-        _exchange(plan, requests, extensions[LINKS], extensions["tls"].for_migration())
+        _exchange(plan, requests, services.kept(Links), services.tls.for_migration())
     )
 
     def done(task: asyncio.Task[tuple[list[bool], bytes]]) -> None:
         arrived, reply = ([], error("ERR MIGRATE was interrupted")) if task.cancelled() else task.result()
         if not plan.copy:
             _let_go(c, [key for key, here in zip(found, arrived, strict=False) if here])
-        if admin is not None:
-            admin.pause.end(c.engine, _PAUSE_REASON)
+        pause.end(c.engine, _PAUSE_REASON)
         if c.blocked is wait:
             blocking.unblock(c.engine, c, reply)
 

@@ -27,6 +27,12 @@ def dump_payload(value: Any, compress: bool = True) -> bytes:
     return body + crc64(body).to_bytes(8, "little")
 
 
+def body_length(value: Any, compress: bool = True) -> int:
+    """How many bytes a value takes in a snapshot, the byte of its type not counted."""
+    body = _string_body(value, compress) if isinstance(value, bytes | bytearray) else _body(value, compress)
+    return len(body) - 1
+
+
 def _string_body(value: bytes | bytearray, compress: bool) -> bytes:
     return b"%c%b" % (op.TYPE_STRING, string(bytes(value), compress))
 

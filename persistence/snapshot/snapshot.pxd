@@ -22,7 +22,7 @@ cdef class Snapshot:
     cdef public bint finished
     cdef object _state, _clock
     cdef public object _pieces, _live
-    cdef list _flush_listeners, _held, _dbs, _coming
+    cdef object _emptied, _held, _dbs, _coming
     cdef public list _head
     cdef bint _compress
     cdef Checksum _checksum

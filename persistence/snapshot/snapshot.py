@@ -163,7 +163,7 @@ class Snapshot:
         self.kept_bytes = 0  # of old strings that were kept because their keys were written to
         self.finished = False
         self._state = engine.state
-        self._flush_listeners: list[Any] = engine.extensions.setdefault("on_flush", [])
+        self._emptied = engine.services.signals.db_emptied
         self._held: list[Table] = []  # tables that were flushed, to be freed when this is closed
         self._dbs = list(dbs)
         self._clock = clock
@@ -179,7 +179,7 @@ class Snapshot:
         for db in dbs:
             db.hooks.append(self.before_write)
         if dbs:
-            self._flush_listeners.append(self.on_flush)
+            self._emptied.connect(self.on_flush)
 
     def close(self) -> None:
         """Stop watching the databases; may be called at any time and more than once."""
@@ -187,7 +187,7 @@ class Snapshot:
             if self.before_write in db.hooks:
                 db.hooks.remove(self.before_write)
         if self._dbs:
-            self._flush_listeners.remove(self.on_flush)
+            self._emptied.disconnect(self.on_flush)
             self._state.trash += self._held
         self._dbs = []
         self._held = []

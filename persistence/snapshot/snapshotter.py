@@ -8,6 +8,7 @@ and folder are synced.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, time
 from typing import Any
@@ -41,6 +42,7 @@ class Snapshotter:
         self.kept_bytes = 0
         self.current: Snapshot | None = None
         self.file: AtomicFile | None = None  # what a save in progress writes
+        self.rewriting: Callable[[], bool] = _never  # whether the append-only file is being rewritten
         self._task: asyncio.Task[str] | None = None
 
     @property
@@ -63,19 +65,17 @@ class Snapshotter:
     def open(self, aof_base: bool = False, data: bool = True, libraries: bool = True) -> Snapshot:
         """A snapshot of this instant, for any consumer; one that a log continues belongs to no replication history."""
         engine = self.engine
-        functions = engine.extensions.get("function_sources")
-        replication = engine.extensions.get("rdb_replication")
-        used = engine.extensions.get("used_memory")
+        services = engine.services
         return Snapshot(
             engine,
             perf_counter,
             aux_fields(
                 int(time()),
-                used() if used is not None else 0,
-                replication() if replication is not None and not aof_base else None,
+                services.administration.used_bytes(),
+                None if aof_base else services.replication.position(),
                 aof_base,
             ),
-            functions() if libraries and functions is not None else (),
+            services.scripting.sources() if libraries else (),
             self.config.rdbcompression,
             self.config.rdbchecksum,
             data,
@@ -104,8 +104,7 @@ class Snapshotter:
 
     def busy_elsewhere(self) -> bool:
         """Whether a rewrite of the append-only file keeps a save from beginning."""
-        rewriting = self.engine.extensions.get("aof_rewriting")
-        return bool(rewriting is not None and rewriting())
+        return self.rewriting()
 
     def flushed(self) -> None:
         """FLUSHALL: what a save in progress would write is no longer wanted; save points want the empty set saved."""
@@ -186,6 +185,11 @@ class Snapshotter:
         if delay_us <= 0:
             return 0.0
         return max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - time())
+
+
+def _never() -> bool:
+    """There is no append-only file."""
+    return False
 
 
 def cancel(task: asyncio.Task[str]) -> None:

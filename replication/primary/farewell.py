@@ -34,7 +34,7 @@ class Farewell:
         timeout_s = hub.config.shutdown_timeout
         offset = hub.engine.log.offset
         behind = behind_count(hub.feeder.records(), offset)
-        if behind and timeout_s and not hub.engine.extensions.get("shutdown_now"):
+        if behind and timeout_s and not hub.engine.services.administration.wish.now:
             hub.log.info("waiting for replicas before the shutdown", replicas=behind, timeout_s=timeout_s)
             await self._hold(offset, timeout_s)
         self._say(offset)

@@ -19,7 +19,7 @@ from typing import Any
 from kvserver.config import Config
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
-from persistence.snapshot.snapshot import Snapshot
+from kvserver.services.offers import SnapshotStream
 from replication.backlog import Backlog
 from replication.primary.attached import Attached, OutputLimit, Parts, Phase, over_limit, silent
 from replication.primary.feed import Feed
@@ -34,7 +34,7 @@ class Feeder:
     """
 
     def __init__(
-        self, engine: Engine, config: Config, log: Any, take_snapshot: Callable[[Parts], tuple[Snapshot, bytes]]
+        self, engine: Engine, config: Config, log: Any, take_snapshot: Callable[[Parts], tuple[SnapshotStream, bytes]]
     ) -> None:
         self.engine = engine
         self.config = config
@@ -212,7 +212,7 @@ class Feeder:
         )
         self._task = asyncio.get_running_loop().create_task(self._send(transfer, snapshot, marked))
 
-    async def _send(self, transfer: Transfer, snapshot: Snapshot, marked: bool) -> None:
+    async def _send(self, transfer: Transfer, snapshot: SnapshotStream, marked: bool) -> None:
         try:
             await (transfer.send_marked() if marked else transfer.send_sized())
         except Exception as failure:

@@ -13,7 +13,7 @@ from time import monotonic
 
 import aiofiles.tempfile
 
-from persistence.snapshot.snapshot import Snapshot
+from kvserver.services.offers import SnapshotStream
 from replication.primary.attached import Phase
 from replication.primary.feed import Feed
 
@@ -38,7 +38,7 @@ class Transfer:
     def __init__(
         self,
         group: list[Feed],
-        snapshot: Snapshot,
+        snapshot: SnapshotStream,
         timeout_s: int,
         present: Callable[[Feed], bool],
         drop: Callable[[Feed, str], None],

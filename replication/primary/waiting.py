@@ -26,9 +26,7 @@ class Waiting:
 
         None when it keeps none, -1 while its first file is being written.
         """
-        tell = self._engine.extensions.get("aof_synced_offset")
-        offset: int | None = None if tell is None else tell()
-        return offset
+        return self._engine.services.persistence.synced_offset()
 
     def copies(self, offset: int) -> int:
         """How many replicas have acknowledged `offset`."""

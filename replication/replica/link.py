@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from kvserver.config import Config
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.services.offers import Pause
 from kvserver.wire.resp import ProtocolError, encode_request
 from replication.replica.framing import Payload, PayloadError
 from replication.replica.handshake import Full, Handshake, Partial, Refused, Send, Settings, Wait, retry_delay_s
@@ -247,7 +248,7 @@ class Link:
         self._require_term()
         self.state = "connecting"
         config = self._config
-        tls = self._engine.extensions["tls"].for_replication()
+        tls = self._engine.services.tls.for_replication()
         wire = await self._connect(self.host, self.port, config.bind_source_addr, tls, config.repl_timeout)
         self._wire = wire
         self._require_term()
@@ -297,7 +298,7 @@ class Link:
     async def _stream(self, wire: Wire, rest: bytes) -> None:
         engine = self._engine
         c = self._open_session()
-        pause = engine.extensions.get("pause")
+        pause = engine.services.administration.pause
         applier = self._applier = Applier(engine, c, self._failed, self._config.proto_max_bulk_len)
         self.payload = None
         self.state = "connected"
@@ -307,7 +308,7 @@ class Link:
             data = rest
             while True:
                 if data:
-                    if pause is not None and pause.mode:
+                    if pause.mode:
                         await self._while_paused(wire, pause, len(data))
                     self._require_term()
                     c.bytes_in += len(data)
@@ -323,7 +324,7 @@ class Link:
             self._applier = None
             engine.close_session(c)
 
-    async def _while_paused(self, wire: Wire, pause: Any, held: int) -> None:
+    async def _while_paused(self, wire: Wire, pause: Pause, held: int) -> None:
         """CLIENT PAUSE holds the primary's writes back as well; the primary isn't silent meanwhile."""
         self.held_bytes = held
         while pause.mode:

@@ -20,7 +20,8 @@ from kvserver.engine.events import pubsub
 from kvserver.metrics.view import NodeView
 from kvserver.node.http import Endpoints, HttpServer, read_process
 from kvserver.node.node import Node
-from replication.sentinel.commands.seat import KEY, Seat
+from kvserver.node.proc_title import ProcTitle
+from replication.sentinel.commands.seat import Seat
 from replication.sentinel.commands.table import keep_shared, sentinel_rows, served_facts
 from replication.sentinel.mind.messages import Level
 from replication.sentinel.mind.monitor import Monitor
@@ -69,13 +70,13 @@ def _open(path: str) -> StateFile:
 async def _serve(started: Started, state: StateFile) -> int:
     log = logs.get("sentinel")
     node = Node(started.config, started.loaded, [admin, _attach], state.path)
-    node.engine.extensions["proc_title"].mode = "[sentinel]"
-    state.users = node.engine.extensions["user_lines"]
+    node.services.kept(ProcTitle).mode = "[sentinel]"
+    state.users = node.services.access.configuration_lines
     node.engine.rows.update(sentinel_rows())
     monitor = Monitor(started.world, render, SystemRandom(), now_ms())
     runner = Runner(monitor, state, lambda channel, text: pubsub.publish(node.engine, channel, text),
                     started.config.bind_source_addr, node.tls.for_replication)
-    node.engine.extensions[KEY] = Seat(runner, node.stopped.set, is_executable, sections(node))
+    node.services.keep(Seat(runner, node.stopped.set, is_executable, sections(node, started.world.my_id)))
     _serve_metrics(node, runner)
     for warning in started.loaded.warnings:
         log.warning("configuration", detail=warning)
@@ -132,7 +133,7 @@ def _attach(node: Node) -> None:
     """Make a data node's server a sentinel's: its commands and users, and how it introduces itself."""
     keep_shared(node.handlers)
     acl(node, served_facts())
-    node.engine.extensions["hello"] = {"mode": b"sentinel"}
+    node.services.mode = b"sentinel"
 
 
 if __name__ == "__main__":

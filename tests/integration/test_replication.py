@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 import redis
-from support import wait_until
+from support import Server, wait_until
 from support.replicas import field, pair, start
 
 
@@ -386,3 +386,16 @@ def test_a_primary_that_stalls(stack: ExitStack, payload: bytes, complaint: str,
     wait_until(lambda: fake.asked >= 2, what="a second attempt")
     assert complaint in node.log_text()
     assert node.command("DBSIZE") == kept
+
+
+def test_hello_tells_the_role(stack: ExitStack) -> None:
+    """HELLO says that a primary is a master and a replica a replica, before and after a promotion."""
+    primary, replica = pair(stack)
+
+    def role(server: Server) -> bytes:
+        greeting = server.command("HELLO")
+        return dict(zip(greeting[::2], greeting[1::2], strict=True))[b"role"]
+
+    assert (role(primary), role(replica)) == (b"master", b"replica")
+    replica.command("REPLICAOF", "NO", "ONE")
+    assert role(replica) == b"master"

@@ -67,9 +67,7 @@ def _by_local_address(raw: bytes) -> Test:
 
 
 def _by_user(c: Session, raw: bytes) -> Test:
-    access = c.engine.extensions.get("acl")
-    known = (b"default",) if access is None else access.users.by_name
-    if raw not in known:
+    if not c.engine.services.access.knows(raw):
         raise CommandError(b"ERR No such user '%b'" % raw)
     return lambda session: session.user == raw
 

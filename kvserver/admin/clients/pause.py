@@ -13,13 +13,12 @@ from kvserver.engine.run import blocking
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import PASS
 from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.services.offers import PAUSE_ALL, PAUSE_NONE, PAUSE_WRITES
 from kvserver.wire.resp import error
 
 ORDER = 105
 """Before requests are queued in MULTI, behind all that can refuse them."""
-MODE_NONE = 0
-MODE_WRITE = 1
-MODE_ALL = 2
+MODE_NONE, MODE_WRITE, MODE_ALL = PAUSE_NONE, PAUSE_WRITES, PAUSE_ALL
 BLOCKED_KIND = "pause"
 _WRITES = WRITE | MAY_REPLICATE
 
@@ -81,8 +80,7 @@ class Pause:
             self._hides_expired = True
         elif not self.mode and self._hides_expired:
             self._hides_expired = False
-            config = engine.extensions.get("config")
-            if config is None or config.replicaof is None:
+            if engine.services.config.replicaof is None:
                 state.expire_mode = EXPIRE_DELETE
 
     def _resume(self, engine: Engine) -> None:
@@ -106,8 +104,7 @@ def _may_write(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bool:
         return any(_may_write(engine, c, queued, queued_args) for queued, queued_args in c.queue or ())
     if not row.flags & _WRITES:
         return False
-    promises = engine.extensions.get("promises_no_writes")
-    return promises is None or not promises(row, args)
+    return not engine.services.scripting.promises_no_writes(row, args)
 
 
 def _given_up(c: Session) -> bytes:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from kvserver.admin.context import admin_of
 from kvserver.engine.events.tracking import Mode, Tracker, check_prefixes
 from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.wire.numbers import parse_int
 from kvserver.wire.resp import MINUS_ONE, OK, bulk, bulks, integer, map_header, set_header
 
-KEY = "tracking"
-"""Where the engine's extensions hold the Tracker."""
+NAME = "tracking"
+"""What the gate is called."""
 _SWITCHES = (b"BCAST", b"OPTIN", b"OPTOUT", b"NOLOOP")
 _AFRESH = " before disabling tracking for this client, and then re-enabling it with a different mode."
 
 
 def tracker_of(c: Session) -> Tracker:
     """The tracker of the session's engine."""
-    tracker: Tracker = c.engine.extensions[KEY]
-    return tracker
+    return admin_of(c).tracker
 
 
 def tracking(c: Session, a: list[bytes]) -> bytes:

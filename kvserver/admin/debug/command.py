@@ -1,18 +1,14 @@
 """DEBUG's subcommands as a table, and the ones that steer the server.
 
 DEBUG is one command in the command table; its subcommands have rows here: fewest and most arguments, handler.
-Those that concern persistence or replication come from these packages, through `engine.extensions["debug"]`.
+Those that concern persistence or replication come from these packages, as `Contributions.debug`.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 from kvserver.admin.config import allowed, rewrite_file
 from kvserver.admin.context import admin_of
 from kvserver.admin.debug import digest, replies, shapes
-from kvserver.admin.shutdown import CRON_RESUMED
 from kvserver.config.kinds import parse_memory
 from kvserver.config.quoting import decode
 from kvserver.engine.command_table.row import Handler
@@ -101,11 +97,11 @@ def pause_cron(c: Session, a: list[bytes]) -> bytes:
     """DEBUG PAUSE-CRON 0|1."""
     running = parse_int(a[2]) == 0
     admin_of(c).node.housekeeper.active_expire = running
-    resumed: asyncio.Event = c.engine.extensions.setdefault(CRON_RESUMED, asyncio.Event())
+    cron_runs = admin_of(c).shutdown.cron_runs
     if running:
-        resumed.set()
+        cron_runs.set()
     else:
-        resumed.clear()
+        cron_runs.clear()
     return OK
 
 
@@ -181,8 +177,7 @@ def stringmatch(c: Session, a: list[bytes]) -> bytes:
 
 def crash(c: Session, a: list[bytes]) -> bytes:
     """DEBUG PANIC and its like."""
-    crash_: Callable[[str], None] = c.engine.extensions["crash"]
-    crash_(decode(a[1]).upper())
+    admin_of(c).node.crash(decode(a[1]).upper())
     return OK
 
 
@@ -226,8 +221,9 @@ def debug(c: Session, a: list[bytes]) -> bytes | None:
     if not allowed(admin.config.enable_debug_command, c.address):
         raise CommandError(NOT_ALLOWED)
     name = a[1].upper()
-    if name in admin.debug:
-        return admin.debug[name](c, a)
+    elsewhere = admin.node.services.contributions.debug.get(name)
+    if elsewhere is not None:
+        return elsewhere(c, a)
     fewest, most, handler = SUBCOMMANDS.get(name, (1, 0, help_))
     if not fewest <= len(a) - 2 <= most:
         shown = decode(a[1][:128])

@@ -23,9 +23,8 @@ def _value(c: Session, key: bytes) -> Any:
 
 
 def object_(c: Session, a: list[bytes]) -> bytes:
-    """DEBUG OBJECT key. The serialized length is told where persistence can tell it."""
+    """DEBUG OBJECT key."""
     value = _value(c, a[2])
-    length = c.engine.extensions.get("serialized_length")
     extra = ""
     if isinstance(value, ListValue):
         nodes, size = len(value.chunks), sum(map(len, value))
@@ -36,7 +35,7 @@ def object_(c: Session, a: list[bytes]) -> bytes:
         )
     return simple(
         f"Value at:{id(value):#x} refcount:1 encoding:{encoding_of(value).decode()} "
-        f"serializedlength:{length(value) if length else 0} lru:0 lru_seconds_idle:0{extra}"
+        f"serializedlength:{c.engine.services.persistence.serialized_length(value)} lru:0 lru_seconds_idle:0{extra}"
     )
 
 

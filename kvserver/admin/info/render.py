@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kvserver.admin.context import Provider, admin_of
+from kvserver.admin.context import admin_of
 from kvserver.engine.run.session import Session
+from kvserver.services.contributions import Provider
 from kvserver.wire.resp import verbatim
 
 TITLES = {
@@ -50,7 +51,7 @@ def info(c: Session, a: list[bytes]) -> bytes:
     wanted = [raw.decode("latin-1").lower() for raw in a[1:]]
     admin = admin_of(c)
     admin.evictor.look()
-    return verbatim(render(admin.info, wanted).encode("utf-8", "surrogateescape"), c.resp)
+    return verbatim(render(c.engine.services.contributions.info, wanted).encode("utf-8", "surrogateescape"), c.resp)
 
 
 HANDLERS = {"INFO": info}

@@ -15,7 +15,6 @@ from kvserver.admin.clients.pause import BLOCKED_KIND
 from kvserver.admin.context import Admin
 from kvserver.admin.eviction import unlimited_bytes
 from kvserver.config import REDIS_VERSION
-from kvserver.engine.events.tracking import Tracker
 from kvserver.engine.keys.keyspace import Db
 from kvserver.engine.run.session import ATT_TRACKING
 from kvserver.wire import resp
@@ -131,7 +130,7 @@ def stats(admin: Admin) -> Fields:
     """Section stats; persistence and replication add theirs."""
     engine, traffic, rates = admin.node.engine, admin.node.server, admin.rates
     state = engine.state
-    tracker: Tracker = engine.extensions["tracking"]
+    tracker = admin.tracker
     return [
         ("total_connections_received", traffic.accepted),
         ("total_commands_processed", engine.commands),

@@ -102,7 +102,7 @@ def _stats(admin: Admin, proto: int) -> dict[bytes, bytes]:
 def _other(admin: Admin, field: str) -> int:
     """A number that another package tells in INFO memory."""
     found = 0
-    for provider in admin.info.get("memory", ()):
+    for provider in admin.node.services.contributions.info.get("memory", ()):
         found = int(str(dict(provider()).get(field, found)))
     return found
 

@@ -27,8 +27,7 @@ def pick(c: Session, table: Table, count: int) -> list[tuple[bytes, Any]]:
     rng = c.db.state.rng
     if count < 0:
         if -count > MOST:
-            config = c.engine.extensions.get("config")
-            if config is not None and 0 < config.client_output_buffer_limit.normal.hard_bytes < -count:
+            if 0 < c.engine.services.config.client_output_buffer_limit.normal.hard_bytes < -count:
                 c.port.close("output buffer limit")
             raise CommandError(OUT_OF_RANGE)
         return [table.random_entry(rng) for _ in range(-count)]  # type: ignore[misc]

@@ -33,7 +33,8 @@ cdef class Engine:
     cdef public double slow_s
     cdef public object on_slow, on_crash, on_attack, call_tracked, may
     cdef public list on_key_changed, on_close
-    cdef public dict channels, patterns, shard_channels, extensions
+    cdef public dict channels, patterns, shard_channels
+    cdef public object services
     cpdef bytes gate(self, Session c, Row row, list args)
     @cython.locals(row=Row, n=Py_ssize_t, arity=Py_ssize_t, reply=bytes)
     cpdef bytes execute(self, Session c, list args)

@@ -28,6 +28,7 @@ from kvserver.engine.run import blocking, watching
 from kvserver.engine.run.log import EXEC, CommandLog
 from kvserver.engine.run.session import ATT_INTERNAL, ATT_RESTRICTED, ATT_TRACKING, Blocked, Session
 from kvserver.errors import CommandError, wrong_arity
+from kvserver.services import Services
 from kvserver.wire.resp import error
 
 if cython.compiled:
@@ -50,7 +51,8 @@ _restricted = ATT_RESTRICTED
 class Engine:
     """A whole data set and the way requests reach it; see the module's theory of operation."""
 
-    def __init__(self, databases: int, rows: dict[bytes, Row]) -> None:
+    def __init__(self, databases: int, rows: dict[bytes, Row], services: Services | None = None) -> None:
+        self.services = Services() if services is None else services
         self.state = State()
         self.log = CommandLog()
         self.dbs = [Db(i, self.state) for i in range(databases)]
@@ -87,7 +89,6 @@ class Engine:
         self.patterns: dict[bytes, dict[Session, None]] = {}
         self.shard_channels: dict[bytes, dict[Session, None]] = {}
         self.on_close: list[Callable[[Session], None]] = []
-        self.extensions: dict[str, Any] = {}  # what other packages hang on the engine, by package
 
     def open_session(self, port: Any) -> Session:
         """Create the session of a new connection."""

@@ -99,7 +99,7 @@ class AofLoader:
         path = self._folder.of(file)
         replay = Replay(
             self._engine,
-            self._engine.extensions.get("restore_functions", _no_functions),
+            self._engine.services.scripting.restore,
             self._config.rdbchecksum,
             self._config.proto_max_bulk_len,
         )
@@ -161,6 +161,3 @@ class AofLoader:
             "'aof-load-truncated' configuration option to yes and restart the server."
         )
 
-
-def _no_functions(codes: list[bytes]) -> None:
-    """Nobody keeps functions."""

@@ -224,9 +224,8 @@ class Rewriter:
         engine = self._engine
         if self._config.aof_use_rdb_preamble:
             return self._saver.open(aof_base=True)
-        functions = engine.extensions.get("function_sources")
         head = b"#TS:%d\r\n" % int(time()) if self._config.aof_timestamp_enabled else b""
-        return CommandSnapshot(engine, perf_counter, head, functions() if functions is not None else ())
+        return CommandSnapshot(engine, perf_counter, head, engine.services.scripting.sources())
 
     def stream_head(self) -> bytes:
         """What a new file has to begin with, so that it is known which database the log stands at."""
@@ -234,8 +233,7 @@ class Rewriter:
         if engine.state.expire_mode != EXPIRE_HIDE:
             engine.log.selected = -1  # a primary's log selects its database anew
             return b""
-        where = engine.extensions.get("rdb_replication")
-        position = where() if where is not None else None
+        position = engine.services.replication.position()
         return select(-1 if position is None else position[2])
 
     def _put_in_force(self, target: Manifest, state: str) -> Manifest:

@@ -329,9 +329,7 @@ def _note(engine: Engine, event: str, began_s: float) -> None:
     """Note a spike for LATENCY."""
     spent_ms = int((perf_counter() - began_s) * 1000)
     if spent_ms:
-        note = engine.extensions.get("latency")
-        if note is not None:
-            note(event, spent_ms)
+        engine.services.administration.note_latency(event, spent_ms)
 
 
 def _nobody() -> None:

@@ -15,13 +15,12 @@ from replication.sentinel.world.world import World
 if TYPE_CHECKING:
     from kvserver.engine.run.session import Session
 
-KEY = "sentinel"
 Field = tuple[str, str | int]
 
 
 @dataclass
 class Seat:
-    """What the composition hangs on the engine under `KEY`."""
+    """What the composition keeps in the node's `Services`."""
 
     runner: Runner
     shut_down: Callable[[], None]
@@ -39,9 +38,7 @@ class Seat:
 
 
 def seat_of(c: Session) -> Seat:
-    seat = c.engine.extensions[KEY]
-    assert isinstance(seat, Seat)
-    return seat
+    return c.engine.services.kept(Seat)
 
 
 def text_of(arg: bytes) -> str:

@@ -16,36 +16,36 @@ Node = Any
 Pairs = list[tuple[str, object]]
 
 
-def _section(build: Callable[[Node, float], Pairs], node: Node, started_s: float) -> Callable[[], str]:
+def _section(build: Callable[[Node, float, str], Pairs], node: Node, started_s: float, my_id: str) -> Callable[[], str]:
     title = build.__name__.removeprefix("_").capitalize().replace("Cpu", "CPU")
 
     def text() -> str:
-        lines = [f"# {title}", *(f"{name}:{value}" for name, value in build(node, started_s))]
+        lines = [f"# {title}", *(f"{name}:{value}" for name, value in build(node, started_s, my_id))]
         return "".join(f"{line}\r\n" for line in lines)
 
     return text
 
 
-def _server(node: Node, started_s: float) -> Pairs:
+def _server(node: Node, started_s: float, my_id: str) -> Pairs:
     uptime_s = int(time.monotonic() - started_s)
     return [
         ("redis_version", REDIS_VERSION), ("redis_mode", "sentinel"),
         ("os", f"{platform.system()} {platform.release()} {platform.machine()}"), ("arch_bits", 64),
-        ("process_id", os.getpid()), ("run_id", node.engine.extensions["sentinel"].world.my_id),
+        ("process_id", os.getpid()), ("run_id", my_id),
         ("tcp_port", node.port or node.config.tls_port), ("server_time_usec", time.time_ns() // 1000),
         ("uptime_in_seconds", uptime_s), ("uptime_in_days", uptime_s // 86400), ("hz", node.config.hz),
         ("configured_hz", node.config.hz), ("executable", sys.executable), ("config_file", node.config_file),
     ]
 
 
-def _clients(node: Node, started_s: float) -> Pairs:
+def _clients(node: Node, started_s: float, my_id: str) -> Pairs:
     return [
         ("connected_clients", len(node.server.connections)), ("cluster_connections", 0),
         ("maxclients", node.config.maxclients), ("blocked_clients", node.engine.blocked_count),
     ]
 
 
-def _stats(node: Node, started_s: float) -> Pairs:
+def _stats(node: Node, started_s: float, my_id: str) -> Pairs:
     server = node.server
     return [
         ("total_connections_received", server.accepted), ("total_commands_processed", node.engine.commands),
@@ -57,7 +57,7 @@ def _stats(node: Node, started_s: float) -> Pairs:
     ]
 
 
-def _cpu(node: Node, started_s: float) -> Pairs:
+def _cpu(node: Node, started_s: float, my_id: str) -> Pairs:
     spent = os.times()
     return [
         ("used_cpu_sys", f"{spent.system:.6f}"), ("used_cpu_user", f"{spent.user:.6f}"),
@@ -66,12 +66,12 @@ def _cpu(node: Node, started_s: float) -> Pairs:
     ]
 
 
-_SECTIONS: dict[str, Callable[[Node, float], Pairs]] = {
+_SECTIONS: dict[str, Callable[[Node, float, str], Pairs]] = {
     "server": _server, "clients": _clients, "stats": _stats, "cpu": _cpu,
 }
 
 
-def sections(node: Node) -> dict[str, Callable[[], str]]:
-    """Functions that render each section, by lower-case name, in INFO's order."""
+def sections(node: Node, my_id: str) -> dict[str, Callable[[], str]]:
+    """Functions that render each section, by lower-case name, in INFO's order. `my_id` is the sentinel's."""
     started_s = time.monotonic()
-    return {name: _section(build, node, started_s) for name, build in _SECTIONS.items()}
+    return {name: _section(build, node, started_s, my_id) for name, build in _SECTIONS.items()}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-from typing import Any
-
 from kvserver.config import REDIS_VERSION
 from kvserver.engine.commands.keys.keys import db_index
 from kvserver.engine.events import pubsub
@@ -21,41 +18,21 @@ _NO_PASSWORD = (
 )
 
 
-def password_of(c: Session) -> bytes:
-    """Return the default user's password, empty for none."""
-    config = c.engine.extensions.get("config")
-    return b"" if config is None else bytes(config.requirepass)
-
-
-def has_password(c: Session) -> bool:
-    """Whether the default user's password is asked for."""
-    access: Any = c.engine.extensions.get("acl")
-    return bool(password_of(c)) if access is None else bool(access.has_password())
-
-
 def authenticate(c: Session, user: bytes, password: bytes) -> None:
     """Let a client in.
 
     Raises:
         CommandError: the name or the password is wrong.
     """
-    access: Any = c.engine.extensions.get("acl")
-    if access is not None:
-        if not access.authenticate(c, user, password):
-            raise CommandError(WRONGPASS)
-        return
-    wanted = password_of(c)
-    if user != b"default" or (wanted and not hmac.compare_digest(password, wanted)):
+    if not c.engine.services.access.authenticate(c, user, password):
         raise CommandError(WRONGPASS)
-    c.user = user
-    c.attend(ATT_UNAUTHENTICATED, False)
 
 
 def auth(c: Session, a: list[bytes]) -> bytes:
     """AUTH [username] password."""
     if len(a) > 3:
         return error("ERR syntax error")
-    if len(a) == 2 and not has_password(c):
+    if len(a) == 2 and not c.engine.services.access.has_password():
         raise CommandError(_NO_PASSWORD)
     authenticate(c, a[1] if len(a) == 3 else b"default", a[-1])
     return OK
@@ -99,17 +76,17 @@ def hello(c: Session, a: list[bytes]) -> bytes:
 
 
 def _greeting(c: Session) -> bytes:
-    facts = c.engine.extensions.get("hello", {})
+    services = c.engine.services
     pairs = [
         (b"server", bulk(b"redis")),
         (b"version", bulk(REDIS_VERSION.encode())),
         (b"proto", integer(c.resp)),
         (b"id", integer(c.id)),
-        (b"mode", bulk(facts.get("mode", b"standalone"))),
-        (b"role", bulk(facts["role"]() if "role" in facts else b"master")),
+        (b"mode", bulk(services.mode)),
+        (b"role", bulk(b"replica" if services.replication.is_replica else b"master")),
         (b"modules", array_header(0)),
     ]
-    if facts.get("mode") == b"sentinel":
+    if services.mode == b"sentinel":
         pairs = [pair for pair in pairs if pair[0] != b"role"]
     return map_header(len(pairs), c.resp) + b"".join(bulk(k) + v for k, v in pairs)
 
@@ -152,8 +129,7 @@ def reset(c: Session, a: list[bytes]) -> bytes:
     """RESET: back to the state of a new connection."""
     discard_queue(c)
     pubsub.unsubscribe_all(c)
-    for cleanup in c.engine.extensions.get("on_reset", ()):
-        cleanup(c)
+    c.engine.services.signals.session_reset.emit(c)
     c.db = c.engine.dbs[0]
     c.resp = 2
     c.name = b""
@@ -161,9 +137,7 @@ def reset(c: Session, a: list[bytes]) -> bytes:
     c.reply_mode = REPLY_ON
     c.no_evict = c.no_touch = False
     c.attend(ATT_REPLY, False)
-    c.attend(ATT_UNAUTHENTICATED, bool(password_of(c)))
-    for greet in c.engine.extensions.get("on_open", ()):
-        greet(c)
+    c.engine.services.access.enter_default(c)
     return simple("RESET")
 
 

@@ -46,7 +46,7 @@ def exec_(c: Session, a: list[bytes]) -> bytes:
     try:
         for queued, queued_args in queue:
             if c.attention & ATT_RESTRICTED:
-                refusal = engine.extensions["acl"].since_queued(c, queued, queued_args)
+                refusal = engine.services.access.since_queued(c, queued, queued_args)
                 if refusal:
                     engine.count_error(refusal)
                     replies.append(refusal)

@@ -48,8 +48,7 @@ def empty(engine: Engine, db: Db) -> int:
     keys, expires = db.detach()
     if keys.used:
         db.state.trash += [keys, expires]
-    for listener in engine.extensions.get("on_flush", ()):
-        listener(db)
+    engine.services.signals.db_emptied.emit(db)
     wake(engine, db)
     return keys.used
 

@@ -157,7 +157,8 @@ def _check_rights(c: Session, a: list[bytes], options: Options) -> None:
     by = options.by is not None and b"*" in options.by
     if not c.attention & ATT_RESTRICTED or not (by or options.gets):
         return
-    if not c.engine.extensions["acl"].may_read_everything(c, c.row, a):
+    assert c.row is not None
+    if not c.engine.services.access.may_read_everything(c, c.row, a):
         option = "BY" if by else "GET"
         raise CommandError(f"ERR {option} option of SORT denied due to insufficient ACL permissions.")
 

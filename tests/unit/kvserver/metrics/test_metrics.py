@@ -22,7 +22,7 @@ def view(info: dict[str, list[tuple[str, Any]]] | None = None) -> NodeView:
     """A view of an engine without a process around it."""
     engine = Engine(16, {})
     for section, fields in (info or {}).items():
-        engine.extensions.setdefault("info", {})[section] = [lambda fields=fields: fields]
+        engine.services.contributions.add_info(section, lambda fields=fields: fields)
     server = SimpleNamespace(
         connections={}, limits=SimpleNamespace(maxclients=10), accepted=0, rejected=0, net_in=0, net_out=0,
         output_limit_kills=0, query_limit_kills=0,
@@ -85,7 +85,7 @@ def test_each_section_of_info_is_made_once_per_scrape() -> None:
     """However many rows read a section, it is built once."""
     calls = []
     seen = view()
-    seen.engine.extensions["info"] = {"persistence": [lambda: calls.append(1) or [("loading", 0)]]}
+    seen.engine.services.contributions.add_info("persistence", lambda: calls.append(1) or [("loading", 0)])
     text(NODE, seen)
     assert len(calls) == 1
 

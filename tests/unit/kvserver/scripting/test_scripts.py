@@ -13,7 +13,7 @@ from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import NoPort, Session
 from kvserver.scripting.decoding import decode
 from kvserver.scripting.eval_commands import HANDLERS
-from kvserver.scripting.host import KEY, Host
+from kvserver.scripting.host import Host, host_of
 from kvserver.scripting.running import KILLED_SCRIPT
 from kvserver.scripting.shebang import ALLOW_OOM, COMPAT, NO_WRITES, script_flags
 from kvserver.scripting.tailcalls import keep_frames
@@ -30,7 +30,7 @@ def engine() -> Engine:
     rows = build_rows({**commands.all_handlers(), **HANDLERS})
     engine.rows.update(rows)
     engine.rows.update({name.lower(): row for name, row in rows.items()})
-    engine.extensions[KEY] = Host(engine, no_clock)
+    engine.services.scripting = Host(engine, no_clock)
     return engine
 
 
@@ -177,7 +177,7 @@ def test_excess_is_an_error(run: Run, source: str) -> None:
 
 def test_a_killed_script_cannot_hold_on(engine: Engine, run: Run) -> None:
     """Neither pcall nor coroutines nor an error handler keep a script alive that is to end."""
-    host: Host = engine.extensions[KEY]
+    host = host_of(engine.open_session(NoPort()))
 
     def kill(running: object) -> None:
         assert host.api.running is not None
@@ -220,7 +220,7 @@ def test_a_killed_script_cannot_hold_on(engine: Engine, run: Run) -> None:
 )
 def test_whatever_takes_long_can_be_killed(engine: Engine, run: Run, source: str) -> None:
     """There is no work, in Lua or in C, that a script could not be stopped in."""
-    host: Host = engine.extensions[KEY]
+    host = host_of(engine.open_session(NoPort()))
     ticks = 0
 
     def kill(running: object) -> None:

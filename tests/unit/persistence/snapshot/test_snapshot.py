@@ -189,7 +189,7 @@ def test_a_closed_snapshot_leaves_no_trace() -> None:
     snapshot.close()
     snapshot.close()
     assert not any(db.hooks for db in engine.dbs)
-    assert engine.extensions["on_flush"] == []
+    assert len(engine.services.signals.db_emptied) == 0
 
 
 @pytest.mark.parametrize("lfu", [False, True])

@@ -103,17 +103,11 @@ class Stubborn:
         return -1
 
 
-class _NoTls:
-    def for_replication(self) -> None:
-        return None
-
-
 def _engine() -> Engine:
     engine = Engine(16, {})
     rows = build_rows(commands.all_handlers())
     engine.rows.update(rows)
     engine.rows.update({name.lower(): row for name, row in rows.items()})
-    engine.extensions["tls"] = _NoTls()
     gates.install(engine)
     return engine
 

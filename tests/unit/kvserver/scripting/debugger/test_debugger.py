@@ -15,7 +15,7 @@ from kvserver.errors import CommandError
 from kvserver.scripting.busy import Busy
 from kvserver.scripting.debugger.words import human, parse_words
 from kvserver.scripting.eval_commands import HANDLERS
-from kvserver.scripting.host import KEY, Host
+from kvserver.scripting.host import Host, host_of
 from kvserver.wire.resp import encode_request
 
 END = b"+<endsession>\r\n"
@@ -72,15 +72,14 @@ def engine(clock: Clock) -> Engine:
     rows = build_rows({**commands.all_handlers(), **HANDLERS})
     engine.rows.update(rows)
     engine.rows.update({name.lower(): row for name, row in rows.items()})
-    host = engine.extensions[KEY] = Host(engine, clock)
+    host = engine.services.scripting = Host(engine, clock)
     host.api.on_tick = Busy(host, NoServant()).tick
     return engine
 
 
 @pytest.fixture
 def host(engine: Engine) -> Host:
-    found: Host = engine.extensions[KEY]
-    return found
+    return host_of(engine.open_session(NoPort()))
 
 
 Talk = Callable[..., tuple[bytes, bytes]]
