@@ -34,6 +34,11 @@ def is_int(raw: bytes) -> bool:
     return n < 19 or INT64_MIN <= int(raw) <= INT64_MAX
 
 
+def signed64(number: int) -> int:
+    """The low 64 bits of `number` as C's signed type reads them: Redis lets counters, times and distances wrap."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
 def parse_int(raw: bytes, text: str = NOT_INT) -> int:
     """Parse a signed 64-bit integer.
 

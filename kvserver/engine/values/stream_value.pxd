@@ -22,7 +22,7 @@ cdef class StreamView:
     cdef public list nodes
     cdef public Py_ssize_t length
     cdef public tuple last_id, first_id, max_deleted_id
-    cdef public object entries_added
+    cdef public unsigned long long entries_added
     cdef public dict groups
 
 cdef class StreamValue(StreamView):

@@ -21,6 +21,7 @@ from typing import Any
 import cython
 
 from kvserver.engine.values.id_map import MAX_ID, MIN_ID, Chunk, Id, IdMap, ascending, chunk_of, descending
+from kvserver.wire.numbers import signed64
 
 _HALF = 1 << 63
 UNKNOWN = -1
@@ -276,7 +277,9 @@ class StreamValue(StreamView):
         node.values.append(flat)
         node.live += 1
         self.length += 1
-        self.entries_added += 1
+        self.entries_added += 1  # it wraps, which a payload that says 2^64-1 shows
+        if not cython.compiled:
+            self.entries_added %= 2 * _HALF
         self.last_id = entry
         if self.length == 1:
             self.first_id = entry
@@ -377,14 +380,14 @@ class StreamValue(StreamView):
         if not self.entries_added:
             return 0
         if entry == self.last_id or (not self.length and entry < self.last_id):
-            return self.entries_added
+            return signed64(self.entries_added)
         if entry > self.last_id:
             return UNKNOWN
         if self.max_deleted_id == MIN_ID or self.max_deleted_id < self.first_id:
             if entry < self.first_id:
-                return self.entries_added - self.length
+                return signed64(self.entries_added - self.length)
             if entry == self.first_id:
-                return self.entries_added - self.length + 1
+                return signed64(self.entries_added - self.length + 1)
         return UNKNOWN
 
     def lag(self, group: Group) -> int | None:
@@ -394,14 +397,14 @@ class StreamValue(StreamView):
         read = group.entries_read
         if read == UNKNOWN or self.has_tombstones_from(group.last_id):
             read = self.estimate_read(group.last_id)
-        return None if read == UNKNOWN else self.entries_added - read
+        return None if read == UNKNOWN else signed64(self.entries_added - read)
 
     def advance(self, group: Group, entry: Id) -> None:
         """Count an entry as read by a group, if it lies behind its last one."""
         if entry <= group.last_id:
             return
         if group.entries_read != UNKNOWN and not self.has_tombstones_from(entry):
-            group.entries_read += 1
+            group.entries_read = signed64(group.entries_read + 1)
         elif self.entries_added:
             group.entries_read = self.estimate_read(entry)
         group.last_id = entry

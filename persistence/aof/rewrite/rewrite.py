@@ -14,8 +14,8 @@ from itertools import chain
 from typing import Any
 
 from kvserver.engine.values.id_map import MAX_ID, MIN_ID, ascending
-from kvserver.engine.values.stream_value import Group, Node, StreamView
-from kvserver.wire.numbers import format_double
+from kvserver.engine.values.stream_value import UNKNOWN, Group, Node, StreamView
+from kvserver.wire.numbers import INT64_MAX, format_double
 from kvserver.wire.resp import encode_request
 
 ITEMS = 64
@@ -90,7 +90,7 @@ def _batches(head: list[bytes], elements: Iterable[bytes], per_item: int) -> Ite
 
 def _stream(key: bytes, value: StreamView) -> Iterator[bytes]:
     counters = encode_request(
-        [b"XSETID", key, _id(value.last_id), b"ENTRIESADDED", b"%d" % value.entries_added,
+        [b"XSETID", key, _id(value.last_id), b"ENTRIESADDED", b"%d" % min(value.entries_added, INT64_MAX),
          b"MAXDELETEDID", _id(value.max_deleted_id)]
     )  # fmt: skip
     groups = [group.clone() for group in value.sorted_groups()]
@@ -111,8 +111,9 @@ def _entries(key: bytes, nodes: list[Node]) -> Iterator[bytes]:
 
 
 def _group(key: bytes, group: Group) -> Iterator[bytes]:
+    read = max(group.entries_read, UNKNOWN)  # the command takes no other negative number, though a payload may
     yield encode_request(
-        [b"XGROUP", b"CREATE", key, group.name, _id(group.last_id), b"ENTRIESREAD", b"%d" % group.entries_read]
+        [b"XGROUP", b"CREATE", key, group.name, _id(group.last_id), b"ENTRIESREAD", b"%d" % read]
     )
     for consumer in group.sorted_consumers():
         if not len(consumer.pending):
@@ -120,8 +121,8 @@ def _group(key: bytes, group: Group) -> Iterator[bytes]:
         for entry in consumer.pending:
             _, delivered_ms, deliveries = group.pending.get(entry)
             yield encode_request(
-                [b"XCLAIM", key, group.name, consumer.name, b"0", _id(entry), b"TIME", b"%d" % delivered_ms,
-                 b"RETRYCOUNT", b"%d" % deliveries, b"JUSTID", b"FORCE"]
+                [b"XCLAIM", key, group.name, consumer.name, b"0", _id(entry), b"TIME", b"%d" % max(delivered_ms, 0),
+                 b"RETRYCOUNT", b"%d" % min(deliveries, INT64_MAX), b"JUSTID", b"FORCE"]
             )  # fmt: skip
 
 

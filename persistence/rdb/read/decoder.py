@@ -128,7 +128,7 @@ class Decoder:
             elif first < _FIRST_OPCODE:
                 self._value(r, first, events)
             elif first == op.OP_EXPIRETIME_MS:
-                self._expire_ms = r.milliseconds()
+                self._expire_ms = _expiry(r.milliseconds())
             else:
                 self._opcode(r, first, events)
         r.start = r.pos
@@ -189,7 +189,7 @@ class Decoder:
         elif code == op.OP_FUNCTION2:
             events.append(Function(r.string()))
         elif code == op.OP_EXPIRETIME:
-            self._expire_ms = int.from_bytes(r.take(4), "little", signed=True) * 1000
+            self._expire_ms = _expiry(int.from_bytes(r.take(4), "little", signed=True) * 1000)
         elif code == op.OP_IDLE:
             self._idle_s = self._number(r, "idle time")
         elif code == op.OP_FREQ:
@@ -231,3 +231,8 @@ class Decoder:
                 )
         self.ended = True
         events.append(End(announced))
+
+
+def _expiry(when_ms: int) -> int:
+    """A time of expiry: -1 is none, as in Redis; any other before 1970 has passed as surely as 0 has."""
+    return when_ms if when_ms >= -1 else 0

@@ -4,7 +4,7 @@ A node is a string of 16 bytes (the id of its first entry, milliseconds and sequ
 listpack:
 
     master entry:  count, deleted, number of fields, the fields, 0
-    each entry:    flags, ms and sequence less those of the node's id,
+    each entry:    flags, ms and sequence less those of the node's id (both wrap at 64 bits),
                    if its fields are the master's: the values
                    else: number of fields, field, value, field, value ...;
                    how many elements the entry took (without this one)
@@ -203,7 +203,7 @@ def _entries(cursor: _Cursor, master: StreamId) -> list[tuple[StreamId, list[byt
     while cursor.pos < len(cursor.flat):
         begin = cursor.pos
         flags = cursor.number()
-        entry = (master[0] + cursor.number(), (master[1] + cursor.number()) % (1 << 64))
+        entry = (master[0] + cursor.number()) % (1 << 64), (master[1] + cursor.number()) % (1 << 64)
         if flags & SAME_FIELDS:
             values = cursor.many(len(fields))
             flat = [x for pair in zip(fields, values, strict=True) for x in pair]

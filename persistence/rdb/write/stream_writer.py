@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kvserver.wire.numbers import signed64
 from persistence.rdb import listpack
 from persistence.rdb.model import Consumer, Group, StreamData, StreamId
 from persistence.rdb.read.streams import SAME_FIELDS
@@ -31,7 +32,7 @@ def stream_pieces(data: StreamData, compress: bool) -> Iterator[bytes]:
         _id(data.last_id),
         _id(data.first_id),
         _id(data.max_deleted_id),
-        length(data.entries_added),
+        length(data.entries_added % 2**64),
         length(len(data.groups)),
     )
     for group in data.groups:
@@ -71,7 +72,7 @@ def _node(entries: list[Entry]) -> bytes:
     for (ms, seq), flat in entries:
         same = flat[::2] == fields
         begin = len(out)
-        out += [integer(SAME_FIELDS if same else 0), integer(ms - base_ms), integer(_signed(seq - base_seq))]
+        out += [integer(SAME_FIELDS if same else 0), integer(signed64(ms - base_ms)), integer(signed64(seq - base_seq))]
         if not same:
             out.append(integer(len(flat) // 2))
         out += [listpack.element(x) for x in (flat[1::2] if same else flat)]
@@ -79,9 +80,9 @@ def _node(entries: list[Entry]) -> bytes:
     return listpack.wrap(out)
 
 
-def _signed(difference: int) -> int:
-    """A difference of sequences, as the 64 bits which a listpack's integer has."""
-    return (difference + 2**63) % 2**64 - 2**63
+def _raw_ms(when: int) -> bytes:
+    """A time in milliseconds as eight bytes, signed: a payload of RESTORE may have told any."""
+    return signed64(when).to_bytes(8, "little", signed=True)
 
 
 def _group(group: Group) -> Iterator[bytes]:
@@ -92,7 +93,7 @@ def _group(group: Group) -> Iterator[bytes]:
         length(len(group.pending)),
     ]
     for entry, pending in group.pending.items():
-        out.append(_raw_id(entry) + pending.delivered_ms.to_bytes(8, "little") + length(pending.deliveries))
+        out.append(_raw_id(entry) + _raw_ms(pending.delivered_ms) + length(pending.deliveries % 2**64))
         if len(out) >= _BATCH:
             yield b"".join(out)
             out = []
@@ -103,7 +104,7 @@ def _group(group: Group) -> Iterator[bytes]:
 
 
 def _consumer(consumer: Consumer) -> Iterator[bytes]:
-    yield string(consumer.name) + consumer.seen_ms.to_bytes(8, "little") + length(len(consumer.pending))
+    yield string(consumer.name) + _raw_ms(consumer.seen_ms) + length(len(consumer.pending))
     out: list[bytes] = []
     for entry in consumer.pending:
         out.append(_raw_id(entry))

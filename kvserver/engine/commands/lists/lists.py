@@ -232,7 +232,7 @@ def lpos(c: Session, a: list[bytes]) -> bytes:
         return null(c.resp) if count is None else EMPTY_ARRAY
     size = len(value)
     skip = abs(rank) - 1
-    want = 1 if count is None else count or size
+    want = 1 if count is None else min(count or size, size)
     places = value.places(a[2], rank > 0, maxlen or size)
     found = list(islice(places, min(skip, size), min(skip, size) + want))
     if count is None:

@@ -8,7 +8,7 @@ from kvserver.engine.run.session import Session
 from kvserver.engine.values.id_map import MIN_ID, Id
 from kvserver.engine.values.stream_value import Consumer, Group, Nack, StreamValue
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.wire.numbers import INT64_MAX, parse_int, parse_range
+from kvserver.wire.numbers import INT64_MAX, parse_int, parse_range, signed64
 from kvserver.wire.resp import array, array_header
 
 _ATTEMPTS = 10
@@ -40,7 +40,7 @@ class Claim:
     def take(self, entry: Id, nack: Nack | None, flat: list[bytes]) -> bool:
         """Give an entry, pending or (forced) not, to the consumer; False when it wasn't idle for long enough."""
         db = self.db
-        if nack is not None and self.idle_ms and db.state.now_ms - nack[1] < self.idle_ms:
+        if nack is not None and self.idle_ms and signed64(db.state.now_ms - nack[1]) < self.idle_ms:
             return False
         if self.consumer is None:
             self.consumer = seen_consumer(db, self.key, self.group, self.name)

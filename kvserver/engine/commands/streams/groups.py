@@ -18,7 +18,7 @@ from kvserver.engine.run.session import Session
 from kvserver.engine.values.id_map import MIN_ID, Id, format_id
 from kvserver.engine.values.stream_value import UNKNOWN, Consumer, Group, Nack, StreamValue
 from kvserver.errors import SYNTAX, CommandError, shown
-from kvserver.wire.numbers import parse_int
+from kvserver.wire.numbers import parse_int, signed64
 from kvserver.wire.resp import OK, ONE, ZERO, array, array_header, bulk, integer, null, null_array, simple
 
 HELP = (
@@ -254,10 +254,11 @@ def _details(
         if len(out) >= count:
             break
         name, delivered, deliveries = group.pending.get(entry)
-        if idle and now_ms - delivered < idle:
+        elapsed = signed64(now_ms - delivered)
+        if idle and elapsed < idle:
             continue
-        since = max(now_ms - delivered, 0)
-        out.append(b"*4\r\n%b%b%b%b" % (id_reply(entry), bulk(name), integer(since), integer(deliveries)))
+        since = max(elapsed, 0)
+        out.append(b"*4\r\n%b%b%b%b" % (id_reply(entry), bulk(name), integer(since), integer(signed64(deliveries))))
     return array(out)
 
 
@@ -268,7 +269,7 @@ def log_claim(db: Db, key: bytes, group: Group, entry: Id, nack: Nack) -> None:
             db.index,
             [
                 b"XCLAIM", key, group.name, nack[0], b"0", format_id(entry), b"TIME", b"%d" % nack[1],
-                b"RETRYCOUNT", b"%d" % nack[2], b"FORCE", b"JUSTID", b"LASTID", format_id(group.last_id),
+                b"RETRYCOUNT", b"%d" % signed64(nack[2]), b"FORCE", b"JUSTID", b"LASTID", format_id(group.last_id),
             ],
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from kvserver.engine.commands.streams.streams import as_stream, entries_reply, e
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.stream_value import UNKNOWN, Entry, Group, StreamValue
 from kvserver.errors import NO_KEY, CommandError, shown
-from kvserver.wire.numbers import parse_int
+from kvserver.wire.numbers import parse_int, signed64
 from kvserver.wire.resp import array, bulk, integer, map_header, null, simple
 
 HELP = (
@@ -81,7 +81,7 @@ def consumers(c: Session, a: list[bytes]) -> bytes:
                 [
                     (b"name", bulk(consumer.name)),
                     (b"pending", integer(len(consumer.pending))),
-                    (b"idle", integer(max(now - consumer.seen_ms, 0))),
+                    (b"idle", integer(max(signed64(now - consumer.seen_ms), 0))),
                 ],
                 c.resp,
             )
@@ -107,7 +107,7 @@ def stream(c: Session, a: list[bytes]) -> bytes:
         (b"radix-tree-nodes", integer(nodes + 1)),
         (b"last-generated-id", id_reply(value.last_id)),
         (b"max-deleted-entry-id", id_reply(value.max_deleted_id)),
-        (b"entries-added", integer(value.entries_added)),
+        (b"entries-added", integer(signed64(value.entries_added))),
         (b"recorded-first-entry-id", id_reply(value.first_id)),
     ]
     if len(a) > 3:
@@ -129,7 +129,7 @@ def _first(entries: Iterable[Entry], proto: int) -> bytes:
 def _full_group(value: StreamValue, group: Group, count: int, proto: int) -> bytes:
     most = count or None
     pending = [
-        b"*4\r\n%b%b%b%b" % (id_reply(entry), bulk(name), integer(delivered), integer(deliveries))
+        b"*4\r\n%b%b%b%b" % (id_reply(entry), bulk(name), integer(delivered), integer(signed64(deliveries)))
         for entry, (name, delivered, deliveries) in islice(group.pending.items(), most)
     ]
     members = []
@@ -137,7 +137,7 @@ def _full_group(value: StreamValue, group: Group, count: int, proto: int) -> byt
         owned = []
         for entry in islice(consumer.pending, most):
             _, delivered, deliveries = group.pending.get(entry)
-            owned.append(b"*3\r\n%b%b%b" % (id_reply(entry), integer(delivered), integer(deliveries)))
+            owned.append(b"*3\r\n%b%b%b" % (id_reply(entry), integer(delivered), integer(signed64(deliveries))))
         members.append(
             _map(
                 [

@@ -12,7 +12,7 @@ from kvserver.engine.keys.keyspace import EV_STRING, Db
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.types import LIMITS
 from kvserver.errors import SYNTAX, WRONGTYPE, CommandError
-from kvserver.wire.numbers import is_int, parse_int
+from kvserver.wire.numbers import is_int, parse_int, signed64
 from kvserver.wire.resp import MINUS_ONE, ONE, ZERO, integer
 
 Raw = bytes | bytearray
@@ -34,7 +34,7 @@ def bit_offset(raw: bytes, width: int = 0) -> int:
     text = raw[1:] if counted else raw
     if not is_int(text):
         raise CommandError(_BAD_OFFSET)
-    offset = int(text) * (width if counted else 1)
+    offset = signed64(int(text) * width) if counted else int(text)
     if offset < 0 or offset >> 3 >= LIMITS.max_string:
         raise CommandError(_BAD_OFFSET)
     return offset
