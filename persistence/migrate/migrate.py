@@ -1,7 +1,8 @@
 """MIGRATE: keys move to another server, each as the payload that RESTORE takes.
 
 While the answers are awaited all other clients' writes wait (as under CLIENT PAUSE WRITE), so that a key which is
-deleted here is the one that arrived there. Every waiting has the request's timeout. The connection is kept for the
+deleted here is the one that arrived there. AUTH and SELECT go first, and their answers count: a key that the target
+put elsewhere, or refused, stays. Every waiting has the request's timeout. The connection is kept for the
 next request; when the target has closed it meanwhile, another is opened, once.
 """
 
@@ -180,22 +181,38 @@ async def _exchange(
 async def _converse(plan: Plan, requests: list[bytes], link: Link, arrived: list[bool]) -> bytes:
     """Send all over a connection, note which keys arrive; the first error reply, or nothing.
 
+    No key is sent before AUTH and SELECT were accepted: it would land with another user or in another database.
+
     Raises:
         OSError: the connection is lost, or an answer is not there in time (TimeoutError).
     """
-    preamble = plan.preamble(link)
-    link.writer.write(b"".join([*preamble, *requests]))
     refusal = b""
-    for i in range(-len(preamble), len(requests)):
-        async with asyncio.timeout(plan.timeout_s):
-            line = await link.reader.readline()
-        if not line.endswith(b"\n"):
-            raise ConnectionResetError
-        if line[:1] == b"-":
-            refusal = refusal or line[1:].strip()
-        elif i >= 0:
-            arrived[i] = True
+    if preamble := plan.preamble(link):
+        link.writer.write(b"".join(preamble))
+        for _ in preamble:
+            refusal = refusal or _refusal(await _line(plan, link))
+    if refusal:
+        return refusal
+    link.writer.write(b"".join(requests))
+    for i in range(len(requests)):
+        refused = _refusal(await _line(plan, link))
+        arrived[i] = not refused
+        refusal = refusal or refused
     return refusal
+
+
+async def _line(plan: Plan, link: Link) -> bytes:
+    """The next reply, one line, within the request's timeout."""
+    async with asyncio.timeout(plan.timeout_s):
+        line = await link.reader.readline()
+    if not line.endswith(b"\n"):
+        raise ConnectionResetError
+    return line
+
+
+def _refusal(line: bytes) -> bytes:
+    """What an error reply says; nothing of any other."""
+    return line[1:].strip() if line[:1] == b"-" else b""
 
 
 HANDLERS = {"MIGRATE": migrate}

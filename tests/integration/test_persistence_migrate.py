@@ -58,6 +58,35 @@ def test_busy_keys_stay_unless_replaced(pair: tuple[Server, Server]) -> None:
     assert (here.get("k"), there.get("k")) == (b"new", b"new")
 
 
+REFUSALS = {
+    "no such database": (99, (), "DB index is out of range"),
+    "no password wanted": (0, ("AUTH", "x"), "AUTH <password> called without any password"),
+    "wrong password": (0, ("AUTH2", "mover", "x"), "WRONGPASS"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("kind", KINDS, ids=["to ourselves", "to Redis", "from Redis"])
+def test_keys_stay_when_auth_or_select_is_refused(
+    kind: tuple[Callable[..., Server], Callable[..., Server]], refusal: str
+) -> None:
+    """A target that refuses the user or the database has not got the keys: they stay, and the reply is its error."""
+    db, words, text = REFUSALS[refusal]
+    with kind[0]() as source, kind[1]() as target:
+        target.command("ACL", "SETUSER", "mover", "on", ">secret", "~*", "+@all")
+        here, there = source.client(), target.client()
+        here.mset({"a": "1", "b": "2"})
+        for _ in range(2):  # over a connection of its own, and where Redis keeps it, over the same
+            with pytest.raises(redis.ResponseError, match=f"Target instance replied with error: .*{text}"):
+                here.execute_command("MIGRATE", target.host, target.port, "", db, 5000, *words, "KEYS", "a", "b")
+        assert here.mget("a", "b") == [b"1", b"2"]
+        if kind[0] is start_kvserver:
+            assert there.dbsize() == 0
+        good = ("MIGRATE", target.host, target.port, "a", 3, 5000, "REPLACE", "AUTH2", "mover", "secret")
+        assert here.execute_command(*good) == b"OK"
+        assert target.client(db=3).get("a") == b"1"
+
+
 def test_a_target_that_is_gone_or_silent() -> None:
     """Nothing listens, or nothing answers: an IOERR after the timeout, and the key stays."""
     with start_kvserver() as node, socket.create_server(("127.0.0.1", 0)) as silent:
