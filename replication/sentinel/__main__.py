@@ -23,9 +23,8 @@ from kvserver.node.node import Node
 from kvserver.node.proc_title import ProcTitle
 from replication.sentinel.commands.seat import Seat
 from replication.sentinel.commands.table import keep_shared, sentinel_rows, served_facts
-from replication.sentinel.mind.messages import Level
 from replication.sentinel.mind.monitor import Monitor
-from replication.sentinel.mind.turn import Turn
+from replication.sentinel.mind.orders import Announce
 from replication.sentinel.options.directives import render
 from replication.sentinel.shell.metrics import SENTINEL, SentinelView
 from replication.sentinel.shell.process_info import sections
@@ -93,7 +92,7 @@ async def _serve(started: Started, state: StateFile) -> int:
             pidfile.write_text(f"{os.getpid()}\n")
     handle_signals(node.stopped.set)
     log.warning(f"Sentinel ID is {started.world.my_id}")
-    runner.decide(_announce)
+    runner.order(Announce())
     await node.stopped.wait()
     runner.close()
     await node.stop()
@@ -122,11 +121,6 @@ def _serve_metrics(node: Node, runner: Runner) -> None:
 
     node.starts.append(start)
     node.stops.append(server.stop)
-
-
-def _announce(turn: Turn) -> None:
-    for group in turn.world.groups.values():
-        turn.emit(Level.WARNING, "+monitor", group, f"quorum {group.quorum}")
 
 
 def _attach(node: Node) -> None:

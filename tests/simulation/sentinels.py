@@ -7,7 +7,6 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from replication.sentinel.mind import failover
 from replication.sentinel.mind.messages import (
     Action,
     Answer,
@@ -22,13 +21,14 @@ from replication.sentinel.mind.messages import (
     Hello,
     Opened,
     Persist,
+    Refusal,
     Replied,
     Reply,
     Send,
     Tick,
 )
 from replication.sentinel.mind.monitor import Monitor
-from replication.sentinel.mind.selection import select_replica
+from replication.sentinel.mind.orders import ForceFailover
 from replication.sentinel.options.directives import load, render
 from replication.sentinel.world.group import Lane
 from simulation.network import Connection, Network, Process
@@ -60,7 +60,7 @@ class Sentinel(Process):
 
     def _boot(self) -> Monitor:
         statements = [shlex.split(line)[1:] for line in self.durable]
-        world = load(statements, "?" * 40, lambda host: host, self.local_ms)
+        world = load(statements, "?" * 40, self.local_ms)
         self.sockets: dict[tuple[int, Lane], Connection] = {}
         self.tick_ms = 0
         self._schedule_soon()
@@ -95,21 +95,18 @@ class Sentinel(Process):
             self.tick_ms = due
             clock.after(due - clock.now_ms, self._tick)
 
-    def handle(self, event: Event) -> Answer | None:
+    def handle(self, event: Event) -> Answer | Refusal | None:
         """Take one step and do what it says."""
         return self._carry_out(self.monitor.step(event, self.local_ms))
 
     def fail_over(self) -> None:
         """What SENTINEL FAILOVER does."""
-        turn = self.monitor.begin(self.local_ms)
-        for group in self.monitor.world.groups.values():
-            if not group.failing_over and select_replica(self.monitor.world, group, self.local_ms):
-                failover.start(turn, group, forced=True)
-        self._carry_out(self.monitor.end(turn))
+        for name in list(self.monitor.world.groups):
+            self.handle(ForceFailover(name))
 
-    def _carry_out(self, actions: list[Action]) -> Answer | None:
+    def _carry_out(self, actions: list[Action]) -> Answer | Refusal | None:
         """In order, unless we die on the way."""
-        answer = None
+        answer: Answer | Refusal | None = None
         for action in actions:
             if self.crash_in == 0:
                 self.crash_in = -1
@@ -119,7 +116,7 @@ class Sentinel(Process):
             self.crash_in -= self.crash_in > 0
             self._perform(action)
             self.observe(self, action)
-            if isinstance(action, Answer):
+            if isinstance(action, (Answer, Refusal)):
                 answer = action
         self._arm()
         return answer
@@ -188,7 +185,7 @@ class Sentinel(Process):
                 return 1
             case b"SENTINEL", _, host, port, epoch, candidate:
                 answer = self.handle(DownQuery(host.decode(), int(port), int(epoch), candidate.decode()))
-                if answer is None:
+                if not isinstance(answer, Answer):
                     return None
                 return [int(answer.down), answer.leader.encode(), answer.epoch]
         return b"OK"

@@ -31,7 +31,7 @@ class Bench:
 
     def __init__(self, quorum: int = 2, down_after_ms: int = 1_000) -> None:
         self.now = T0
-        self.world = World(ME, lambda host: host)
+        self.world = World(ME)
         address = self.world.address("10.0.0.1", 6379)
         self.group = self.world.add_group("main", address, quorum, T0)
         self.group.down_after_ms = down_after_ms

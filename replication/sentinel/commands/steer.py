@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import partial
 from typing import TYPE_CHECKING
 
 from kvserver.errors import CommandError, wrong_arity
@@ -18,16 +17,23 @@ from replication.sentinel.commands.seat import (
     seat_of,
     text_of,
 )
-from replication.sentinel.mind import failover, links
-from replication.sentinel.mind.groups import reset_group
-from replication.sentinel.mind.messages import Level
-from replication.sentinel.mind.selection import select_replica
-from replication.sentinel.mind.turn import Turn
-from replication.sentinel.options.settings import GLOBAL_OPTIONS, GROUP_OPTIONS, BadValue, number
+from replication.sentinel.mind.orders import (
+    ForceFailover,
+    Order,
+    RenameCommand,
+    Reset,
+    SetOption,
+    SetPeriod,
+    SimulateFailure,
+    Unwatch,
+    Watch,
+)
+from replication.sentinel.options.kinds import PERIOD, DirectiveError
+from replication.sentinel.options.table import SETTABLE_OF_GROUP, SETTABLE_OURS
+from replication.sentinel.shell.resolver import look_up_at_once
 from replication.sentinel.shell.runner import NotSaved
 from replication.sentinel.world.address import BadAddress
-from replication.sentinel.world.group import Instance, Primary
-from replication.sentinel.world.world import DuplicateInstance, Periods
+from replication.sentinel.world.world import Periods
 
 if TYPE_CHECKING:
     from kvserver.engine.run.session import Session
@@ -38,9 +44,20 @@ SCRIPTS_DENIED = (
 )
 
 
-def _saved(seat: Seat) -> bytes:
+def _give(seat: Seat, order: Order) -> None:
+    """Hand an order to the decisions. Raises CommandError with what they have against it."""
+    refusal = seat.runner.order(order)
+    if refusal is not None:
+        raise CommandError(refusal)
+
+
+def _saved(seat: Seat, *, write: bool = False) -> bytes:
+    """The reply to what must be on disk; with `write`, the file is written anew in any case."""
     try:
-        seat.runner.save()
+        if write:
+            seat.runner.save()
+        else:
+            seat.runner.ensure_saved()
     except NotSaved:
         raise CommandError("ERR Failed to save config file. Check server logs.") from None
     return OK
@@ -53,142 +70,86 @@ def monitor(c: Session, a: list[bytes]) -> bytes:
     port = parse_int(a[4], "ERR Invalid port")
     if quorum <= 0:
         raise CommandError("ERR Quorum must be 1 or greater.")
-    seat = seat_of(c)
-    if seat.world.resolve(text_of(a[3])) is None:
+    seat, host = seat_of(c), text_of(a[3])
+    look_up_at_once(seat.world, host)
+    if seat.world.known_ip(host) is None:
         raise CommandError("ERR Invalid IP address or hostname specified")
-
-    def change(turn: Turn) -> None:
-        address = turn.world.address(text_of(a[3]), port)
-        group = turn.world.add_group(text_of(a[2]), address, quorum, turn.now)
-        turn.persist()
-        turn.emit(Level.WARNING, "+monitor", group, f"quorum {quorum}")
-
     try:
-        seat.runner.decide(change)
-    except (BadAddress, DuplicateInstance) as problem:
+        address = seat.world.address(host, port)
+    except BadAddress as problem:
         raise CommandError(f"ERR {problem}") from None
+    _give(seat, Watch(text_of(a[2]), address, quorum))
     return _saved(seat)
 
 
 def remove(c: Session, a: list[bytes]) -> bytes:
     """SENTINEL REMOVE name."""
     exactly(a, 3)
-    group = group_named(c, a[2])
-
-    def change(turn: Turn) -> None:
-        turn.emit(Level.WARNING, "-monitor", group)
-        for instance in list(group.members()):
-            links.release(turn, instance)
-        del turn.world.groups[group.name]
-        turn.persist()
-
-    seat_of(c).runner.decide(change)
+    _give(seat_of(c), Unwatch(text_of(a[2])))
     return _saved(seat_of(c))
 
 
 def reset(c: Session, a: list[bytes]) -> bytes:
     """SENTINEL RESET pattern: forget replicas, peers and failovers of the groups that match."""
     exactly(a, 3)
-    groups = [g for g in seat_of(c).world.groups.values() if matcher(a[2])(g.name.encode())]
-
-    def change(turn: Turn) -> None:
-        for group in groups:
-            reset_group(turn, group, forget_peers=True)
-            turn.emit(Level.WARNING, "+reset-master", group)
-            turn.persist()
-
-    seat_of(c).runner.decide(change)
-    return integer(len(groups))
+    names = tuple(name for name in seat_of(c).world.groups if matcher(a[2])(name.encode()))
+    _give(seat_of(c), Reset(names))
+    return integer(len(names))
 
 
 def start_failover(c: Session, a: list[bytes]) -> bytes:
     """SENTINEL FAILOVER name: promote a replica although the primary may be well, without asking peers."""
     exactly(a, 3)
-    group, seat = group_named(c, a[2]), seat_of(c)
-    if group.failing_over:
-        raise CommandError("INPROG Failover already in progress")
-    if select_replica(seat.world, group, seat.now_ms) is None:
-        raise CommandError("NOGOODSLAVE No suitable replica to promote")
-    seat.runner.decide(lambda turn: failover.start(turn, group, forced=True))
+    _give(seat_of(c), ForceFailover(text_of(a[2])))
     return OK
 
 
 def flush_config(c: Session, a: list[bytes]) -> bytes:
     """SENTINEL FLUSHCONFIG."""
     exactly(a, 2)
-    return _saved(seat_of(c))
+    return _saved(seat_of(c), write=True)
 
 
 def set_option(c: Session, a: list[bytes]) -> bytes:
     """SENTINEL SET name option value [option value ...]: applied from left to right, up to the first error."""
     group, seat = group_named(c, a[2]), seat_of(c)
     words = [text_of(arg) for arg in a[3:]]
-    changes = 0
-    try:
-        while words:
-            used = _set_one(seat, group, words)
-            shown = [words[0], "******"] if _is_secret(words[0]) else words[:used]
-            text = " ".join(shown)
-            seat.runner.decide(partial(Turn.emit, level=Level.WARNING, channel="+set", instance=group, detail=text))
-            words = words[used:]
-            changes += 1
-    except CommandError:
-        if changes:
-            _saved(seat)
-        raise
+    while words:
+        order = _option_order(seat, group.name, words)
+        _give(seat, order)
+        words = words[3 if isinstance(order, RenameCommand) else 2:]
     return _saved(seat)
 
 
-def _is_secret(option: str) -> bool:
-    known = GROUP_OPTIONS.get(option.lower())
-    return known is not None and known.secret
-
-
-def _set_one(seat: Seat, group: Primary, words: list[str]) -> int:
-    """Apply the first option; returns how many words it took."""
+def _option_order(seat: Seat, group: str, words: list[str]) -> SetOption | RenameCommand:
+    """The order that the first words of SENTINEL SET give. Raises CommandError."""
     name = words[0]
-    option = GROUP_OPTIONS.get(name.lower())
     if name.lower() == "rename-command" and len(words) > 2:
-        return _rename(group, words)
+        old, new = words[1:3]
+        if not old or not new:
+            raise CommandError(f"ERR Invalid argument '{old if new else new}' for SENTINEL SET '{name}'")
+        return RenameCommand(group, old, new, " ".join(words[:3]))
+    option = SETTABLE_OF_GROUP.get(name.lower())
     if option is None or len(words) < 2:
         raise CommandError(f"ERR Unknown option or number of arguments for SENTINEL SET '{name}'")
-    value = words[1]
-    if option.script and seat.world.deny_scripts_reconfig:
+    text = words[1]
+    if option.program and seat.world.deny_scripts_reconfig:
         raise CommandError(SCRIPTS_DENIED)
-    if option.script and value and not seat.is_executable(value):
-        raise CommandError(f"ERR {option.script} seems non existing or non executable")
+    if option.program and text and not seat.is_executable(text):
+        raise CommandError(f"ERR {option.program} seems non existing or non executable")
     try:
-        option.apply(group, value)
-    except BadValue:
-        raise CommandError(f"ERR Invalid argument '{value}' for SENTINEL SET '{name}'") from None
-    if option.reconnects:
-        _reconnect(seat, [group, *group.replicas.values()])
-    return 2
-
-
-def _rename(group: Primary, words: list[str]) -> int:
-    old, new = words[1].lower(), words[2]
-    if not old or not new:
-        raise CommandError(f"ERR Invalid argument '{words[1] if new else new}' for SENTINEL SET '{words[0]}'")
-    group.renamed.pop(old, None)
-    if old != new.lower():
-        group.renamed[old] = new
-    return 3
-
-
-def _reconnect(seat: Seat, instances: list[Instance]) -> None:
-    def change(turn: Turn) -> None:
-        for instance in instances:
-            links.reset_link(turn, instance.link)
-
-    seat.runner.decide(change)
+        value = option.kind.read(text, name)
+    except DirectiveError:
+        raise CommandError(f"ERR Invalid argument '{text}' for SENTINEL SET '{name}'") from None
+    return SetOption(group, option, value, f"{name} {'******' if option.secret else text}")
 
 
 def config(c: Session, a: list[bytes]) -> bytes:
     """SENTINEL CONFIG GET pattern | SET option value."""
     verb = text_of(a[2]).lower()
     if verb == "get" and len(a) == 4:
-        found = [(name, option.get(seat_of(c).world)) for name, option in GLOBAL_OPTIONS.items()
+        world = seat_of(c).world
+        found = [(name, option.show(world)) for name, option in SETTABLE_OURS.items()
                  if matcher(a[3], ignore_case=True)(name.encode())]
         return encode_fields(found, c.resp)
     if verb == "set" and len(a) == 5:
@@ -196,54 +157,61 @@ def config(c: Session, a: list[bytes]) -> bytes:
     raise CommandError("ERR Only SENTINEL CONFIG GET <option> / SET <option> <value> are supported.")
 
 
-def _config_set(seat: Seat, name: str, value: str) -> bytes:
-    option = GLOBAL_OPTIONS.get(name.lower())
+def _config_set(seat: Seat, name: str, text: str) -> bytes:
+    option = SETTABLE_OURS.get(name.lower())
     if option is None:
         raise CommandError(f"ERR Invalid argument '{name}' to SENTINEL CONFIG SET")
     try:
-        option.set(seat.world, value)
-    except BadValue:
-        raise CommandError(f"ERR Invalid value '{value}' to SENTINEL CONFIG SET '{name}'") from None
-    if option.reconnects:
-        _reconnect(seat, [peer for group in seat.world.groups.values() for peer in group.peers.values()])
+        value = option.kind.read(text, name)
+    except DirectiveError:
+        raise CommandError(f"ERR Invalid value '{text}' to SENTINEL CONFIG SET '{name}'") from None
+    _give(seat, SetOption(None, option, value))
     return _saved(seat)
 
 
 def debug(c: Session, a: list[bytes]) -> bytes:
     """SENTINEL DEBUG [parameter milliseconds ...]: show or change the timing of this sentinel."""
-    periods = seat_of(c).world.periods
+    seat = seat_of(c)
     names = {each.name.replace("_", "-"): each.name for each in fields(Periods)}
     words = [text_of(arg) for arg in a[2:]]
     if not words:
+        periods = seat.world.periods
         shown: list[tuple[str, str | int]] = [(n.upper(), getattr(periods, x)) for n, x in names.items()]
         return encode_fields(shown, c.resp)
     for position in range(0, len(words), 2):
         name = words[position]
         if name.lower() not in names or position + 1 == len(words):
             raise CommandError(f"ERR Unknown option or number of arguments for SENTINEL DEBUG '{name}'")
-        value = words[position + 1]
+        text = words[position + 1]
         try:
-            setattr(periods, names[name.lower()], number(value, 1))
-        except BadValue:
-            raise CommandError(f"ERR Invalid argument '{value}' for SENTINEL DEBUG '{name}'") from None
+            milliseconds = PERIOD.read(text, name)
+        except DirectiveError:
+            raise CommandError(f"ERR Invalid argument '{text}' for SENTINEL DEBUG '{name}'") from None
+        _give(seat, SetPeriod(names[name.lower()], milliseconds))
     return OK
 
 
 def simulate_failure(c: Session, a: list[bytes]) -> bytes:
     """SENTINEL SIMULATE-FAILURE [crash-after-election] [crash-after-promotion] [help]."""
-    world = seat_of(c).world
-    world.crash_after_election = world.crash_after_promotion = False
+    wanted: set[str] = set()
+    reply = OK
+    refusal = ""
     for word in (text_of(arg).lower() for arg in a[2:]):
-        if word == "crash-after-election":
-            world.crash_after_election = True
-        elif word == "crash-after-promotion":
-            world.crash_after_promotion = True
+        if word in _CRASHES:
+            wanted.add(word)
         elif word == "help":
-            return array_header(2) + bulk(b"crash-after-election") + bulk(b"crash-after-promotion")
+            reply = array_header(len(_CRASHES)) + b"".join(bulk(each.encode()) for each in _CRASHES)
+            break
         else:
-            raise CommandError("ERR Unknown failure simulation specified")
-    return OK
+            refusal = "ERR Unknown failure simulation specified"
+            break
+    _give(seat_of(c), SimulateFailure(*(word in wanted for word in _CRASHES)))
+    if refusal:
+        raise CommandError(refusal)
+    return reply
 
+
+_CRASHES = ("crash-after-election", "crash-after-promotion")
 
 _HELP = (
     "SENTINEL <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",

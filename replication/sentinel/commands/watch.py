@@ -18,7 +18,7 @@ from replication.sentinel.commands.seat import (
 )
 from replication.sentinel.mind.election import usable_sentinels
 from replication.sentinel.mind.jobs import Job
-from replication.sentinel.mind.messages import DownQuery
+from replication.sentinel.mind.messages import Answer, DownQuery
 from replication.sentinel.mind.views import instance_fields
 from replication.sentinel.world.group import Instance, Primary, Replica
 
@@ -80,7 +80,7 @@ def is_down(c: Session, a: list[bytes]) -> bytes:
     exactly(a, 6)
     port, epoch = parse_int(a[3]), parse_int(a[4])
     answer = seat_of(c).runner.handle(DownQuery(text_of(a[2]), port, epoch, text_of(a[5])))
-    if answer is None:
+    if not isinstance(answer, Answer):
         raise CommandError("ERR The vote can't be saved. Check server logs.")
     return array([integer(int(answer.down)), bulk_text(answer.leader), integer(answer.epoch)])
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from replication.sentinel.mind import election, failover, links
+from replication.sentinel.mind import election, failover, links, names
 from replication.sentinel.mind.groups import change_address
 from replication.sentinel.mind.hello import HelloMessage, parse_hello
 from replication.sentinel.mind.messages import Level
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.world.address import BadAddress
+from replication.sentinel.world.address import Address
 from replication.sentinel.world.group import Kind, Peer, Primary
 
 MAX_PEERS = 1_000
@@ -38,14 +38,13 @@ def _find_peer(turn: Turn, group: Primary, message: HelloMessage) -> Peer | None
         return known
     if known is None and len(group.peers) >= MAX_PEERS:
         return None
-    try:
-        address = turn.world.address(message.host, message.port)
-    except BadAddress:
+    address = names.find(turn, message.host, message.port)
+    if address is None:
         return known
     if known is not None:
         turn.emit(Level.NOTICE, "+sentinel-address-switch", group,
                   f"ip {message.host} port {message.port} for {message.run_id}")
-        _move_peer(turn, known, message)
+        _move_peer(turn, known, address)
         return known
     squatter = next((p for p in group.peers.values() if p.address.is_at(message.host, message.port)), None)
     if squatter is not None:
@@ -57,9 +56,8 @@ def _find_peer(turn: Turn, group: Primary, message: HelloMessage) -> Peer | None
     return peer
 
 
-def _move_peer(turn: Turn, known: Peer, message: HelloMessage) -> None:
+def _move_peer(turn: Turn, known: Peer, address: Address) -> None:
     """The peer has another address, in every group."""
-    address = turn.world.address(message.host, message.port)
     others = 0
     for group in turn.world.groups.values():
         peer = group.peers.get(known.name)
@@ -90,9 +88,8 @@ def _adopt_configuration(turn: Turn, group: Primary, peer: Peer, message: HelloM
     newer = message.config_epoch > group.config_epoch
     if not newer and not _we_are_mistaken(group, message):
         return
-    try:
-        new = turn.world.address(message.primary_host, message.primary_port)
-    except BadAddress:
+    new = names.find(turn, message.primary_host, message.primary_port)
+    if new is None:
         return
     group.config_epoch = message.config_epoch
     turn.persist()

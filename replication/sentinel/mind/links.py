@@ -9,6 +9,7 @@ from __future__ import annotations
 from replication.sentinel.mind.hello import HelloMessage
 from replication.sentinel.mind.messages import Cause, Connect, Level, Request
 from replication.sentinel.mind.turn import Turn
+from replication.sentinel.world.address import literal
 from replication.sentinel.world.group import (
     Connection,
     Instance,
@@ -139,14 +140,9 @@ def keep_connected(turn: Turn, instance: Instance) -> None:
                 closed(turn, link, lane, Cause.UNREACHABLE, "no answer in time")
         elif connection.state is LaneState.DOWN and turn.now >= connection.retry_ms:
             connection.state, connection.since_ms = LaneState.CONNECTING, turn.now
-            _refresh_address(turn.world, instance)
+            if turn.world.resolve_hostnames and literal(instance.address.host) is None:
+                turn.look_up(instance.address.host)  # it may mean another machine since the connection was lost
             turn.actions.append(Connect(link.id, lane, instance.address))
-
-
-def _refresh_address(world: World, instance: Instance) -> None:
-    """A host name may mean another machine since the connection was lost."""
-    if world.resolve_hostnames and instance.address.host != instance.address.ip:
-        instance.address = world.address_or_literal(instance.address.host, instance.address.port)
 
 
 def drop_stuck(turn: Turn, instance: Instance) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
+from replication.sentinel.mind.orders import Order
 from replication.sentinel.world.address import Address
 from replication.sentinel.world.group import Lane
 
@@ -51,6 +52,7 @@ class ReplyError:
 
 
 Reply = bytes | int | list[object] | ReplyError | None
+"""What a node or a peer may reply (RESP2)."""
 
 
 # Events
@@ -63,6 +65,8 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
+    """A connection stands; `local_ip` is our own address on it, empty if it isn't known."""
+
     link: int
     lane: Lane
     local_ip: str
@@ -80,6 +84,8 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Replied:
+    """The reply to a request that was sent on a link for a group."""
+
     link: int
     request: Request
     group: str
@@ -111,7 +117,15 @@ class DownQuery:
     candidate: str
 
 
-Event = Tick | Opened | Closed | Replied | Heard | Hello | DownQuery
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A look-up ended: the address of the host name, or None if it has none (or nobody could tell)."""
+
+    host: str
+    ip: str | None
+
+
+Event = Tick | Opened | Closed | Replied | Heard | Hello | DownQuery | Resolved | Order
 
 
 # Actions
@@ -119,6 +133,8 @@ Event = Tick | Opened | Closed | Replied | Heard | Hello | DownQuery
 
 @dataclass(frozen=True, slots=True)
 class Connect:
+    """Try to connect; `Opened` or `Closed` tells what came of it."""
+
     link: int
     lane: Lane
     address: Address
@@ -134,6 +150,8 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Send:
+    """Send a request on a connection that stands; its reply comes back as what it was for (`request`)."""
+
     link: int
     lane: Lane
     args: tuple[bytes, ...]
@@ -160,6 +178,8 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class RunScript:
+    """Run a program of the operator, without waiting for it."""
+
     path: str
     args: tuple[str, ...]
 
@@ -174,10 +194,24 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """Find the address of a host name, and tell by `Resolved`, also if there is none."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The reply to an `Order` that can't be carried out, as the client sees it; nothing was changed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Crash:
     """End the process with this status: an operator asked to simulate it (SENTINEL SIMULATE-FAILURE)."""
 
     status: int
 
 
-Action = Connect | Close | Send | Persist | Emit | RunScript | Answer | Crash
+Action = Connect | Close | Send | Persist | Emit | RunScript | Answer | Lookup | Refusal | Crash

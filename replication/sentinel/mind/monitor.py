@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from random import Random
 
-from replication.sentinel.mind import detector, discovery, election, failover, links, reconcile
+from replication.sentinel.mind import detector, discovery, election, failover, links, names, reconcile, steering
 from replication.sentinel.mind.messages import (
     Action,
     Closed,
@@ -26,7 +26,9 @@ from replication.sentinel.mind.messages import (
     Replied,
     ReplyError,
     Request,
+    Resolved,
 )
+from replication.sentinel.mind.orders import Order
 from replication.sentinel.mind.turn import Render, Turn
 from replication.sentinel.world.group import Lane, LaneState, Link, Primary
 from replication.sentinel.world.world import World
@@ -54,13 +56,18 @@ class Monitor:
     def step(self, event: Event, now_ms: int) -> list[Action]:
         """Take in one event. Never raises for what the event says; the order of the result matters."""
         turn = self.begin(now_ms)
-        group = self._take_in(turn, event)
-        if group is not None and group.name in self.world.groups:
-            self._look_after(turn, group)
+        if isinstance(event, Order):
+            concerned = steering.carry_out(turn, event)
+        else:
+            group = self._take_in(turn, event)
+            concerned = [] if group is None else [group]
+        for group in concerned:
+            if self.world.groups.get(group.name) is group:
+                self._look_after(turn, group)
         return self.end(turn)
 
     def begin(self, now_ms: int) -> Turn:
-        """Open a step for a decision from outside (an operator's request); close it with `end`."""
+        """Open a step by hand, for a single decision; close it with `end`."""
         turn = Turn(self.world, now_ms, self._rng)
         self._check_clock(turn)
         if self._wake_ms is not None and now_ms >= self._wake_ms:
@@ -68,6 +75,7 @@ class Monitor:
         return turn
 
     def end(self, turn: Turn) -> list[Action]:
+        """Close a step: when the next one is due, and what to do."""
         if turn.wake_ms is not None and (self._wake_ms is None or turn.wake_ms < self._wake_ms):
             self._wake_ms = max(turn.wake_ms, turn.now + 1)
         return turn.finish(self._render)
@@ -142,6 +150,9 @@ class Monitor:
                 return discovery.hello_arrived(turn, payload)
             case DownQuery():
                 election.answer(turn, event)
+                return None
+            case Resolved():
+                names.resolved(turn, event)
                 return None
             case _:
                 return None

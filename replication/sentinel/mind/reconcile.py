@@ -9,11 +9,10 @@ a newer one to arrive.
 
 from __future__ import annotations
 
-from replication.sentinel.mind import failover
+from replication.sentinel.mind import failover, names
 from replication.sentinel.mind.messages import Level, Reply
 from replication.sentinel.mind.node_info import Info, parse_info
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.world.address import BadAddress
 from replication.sentinel.world.group import Instance, Kind, Peer, Primary, Replica
 from replication.sentinel.world.stages import Reconf, Stage
 from replication.sentinel.world.world import World
@@ -60,11 +59,8 @@ def _learn_replicas(turn: Turn, group: Primary, info: Info) -> None:
     for host, port in info.replicas:
         if len(group.replicas) >= MAX_REPLICAS or turn.world.replica_at(group, host, port) is not None:
             continue
-        try:
-            address = turn.world.address(host, port)
-        except BadAddress:
-            continue
-        if address.same(group.address):
+        address = names.find(turn, host, port, ask_again=group)
+        if address is None or address.same(group.address):
             continue
         turn.emit(Level.NOTICE, "+slave", turn.world.add_replica(group, address, turn.now))
         turn.persist()

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from replication.sentinel.mind.messages import Action, Close, Crash, Emit, Level, Persist, Request, RunScript, Send
+from replication.sentinel.mind.messages import (
+    Action,
+    Close,
+    Crash,
+    Emit,
+    Level,
+    Lookup,
+    Persist,
+    Request,
+    RunScript,
+    Send,
+)
 from replication.sentinel.world.group import Instance, Lane, Link, Primary, group_of
 from replication.sentinel.world.world import World
 
 Render = Callable[[World], tuple[str, ...]]
+"""The durable part of the world as lines of a configuration file."""
+MAX_LOOKUPS = 100
+"""Host names looked up at the same time."""
 
 
 class Turn:
@@ -75,6 +89,17 @@ class Turn:
 
     def close(self, link: Link, lane: Lane) -> None:
         self.actions.append(Close(link.id, lane))
+
+    def look_up(self, host: str, group: Primary | None = None) -> None:
+        """Ask for the address of a host name, unless that is under way; `group` wants its INFO again then."""
+        wanted = self.world.lookups.get(host)
+        if wanted is None:
+            if len(self.world.lookups) >= MAX_LOOKUPS:
+                return
+            wanted = self.world.lookups[host] = set()
+            self.actions.append(Lookup(host))
+        if group is not None:
+            wanted.add(group.name)
 
     def run_script(self, path: str, *args: str) -> None:
         self.actions.append(RunScript(path, args))

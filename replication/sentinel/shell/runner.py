@@ -12,7 +12,6 @@ import os
 import ssl
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 from kvserver import logs
 from replication.sentinel.mind.messages import (
@@ -26,21 +25,23 @@ from replication.sentinel.mind.messages import (
     Emit,
     Event,
     Level,
+    Lookup,
     Persist,
+    Refusal,
     Request,
     RunScript,
     Send,
     Tick,
 )
 from replication.sentinel.mind.monitor import Monitor
-from replication.sentinel.mind.turn import Turn
+from replication.sentinel.mind.orders import Order
 from replication.sentinel.options.directives import render
+from replication.sentinel.shell.resolver import Resolver
 from replication.sentinel.shell.scripts import Scripts
 from replication.sentinel.shell.state_file import StateFile
 from replication.sentinel.shell.wire import Outgoing
 from replication.sentinel.world.group import Lane
 
-T = TypeVar("T")
 Publish = Callable[[bytes, bytes], object]
 _LOGGERS = {Level.DEBUG: "debug", Level.VERBOSE: "debug", Level.NOTICE: "info", Level.WARNING: "warning"}
 
@@ -78,20 +79,24 @@ class Runner:
         self._timer: asyncio.TimerHandle | None = None
         self._inside = False
         self._waiting: list[Event] = []
+        self._resolver = Resolver(self.handle)
         self._closed = False
 
     def start(self) -> None:
+        """Take the first step."""
         self.handle(Tick())
 
     def close(self) -> None:
+        """Stop: connections end, and nothing is decided any more."""
         self._closed = True
+        self._resolver.close()
         if self._timer is not None:
             self._timer.cancel()
         for socket in self._sockets.values():
             socket.abandon()
         self._sockets.clear()
 
-    def handle(self, event: Event) -> Answer | None:
+    def handle(self, event: Event) -> Answer | Refusal | None:
         """Take one step; the answer, if the event was a question and it may be told."""
         if self._closed:
             return None
@@ -106,17 +111,19 @@ class Runner:
         self._arm()
         return answer
 
-    def decide(self, change: Callable[[Turn], T]) -> T:
-        """Let an operator's request change the world in a step of its own."""
-        turn = self.monitor.begin(now_ms())
-        result = change(turn)
-        self._perform(self.monitor.end(turn))
-        self.handle(Tick())
-        return result
+    def order(self, order: Order) -> str | None:
+        """Take a step for an operator; why it was refused, None if it was carried out."""
+        reply = self.handle(order)
+        return reply.text if isinstance(reply, Refusal) else None
 
     def save(self) -> None:
         """Write the state file now. Raises NotSaved."""
         if not self._persist(render(self.monitor.world)):
+            raise NotSaved
+
+    def ensure_saved(self) -> None:
+        """Return if what was decided is on disk, or can be written now. Raises NotSaved."""
+        if not self._durable():
             raise NotSaved
 
     def troubles(self) -> list[str]:
@@ -137,13 +144,15 @@ class Runner:
         self.scripts.tick()
         self.handle(Tick())
 
-    def _perform(self, actions: list[Action]) -> Answer | None:
-        answer = None
+    def _perform(self, actions: list[Action]) -> Answer | Refusal | None:
+        answer: Answer | Refusal | None = None
         self._inside = True
         try:
             for action in actions:
                 if isinstance(action, Answer):
                     answer = action if action.leader == "*" or self._durable() else None
+                elif isinstance(action, Refusal):
+                    answer = action
                 else:
                     self._do(action)
         finally:
@@ -167,6 +176,8 @@ class Runner:
                     old.abandon()
             case Persist(lines):
                 self._persist(lines)
+            case Lookup(host):
+                self._resolver.look_up(host)
             case RunScript(path, args):
                 self.scripts.add((path, *args))
             case Crash(status):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import secrets
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kvserver.config import Config, Directive, Loaded, fatal, load
-from replication.sentinel.options.directives import DirectiveError, apply_directive, order
+from replication.sentinel.options.directives import apply_directive, host_in, order
+from replication.sentinel.options.kinds import DirectiveError
+from replication.sentinel.shell.resolver import look_up_at_once
 from replication.sentinel.world.world import World
 
 DEFAULT_PORT = 26379
@@ -25,27 +25,8 @@ class Started:
     world: World
 
 
-class Resolver:
-    """Literals as they are; names by the system's resolver, while `resolve-hostnames` allows names."""
-
-    def __init__(self) -> None:
-        self.world: World | None = None
-
-    def __call__(self, host: str) -> str | None:
-        try:
-            return str(ipaddress.ip_address(host))
-        except ValueError:
-            pass
-        if self.world is None or not self.world.resolve_hostnames:
-            return None
-        try:
-            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except OSError:
-            return None
-        return str(found[0][4][0])
-
-
 def is_executable(path: str) -> bool:
+    """Whether the path is a program that this process may run."""
     return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
@@ -62,8 +43,7 @@ def start(
     config.assign("protected-mode", False)
     loaded = load(config, [(source, text)], options, read_file=_no_includes, sentinel_mode=True)
     settle(config)
-    resolve = Resolver()
-    world = resolve.world = World(secrets.token_hex(20), resolve)
+    world = World(secrets.token_hex(20))
     statements = sorted(loaded.sentinel, key=lambda each: order(each[1]) if each[1] else 0)
     for where, words in statements:
         _apply(world, where, words, now_ms)
@@ -76,6 +56,7 @@ def _apply(world: World, where: Directive, words: list[str], now_ms: int) -> Non
     try:
         if not words:
             raise DirectiveError("Unrecognized sentinel configuration statement.")
+        look_up_at_once(world, host_in(words))
         apply_directive(world, words, now_ms, is_executable)
     except DirectiveError as problem:
         raise fatal(where, str(problem)) from None

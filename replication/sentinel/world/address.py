@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
 
 class BadAddress(ValueError):
     """The host isn't known to resolve, or the port is out of range; the text is Redis's."""
+
+
+def literal(host: str) -> str | None:
+    """The IP address that a text is, in its usual form; None if it isn't one."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

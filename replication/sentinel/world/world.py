@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from itertools import count
 
-from replication.sentinel.world.address import Address, BadAddress
+from replication.sentinel.world.address import Address, BadAddress, literal
 from replication.sentinel.world.group import (
     Attempt,
     Connection,
@@ -24,9 +24,8 @@ RUN_ID_LENGTH = 40
 MAX_SANE_EPOCH = 2**62
 """Elections will never reach it; a peer that claims it would leave no epoch to stand in."""
 HELLO_CHANNEL = b"__sentinel__:hello"
-
-Resolve = Callable[[str], "str | None"]
-"""Host name or address literal in, address literal out; None when it does not resolve."""
+MAX_NAMES = 10_000
+"""Host names whose addresses are remembered; strangers with access to the hello channel can invent any number."""
 
 
 @dataclass(slots=True)
@@ -57,9 +56,10 @@ class World:
     """All of it, and the ways to add to it. Invariant: `links` holds exactly the links with owners."""
 
     my_id: str
-    resolve: Resolve
     port: int = 26379
+    """The port at which peers reach us, unless `announce_port` says another."""
     epoch: int = 0
+    """The newest election epoch that we have heard of. Never lowered."""
     groups: dict[str, Primary] = field(default_factory=dict)
     links: dict[int, Link] = field(default_factory=dict)
     periods: Periods = field(default_factory=Periods)
@@ -76,30 +76,48 @@ class World:
     """`requirepass`, used towards peers when no sentinel-pass is set."""
     crash_after_election: bool = False
     crash_after_promotion: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+    """The addresses of host names, as the last look-up of each told."""
+    lookups: dict[str, set[str]] = field(default_factory=dict)
+    """The names that are being looked up, and which groups want their primary's INFO again then."""
     link_ids: Iterator[int] = field(default_factory=lambda: count(1))
 
     def shown(self, address: Address) -> str:
+        """The host of an address as clients and peers are told it."""
         return address.host if self.announce_hostnames else address.ip
 
+    def known_ip(self, host: str) -> str | None:
+        """The address of a host: a literal is its own, a name's is what was looked up, while names are allowed."""
+        return literal(host) or (self.names.get(host) if self.resolve_hostnames else None)
+
+    def learn_name(self, host: str, ip: str) -> None:
+        """A look-up told the address of a host name; the oldest of too many names is forgotten."""
+        self.names.pop(host, None)
+        self.names[host] = ip
+        if len(self.names) > MAX_NAMES:
+            del self.names[next(iter(self.names))]
+
     def address(self, host: str, port: int) -> Address:
-        """Resolve, or raise BadAddress with Redis's words."""
+        """The address of a host that is known. Raises BadAddress with Redis's words."""
         if not 0 <= port <= 65535:
             raise BadAddress("Invalid port number.")
-        ip = self.resolve(host)
+        ip = self.known_ip(host)
         if ip is None:
             raise BadAddress("Can't resolve instance hostname.")
         return Address(host, port, ip)
 
     def address_or_literal(self, host: str, port: int) -> Address:
-        """As `address`, for hosts that were accepted before: one that no longer resolves is kept as it is."""
-        return Address(host, port, self.resolve(host) or host)
+        """As `address`, for hosts that were accepted before: one that isn't known is kept as it is."""
+        return Address(host, port, self.known_ip(host) or host)
 
     def new_link(self, now: int, *, with_pubsub: bool) -> Link:
+        """A link without owners yet, which whoever makes it gives one."""
         link = Link(next(self.link_ids), now, with_pubsub)
         self.links[link.id] = link
         return link
 
     def add_group(self, name: str, address: Address, quorum: int, now: int) -> Primary:
+        """A group to watch, with the default options. Raises DuplicateInstance if there is one of that name."""
         if name in self.groups:
             raise DuplicateInstance("Duplicate master name.")
         group = Primary(Kind.PRIMARY, name, address, self.new_link(now, with_pubsub=True), quorum=quorum)
@@ -111,6 +129,7 @@ class World:
         return group
 
     def add_replica(self, group: Primary, address: Address, now: int) -> Replica:
+        """A replica of the group. Raises DuplicateInstance if one is known at that address."""
         name = f"{self.shown(address)}:{address.port}"
         if name in group.replicas:
             raise DuplicateInstance("Duplicate hostname and port for replica.")
@@ -121,6 +140,7 @@ class World:
         return replica
 
     def add_peer(self, group: Primary, run_id: str, address: Address, now: int) -> Peer:
+        """A peer that watches the group, over the link to it if other groups have one. Raises DuplicateInstance."""
         if run_id in group.peers:
             raise DuplicateInstance("Duplicate runid for sentinel.")
         shared = next((g.peers[run_id].link for g in self.groups.values() if run_id in g.peers), None)
@@ -131,10 +151,12 @@ class World:
         return peer
 
     def group_at(self, host: str, port: int) -> Primary | None:
+        """The group whose primary is at this name or address."""
         return next((g for g in self.groups.values() if g.address.is_at(host, port)), None)
 
     def replica_at(self, group: Primary, host: str, port: int) -> Replica | None:
-        ip = self.resolve(host) or host
+        """The replica of the group at this name or address, or at the address that the name is known to have."""
+        ip = self.known_ip(host) or host
         return next((r for r in group.replicas.values() if r.address.is_at(host, port)
                      or r.address.is_at(ip, port)), None)
 

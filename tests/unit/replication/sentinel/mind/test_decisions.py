@@ -21,6 +21,7 @@ from replication.sentinel.mind.messages import (
     Tick,
 )
 from replication.sentinel.mind.selection import select_replica
+from replication.sentinel.world.address import Address
 from replication.sentinel.world.group import Kind, Lane, LaneState, Primary
 
 
@@ -183,7 +184,7 @@ def test_objectively_down_needs_the_quorum() -> None:
 
 def _replica(bench: Bench, host: str, priority: int, offset: int, run_id: str) -> None:
     world = bench.world
-    replica = world.add_replica(bench.group, world.address(host, 6379), bench.now)
+    replica = world.add_replica(bench.group, Address(host, 6379, host), bench.now)
     replica.link.command.state = replica.link.pubsub.state = LaneState.UP
     replica.role, replica.info_ms = Kind.REPLICA, bench.now
     replica.priority, replica.offset, replica.run_id = priority, offset, run_id

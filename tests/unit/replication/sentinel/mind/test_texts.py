@@ -11,17 +11,14 @@ from hypothesis import strategies as st
 from kvserver.config.quoting import split_arguments
 from replication.sentinel.mind.hello import HelloMessage, parse_hello
 from replication.sentinel.mind.node_info import parse_info
-from replication.sentinel.options.directives import DirectiveError, apply_directive, load, quote, render
+from replication.sentinel.options.directives import apply_directive, load, quote, render
+from replication.sentinel.options.kinds import DirectiveError
 from replication.sentinel.options.rewriting import rewrite
 from replication.sentinel.shell.state_file import StateFile
 from replication.sentinel.world.group import Kind
 from replication.sentinel.world.world import World
 
 ID = "0123456789abcdef0123456789abcdef01234567"
-
-
-def literal(host: str) -> str:
-    return host
 
 
 def test_info_of_a_primary() -> None:
@@ -87,7 +84,7 @@ announce-port 7000
 
 def world_of(text: str) -> World:
     statements = [split_arguments(line) or [] for line in text.splitlines()]
-    return load(statements, "?" * 40, literal, now=1000)
+    return load(statements, "?" * 40, now=1000)
 
 
 def test_directives_round_trip() -> None:
