@@ -31,6 +31,7 @@ from replication.sentinel.mind.monitor import Monitor
 from replication.sentinel.mind.orders import ForceFailover
 from replication.sentinel.options.directives import load, render
 from replication.sentinel.world.group import Lane
+from replication.sentinel.world.invariants import Invariants
 from simulation.network import Connection, Network, Process
 
 PORT = 26379
@@ -64,6 +65,7 @@ class Sentinel(Process):
         self.sockets: dict[tuple[int, Lane], Connection] = {}
         self.tick_ms = 0
         self._schedule_soon()
+        self.check_invariants = Invariants()
         return Monitor(world, render, self.rng, self.local_ms)
 
     @property
@@ -97,7 +99,9 @@ class Sentinel(Process):
 
     def handle(self, event: Event) -> Answer | Refusal | None:
         """Take one step and do what it says."""
-        return self._carry_out(self.monitor.step(event, self.local_ms))
+        actions = self.monitor.step(event, self.local_ms)
+        self.check_invariants(self.monitor.world)
+        return self._carry_out(actions)
 
     def fail_over(self) -> None:
         """What SENTINEL FAILOVER does."""

@@ -6,6 +6,7 @@ from random import Random
 
 from replication.sentinel.mind.messages import Action
 from replication.sentinel.world.group import Primary
+from replication.sentinel.world.invariants import Broken
 from simulation.checkers import Checkers, Violation
 from simulation.clock import Clock
 from simulation.faults import Faults
@@ -118,7 +119,7 @@ def run(seed: int, faults: int = 25, unsound: bool = False) -> Story:
         for _ in range(2):
             story.trouble(faults)
             story.converge()
-    except Violation as violation:
+    except (Violation, Broken) as violation:
         tail = "\n".join(story.checkers.log[-60:]) if story is not None else ""
         raise Violation(f"seed {seed}: {violation}\n{tail}") from None
     return story

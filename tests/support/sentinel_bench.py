@@ -20,6 +20,7 @@ from replication.sentinel.mind.messages import (
 from replication.sentinel.mind.monitor import Monitor
 from replication.sentinel.options.directives import render
 from replication.sentinel.world.group import Lane
+from replication.sentinel.world.invariants import Invariants
 from replication.sentinel.world.world import World
 
 ME, A, B = "1" * 40, "2" * 40, "3" * 40
@@ -38,10 +39,13 @@ class Bench:
         for run_id, host in ((A, "10.0.2.1"), (B, "10.0.2.2")):
             self.world.add_peer(self.group, run_id, self.world.address(host, 26379), T0)
         self.monitor = Monitor(self.world, render, Random(1), T0)
+        self.check_invariants = Invariants()
 
     def step(self, event: Event, after_ms: int = 0) -> list[Action]:
         self.now += after_ms
-        return self.monitor.step(event, self.now)
+        actions = self.monitor.step(event, self.now)
+        self.check_invariants(self.world)
+        return actions
 
     def connect(self) -> None:
         """Open every connection that is asked for, and answer its ping."""

@@ -30,26 +30,32 @@ class Seat:
 
     @property
     def world(self) -> World:
+        """What this sentinel knows."""
         return self.runner.monitor.world
 
     @property
     def now_ms(self) -> int:
+        """The moment, in milliseconds of the decisions' clock."""
         return now_ms()
 
 
 def seat_of(c: Session) -> Seat:
+    """The sentinel that serves this client."""
     return c.engine.services.kept(Seat)
 
 
 def text_of(arg: bytes) -> str:
+    """An argument as text; bytes that are no UTF-8 survive the way back (`bulk_text`)."""
     return arg.decode("utf-8", "surrogateescape")
 
 
 def bulk_text(text: str | int) -> bytes:
+    """A text or a number as a bulk reply."""
     return bulk(str(text).encode("utf-8", "surrogateescape"))
 
 
 def group_named(c: Session, name: bytes) -> Primary:
+    """The group of this name. Raises CommandError with Redis's text if there is none."""
     group = seat_of(c).world.groups.get(text_of(name))
     if group is None:
         raise CommandError("ERR No such master with that name")

@@ -36,6 +36,7 @@ def refuses(instance: Instance, now: int) -> bool:
 
 
 def seems_down(world: World, instance: Instance, now: int) -> bool:
+    """Whether the process counts as down at this moment, in our own opinion."""
     group = group_of(instance)
     if silence_ms(instance.link, now) > group.down_after_ms or refuses(instance, now):
         return True
@@ -65,6 +66,7 @@ def check_subjectively(turn: Turn, instance: Instance) -> None:
 
 
 def check_objectively(turn: Turn, group: Primary) -> None:
+    """Update the opinion of the quorum: down is the primary that we and enough peers hold for down."""
     agreeing = 1 + sum(peer.primary_down for peer in group.peers.values()) if group.down else 0
     down = group.down and agreeing >= group.quorum
     if down and not group.objectively_down:

@@ -92,6 +92,7 @@ def turn_to_stand(world: World, group: Primary) -> int:
 
 
 def stand_delay(turn: Turn, group: Primary) -> int:
+    """How long we wait before we stand, in milliseconds: for our turn, and a little by chance."""
     return turn_to_stand(turn.world, group) * STAND_APART_MS + turn.rng.randrange(STAND_JITTER_MS)
 
 
@@ -110,6 +111,7 @@ def ask_peers(turn: Turn, group: Primary, *, now_please: bool = False) -> None:
 
 
 def ask(turn: Turn, peer: Peer) -> None:
+    """Ask a peer whether it holds the primary for down and, if we stand for election, for its vote."""
     group = peer.group
     candidate = turn.world.my_id if group.failing_over else "*"
     sent = turn.send(peer, Request.ASK, b"SENTINEL", b"is-master-down-by-addr",
@@ -142,6 +144,7 @@ class Tally:
 
     @property
     def hopeless(self) -> bool:
+        """Whether we would not be elected even with all the votes that are still to come."""
         return self.mine + self.open < self.needed
 
 
@@ -162,5 +165,6 @@ def tally(world: World, group: Primary, epoch: int) -> Tally:
 
 
 def usable_sentinels(group: Primary) -> int:
+    """How many sentinels of the group are up, ourselves included."""
     return 1 + sum(not peer.down for peer in group.peers.values())
 

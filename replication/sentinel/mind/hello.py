@@ -14,6 +14,8 @@ from replication.sentinel.world.world import MAX_SANE_EPOCH, RUN_ID_LENGTH
 
 @dataclass(frozen=True, slots=True)
 class HelloMessage:
+    """One sentinel's view of one group; ports and epochs are numbers in range once it was parsed."""
+
     host: str
     port: int
     run_id: str
@@ -24,6 +26,7 @@ class HelloMessage:
     config_epoch: int
 
     def encode(self) -> bytes:
+        """The text that is published."""
         return (f"{self.host},{self.port},{self.run_id},{self.epoch},{self.group},"
                 f"{self.primary_host},{self.primary_port},{self.config_epoch}").encode()
 
@@ -42,4 +45,5 @@ def parse_hello(payload: bytes) -> HelloMessage | None:
 
 
 def is_run_id(text: str) -> bool:
+    """Whether a text has the form of a run id."""
     return len(text) == RUN_ID_LENGTH and text.isascii() and text.isalnum()

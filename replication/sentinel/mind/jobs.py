@@ -15,6 +15,8 @@ MAX_TRIES = 10
 
 @dataclass(slots=True, eq=False)
 class Job:
+    """One run of a script: its arguments, and how far it is."""
+
     argv: tuple[str, ...]
     tries: int = 0
     running: bool = False
@@ -25,13 +27,17 @@ class Job:
 
 @dataclass(slots=True)
 class Jobs:
+    """The queue, in the order in which the jobs came; running ones stay in it."""
+
     queue: list[Job] = field(default_factory=list)
 
     @property
     def running(self) -> int:
+        """How many run."""
         return sum(job.running for job in self.queue)
 
     def add(self, argv: tuple[str, ...]) -> None:
+        """Queue a job; if there are too many, the oldest that waits is dropped."""
         self.queue.append(Job(argv))
         if len(self.queue) > MAX_QUEUED:
             waiting = next(job for job in self.queue if not job.running)
@@ -47,6 +53,7 @@ class Jobs:
         return ready
 
     def overdue(self, now_ms: int, max_runtime_ms: int) -> list[Job]:
+        """The jobs that have run for longer than `max_runtime_ms`."""
         return [job for job in self.queue if job.running and now_ms - job.start_ms > max_runtime_ms]
 
     def finished(self, job: Job, exit_status: int, signal: int, now_ms: int, retry_delay_ms: int) -> bool:

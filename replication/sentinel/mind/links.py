@@ -38,6 +38,7 @@ def ping_period(world: World, instance: Instance) -> int:
 
 
 def connect_timeout(instance: Instance) -> int:
+    """How long an attempt to connect may take, in milliseconds: down-after, between 0.5 and 5 s."""
     return max(500, min(group_of(instance).down_after_ms, 5_000))
 
 
@@ -167,6 +168,7 @@ def _drop(turn: Turn, link: Link, lane: Lane) -> None:
 
 
 def send_ping(turn: Turn, instance: Instance) -> None:
+    """Send a PING now; from the first that stays unanswered on, the process owes us an answer."""
     link = instance.link
     if turn.send(instance, Request.PING, b"PING"):
         link.ping_sent_ms = turn.now

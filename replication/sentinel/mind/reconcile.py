@@ -25,6 +25,7 @@ MAX_REPLICAS = 10_000
 
 
 def info_arrived(turn: Turn, instance: Instance, reply: Reply) -> None:
+    """Take in the reply to INFO; one that isn't a text only ends the waiting for it."""
     instance.info_in_flight = False
     if not isinstance(reply, bytes):
         return
@@ -134,6 +135,7 @@ def _may_correct(turn: Turn, replica: Replica, since_ms: int, patience_ms: int) 
 
 
 def looks_sane(world: World, group: Primary, now: int) -> bool:
+    """Whether the primary is up and has said lately that it is one."""
     fresh = group.info_ms and now - group.info_ms < 2 * world.periods.info_period
     return bool(fresh) and group.role is Kind.PRIMARY and not group.down and not group.objectively_down
 
@@ -158,6 +160,7 @@ def _agrees(group: Primary, peer: Peer, since_ms: int) -> bool:
 
 
 def not_down_for(instance: Instance, ms: int, now: int) -> bool:
+    """Whether the process is up, and has been so for more than `ms` milliseconds."""
     return not instance.down and (not instance.down_since_ms or now - instance.down_since_ms > ms)
 
 

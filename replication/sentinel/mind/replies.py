@@ -32,6 +32,7 @@ class ReplyParser:
         """No reply can be whole with fewer bytes: spares parsing a large one again and again."""
 
     def feed(self, data: bytes) -> None:
+        """Take bytes as they come."""
         self._buffer += data
 
     def next(self) -> tuple[Reply] | None:

@@ -28,6 +28,7 @@ def suitable(world: World, group: Primary, replica: Replica, now: int) -> bool:
 
 
 def candidates(world: World, group: Primary, now: int) -> Iterator[Replica]:
+    """The replicas that may be promoted at this moment."""
     return (replica for replica in group.replicas.values() if suitable(world, group, replica, now))
 
 
@@ -37,4 +38,5 @@ def preference(replica: Replica) -> tuple[int, int, bool, str]:
 
 
 def select_replica(world: World, group: Primary, now: int) -> Replica | None:
+    """The best of them, None if there is none."""
     return min(candidates(world, group, now), key=preference, default=None)

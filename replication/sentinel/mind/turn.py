@@ -44,11 +44,13 @@ class Turn:
         self._mark: int | None = None
 
     def finish(self, render: Render) -> list[Action]:
+        """The actions of the step, with the state to be written at its mark."""
         if self._mark is not None:
             self.actions.insert(self._mark, Persist(render(self.world)))
         return self.actions
 
     def persist(self) -> None:
+        """What was changed must be on disk before anything that is added from here on leaves."""
         if self._mark is None:
             self._mark = len(self.actions)
 
@@ -71,6 +73,7 @@ class Turn:
         self.emit_text(level, channel, f"{text} {detail}" if detail else text, group_of(instance))
 
     def emit_text(self, level: Level, channel: str, text: str, group: Primary | None) -> None:
+        """An event; a warning about a group runs that group's notification script."""
         script = group.notification_script if group is not None and level is Level.WARNING else None
         self.actions.append(Emit(level, channel, text, script))
 
@@ -88,6 +91,7 @@ class Turn:
         return True
 
     def close(self, link: Link, lane: Lane) -> None:
+        """Close a connection of ours."""
         self.actions.append(Close(link.id, lane))
 
     def look_up(self, host: str, group: Primary | None = None) -> None:
@@ -102,7 +106,9 @@ class Turn:
             wanted.add(group.name)
 
     def run_script(self, path: str, *args: str) -> None:
+        """Run a program of the operator, after what was added before."""
         self.actions.append(RunScript(path, args))
 
     def crash(self) -> None:
+        """End the process here, as an operator asked for."""
         self.actions.append(Crash(99))

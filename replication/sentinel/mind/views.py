@@ -32,6 +32,7 @@ def _flags(instance: Instance) -> str:
 
 
 def instance_fields(world: World, instance: Instance, now: int) -> Iterator[Field]:
+    """The fields of one instance as SENTINEL MASTER and its like show them; times are milliseconds ago."""
     link = instance.link
     yield "name", instance.name
     yield "ip", world.shown(instance.address)

@@ -26,9 +26,11 @@ class Scripts:
 
     @staticmethod
     def now_ms() -> int:
+        """Milliseconds of the clock that jobs are timed by."""
         return time.monotonic_ns() // 1_000_000
 
     def add(self, argv: tuple[str, ...]) -> None:
+        """Queue a script with its arguments; it starts at once if there is room."""
         self.jobs.add(argv)
         self.tick()
 

@@ -26,6 +26,8 @@ from replication.sentinel.world.world import HELLO_CHANNEL
 
 
 class Take(Protocol):
+    """Where events go."""
+
     def __call__(self, event: Event) -> object:
         """Give the decisions an event."""
 
@@ -45,6 +47,7 @@ class Outgoing(asyncio.Protocol):
         self._over = False
 
     def connect(self, address: Address, source: str | None) -> None:
+        """Begin to connect, from the local address `source` if there is one."""
         self._attempt = asyncio.get_running_loop().create_task(self._connect(address, source))
 
     async def _connect(self, address: Address, source: str | None) -> None:
@@ -58,6 +61,7 @@ class Outgoing(asyncio.Protocol):
             self._end(Cause.UNREACHABLE, str(error))
 
     def send(self, request: Send) -> None:
+        """Write a request, if the connection stands; its reply is told as the request's."""
         if self._transport is not None and not self._over:
             self._due.append(request)
             self._transport.write(encode_request(list(request.args)))
@@ -78,6 +82,7 @@ class Outgoing(asyncio.Protocol):
     # asyncio's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands: tell so, with our own address on it."""
         self._transport = cast(asyncio.Transport, transport)
         if self._over:
             self._transport.abort()
@@ -86,6 +91,7 @@ class Outgoing(asyncio.Protocol):
         self._take(Opened(self._link, self._lane, str(name[0]) if isinstance(name, tuple) else ""))
 
     def data_received(self, data: bytes) -> None:
+        """Replies came, whole or in parts; nonsense ends the connection."""
         self._parser.feed(data)
         try:
             while not self._over and (found := self._parser.next()) is not None:
@@ -94,6 +100,7 @@ class Outgoing(asyncio.Protocol):
             self._drop(str(error))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The connection ended: tell so, unless that was our wish."""
         self._end(Cause.LOST, str(exc or "closed by the other side"))
 
     def _drop(self, reason: str) -> None:

@@ -251,7 +251,7 @@ class Primary(Instance):
     failover_timeout_ms: int = 180_000
     parallel_syncs: int = 1
     auth_user: str | None = None
-    auth_pass: str | None = None
+    auth_pass: str | None = field(default=None, repr=False)
     notification_script: str | None = None
     client_reconfig_script: str | None = None
     reboot_down_after_ms: int = 0

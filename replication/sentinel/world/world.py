@@ -71,8 +71,8 @@ class World:
     resolve_hostnames: bool = False
     announce_hostnames: bool = False
     peer_user: str | None = None
-    peer_pass: str | None = None
-    own_pass: str | None = None
+    peer_pass: str | None = field(default=None, repr=False)
+    own_pass: str | None = field(default=None, repr=False)
     """`requirepass`, used towards peers when no sentinel-pass is set."""
     crash_after_election: bool = False
     crash_after_promotion: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.sentinel_bench import A, Bench, channels
+from support.sentinel_bench import ME, A, Bench, channels
 
 from replication.sentinel.mind.hello import HelloMessage
 from replication.sentinel.mind.messages import Action, Emit, Hello, Persist, Request, Send
@@ -31,8 +31,11 @@ def leading(stage: Stage) -> Bench:
     """A bench that leads the failover of epoch 5 to NEW and has come to `stage`."""
     bench, promoted = with_replicas()
     group = bench.group
-    bench.world.epoch = 5
-    group.failover = Attempt(5, bench.now, stage=stage, promoted=promoted)
+    bench.world.epoch = group.leader_epoch = 5
+    group.leader = ME
+    group.failover = Attempt(5, bench.now, stage=stage)
+    if stage >= Stage.SEND_SLAVEOF_NOONE:
+        group.failover.promoted = promoted
     if stage >= Stage.RECONF_SLAVES:
         group.config_epoch = 5
     return bench
@@ -78,7 +81,7 @@ def test_a_candidacy_goes_on_after_an_older_configuration() -> None:
     bench = leading(Stage.WAIT_START)
     attempt = bench.group.failover
     assert attempt is not None
-    attempt.epoch = bench.world.epoch = 9
+    attempt.epoch = bench.world.epoch = bench.group.leader_epoch = 9
     bench.step(hello(6, OLD))
     assert bench.group.failover is attempt
     assert attempt.stage is Stage.WAIT_START
