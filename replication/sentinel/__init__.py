@@ -1,5 +1,8 @@
-"""The failover monitor: `monitor` decides, pure; `runner` has the sockets, the file and the timer.
+"""The failover monitor, in five rooms; each imports only from those before it.
 
-What it knows is in `world`; who is down is judged in `detector`, who may lead in `election`, whom to promote in
-`selection`; `failover` goes through the steps, `discovery` and `reconcile` take in what peers and nodes say.
+`world`: what is known, and the invariants of it. `options`: the table of options, and the file. `mind`: the pure
+machine, `Monitor.step(event, now) -> actions` (who is down: `detector`; who may lead: `election`; whom to promote:
+`selection`; the stages of a failover: `failover`; what nodes say: `reconcile`; what peers say: `discovery`; what
+operators want: `steering`). `shell`: sockets, the resolver, the state file, scripts, one timer. `commands`: SENTINEL
+and the few others that are served.
 """

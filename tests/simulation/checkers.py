@@ -114,4 +114,4 @@ class Checkers:
         now = sentinel.network.clock.now_ms
         agreeing = sum(now - when < MEMORY_MS for voter, when in self.said_down.items() if voter != my_id)
         if agreeing < self.quorum - 1:
-            raise Violation(f"{my_id} holds the primary for objectively down with {agreeing} others")
+            raise Violation(f"{my_id} considers the primary objectively down with {agreeing} others")

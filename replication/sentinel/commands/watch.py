@@ -17,8 +17,8 @@ from replication.sentinel.commands.seat import (
     text_of,
 )
 from replication.sentinel.mind.election import usable_sentinels
-from replication.sentinel.mind.jobs import Job
 from replication.sentinel.mind.messages import Answer, DownQuery
+from replication.sentinel.mind.script_queue import Job
 from replication.sentinel.mind.views import instance_fields
 from replication.sentinel.world.group import Instance, Primary, Replica
 

@@ -8,7 +8,7 @@
 - or a primary that restarted and, where the operator asked for it, takes too long to be itself again.
 
 A closed connection alone proves nothing (CLIENT KILL, a full client table); neither does a missing route.
-*Objectively down* is a primary that we and enough peers, `quorum` in all, hold for down at the same time.
+*Objectively down* is a primary that we and enough peers, `quorum` in all, consider down at the same time.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def check_subjectively(turn: Turn, instance: Instance) -> None:
 
 
 def check_objectively(turn: Turn, group: Primary) -> None:
-    """Update the opinion of the quorum: down is the primary that we and enough peers hold for down."""
+    """Update the opinion of the quorum: it is down if we and enough peers consider it down."""
     agreeing = 1 + sum(peer.primary_down for peer in group.peers.values()) if group.down else 0
     down = group.down and agreeing >= group.quorum
     if down and not group.objectively_down:

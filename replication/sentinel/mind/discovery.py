@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from replication.sentinel.mind import election, failover, links, names
-from replication.sentinel.mind.groups import change_address
 from replication.sentinel.mind.hello import HelloMessage, parse_hello
 from replication.sentinel.mind.messages import Level
+from replication.sentinel.mind.switching import change_address
 from replication.sentinel.mind.turn import Turn
 from replication.sentinel.world.address import Address
 from replication.sentinel.world.group import Kind, Peer, Primary

@@ -47,10 +47,10 @@ def vote(turn: Turn, group: Primary, epoch: int, candidate: str) -> None:
     turn.persist()
     turn.emit_text(Level.WARNING, "+vote-for-leader", f"{candidate} {epoch}", group)
     if candidate != turn.world.my_id:
-        hold_for(turn, group, candidate)
+        leave_to(turn, group, candidate)
 
 
-def hold_for(turn: Turn, group: Primary, candidate: str) -> None:
+def leave_to(turn: Turn, group: Primary, candidate: str) -> None:
     """Leave the failover to the candidate that has our vote, for as long as it may reasonably take."""
     time_ms = 2 * min(group.failover_timeout_ms, turn.world.periods.election_timeout)
     patience = group.patience
@@ -58,7 +58,7 @@ def hold_for(turn: Turn, group: Primary, candidate: str) -> None:
     patience.until_ms = turn.now + time_ms + turn.rng.randrange(MAX_DESYNC_MS)
 
 
-def held(turn: Turn, group: Primary) -> bool:
+def must_wait(turn: Turn, group: Primary) -> bool:
     """True while another's candidacy, or the memory of our own failed one, keeps us from standing."""
     patience = group.patience
     if turn.now >= patience.until_ms:
@@ -97,7 +97,7 @@ def stand_delay(turn: Turn, group: Primary) -> int:
 
 
 def ask_peers(turn: Turn, group: Primary, *, now_please: bool = False) -> None:
-    """Ask whether they too hold the primary for down and, while we stand, for their votes."""
+    """Ask whether they too consider the primary down and, while we stand, for their votes."""
     ask_period = turn.world.periods.ask_period
     quick = not group.objectively_down and turn.now - group.down_since_ms < 2 * ask_period
     for peer in group.peers.values():
@@ -111,7 +111,7 @@ def ask_peers(turn: Turn, group: Primary, *, now_please: bool = False) -> None:
 
 
 def ask(turn: Turn, peer: Peer) -> None:
-    """Ask a peer whether it holds the primary for down and, if we stand for election, for its vote."""
+    """Ask a peer whether it considers the primary down and, if we stand for election, for its vote."""
     group = peer.group
     candidate = turn.world.my_id if group.failing_over else "*"
     sent = turn.send(peer, Request.ASK, b"SENTINEL", b"is-master-down-by-addr",

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from replication.sentinel.mind import election, links
-from replication.sentinel.mind.groups import change_address
 from replication.sentinel.mind.messages import Level, Request
 from replication.sentinel.mind.selection import candidates, select_replica
+from replication.sentinel.mind.switching import change_address
 from replication.sentinel.mind.turn import Turn
 from replication.sentinel.world.address import Address
 from replication.sentinel.world.group import Attempt, Instance, Move, Primary, Replica
@@ -27,8 +27,8 @@ MAX_BACKOFF_DOUBLINGS = 8
 
 
 def start_if_due(turn: Turn, group: Primary) -> None:
-    """Stand for election when the primary is objectively down and nothing holds us back."""
-    if not group.objectively_down or group.failing_over or election.held(turn, group):
+    """Stand for election when the primary is objectively down and nothing keeps us from it."""
+    if not group.objectively_down or group.failing_over or election.must_wait(turn, group):
         return
     patience = group.patience
     if not patience.stand_at_ms:
@@ -115,7 +115,7 @@ def _wait_start(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
     if votes.hopeless or _superseded(group, attempt) or turn.now - attempt.started_ms > timeout:
         turn.emit(Level.WARNING, "-failover-abort-not-elected", group)
         if votes.leader is not None:
-            election.hold_for(turn, group, votes.leader)
+            election.leave_to(turn, group, votes.leader)
         _give_up(turn, group, attempt, _backoff(group, turn.rng.randrange(*election.SPLIT_PAUSE_MS)))
     return None
 

@@ -1,4 +1,4 @@
-"""The hello message: who a sentinel is, and which configuration of a group it holds for the newest.
+"""The hello message: who a sentinel is, and which configuration of a group is the newest it knows of.
 
 Eight fields joined by commas, published on `__sentinel__:hello` of every node and sent to every peer:
 own ip, port, run id, current epoch, group name, primary's ip, port, configuration epoch.

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from replication.sentinel.mind import failover, links
-from replication.sentinel.mind.groups import reset_group
 from replication.sentinel.mind.messages import Level, Refusal
 from replication.sentinel.mind.orders import (
     Announce,
@@ -21,6 +20,7 @@ from replication.sentinel.mind.orders import (
     Watch,
 )
 from replication.sentinel.mind.selection import select_replica
+from replication.sentinel.mind.switching import reset_group
 from replication.sentinel.mind.turn import Turn
 from replication.sentinel.world.group import Instance, Primary
 from replication.sentinel.world.world import DuplicateInstance

@@ -1,6 +1,6 @@
 """The shell around the decisions: sockets, the state file, scripts, one timer. It decides nothing.
 
-Actions are carried out in their order, so a vote leaves only when the state file holds it. If the file can't
+Actions are carried out in their order, so a vote leaves only when it is in the state file. If the file can't
 be written, what would tell of a vote or seek one is not sent, the file is tried again at the next such
 occasion, and until then this sentinel watches but neither votes nor leads.
 """

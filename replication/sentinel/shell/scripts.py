@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from replication.sentinel.mind.jobs import Job, Jobs
+from replication.sentinel.mind.script_queue import Job, Jobs
 from replication.sentinel.world.world import Periods
 
 EXEC_FAILED = 2

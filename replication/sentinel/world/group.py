@@ -128,7 +128,7 @@ class Instance:
     role_since_ms: int = 0
 
     def forget_process(self, now: int) -> None:
-        """Another process is meant from now on: nothing that was seen of the former one holds."""
+        """Another process is meant from here on: nothing that was seen of the former one counts."""
         self.run_id = self.info_text = None
         self.down = self.script_kill_sent = self.info_in_flight = False
         self.info_ms = 0
@@ -171,7 +171,7 @@ class Peer(Instance):
 
     group: Primary = None  # type: ignore[assignment]  # set by World.add_peer, the only maker
     primary_down: bool = False
-    """The peer says that it, too, holds the primary for down."""
+    """The peer says that it, too, considers the primary down."""
     answered_ms: int = 0
     asked_ms: int = 0
     leader: str | None = None

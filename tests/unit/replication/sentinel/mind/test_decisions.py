@@ -6,7 +6,6 @@ import pytest
 from support.sentinel_bench import ME, A, B, Bench, channels
 
 from replication.sentinel.mind import detector, election
-from replication.sentinel.mind.jobs import MAX_QUEUED, MAX_RUNNING, Jobs
 from replication.sentinel.mind.messages import (
     Action,
     Answer,
@@ -20,6 +19,7 @@ from replication.sentinel.mind.messages import (
     Send,
     Tick,
 )
+from replication.sentinel.mind.script_queue import MAX_QUEUED, MAX_RUNNING, Jobs
 from replication.sentinel.mind.selection import select_replica
 from replication.sentinel.world.address import Address
 from replication.sentinel.world.group import Kind, Lane, LaneState, Primary
