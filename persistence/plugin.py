@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from kvserver import logs
 from kvserver.engine.command_table.row import TELLS_DISK, WRITE, Row
-from kvserver.engine.keys.keyspace import EXPIRE_DELETE, Db
-from kvserver.engine.run import gates
-from kvserver.engine.run.executor import PASS, Engine
-from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.engine.keys.keyspace import Db
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import Session
 from kvserver.services.offers import Origin, SnapshotStream
 from kvserver.wire.resp import error
 from persistence import function_commands
@@ -29,13 +28,6 @@ if TYPE_CHECKING:
     from kvserver.node.node import Node
 
 TICK_S = 0.1
-
-MISCONF = error(
-    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands "
-    "that may modify the data set are disabled, because this instance is configured to report errors during "
-    "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "
-    "details about the RDB error."
-)
 
 
 class Persistence:
@@ -67,7 +59,7 @@ class Persistence:
         node.handlers.update(function_commands.HANDLERS)
         node.handlers.update(migrate.HANDLERS)
         node.handlers.update(aof_commands.HANDLERS)
-        engine.add_gate(gates.ORDER_DISK, "disk", self.disk_gate)
+        engine.set_gate(GATE, self.aof_gate)
         contributions.add_info("persistence", lambda: persistence_fields(self.saver, self.loader, self.aof))
         contributions.add_info("memory", lambda: [("mem_aof_buffer", self.aof.writer.pending_bytes)])
         contributions.add_info("stats", lambda: [("migrate_cached_sockets", len(links))])
@@ -163,16 +155,10 @@ class Persistence:
         if command == "flushall" and db is self.engine.dbs[-1]:
             self.saver.flushed()
 
-    def disk_gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
-        """Who can't save or log refuses writes; a replica follows its primary whatever happens to a save."""
-        if not row.flags & (WRITE | TELLS_DISK) or c.attention & ATT_INTERNAL:
-            return PASS
-        if engine.deny_masks.get("disk") and engine.state.expire_mode == EXPIRE_DELETE:
-            return MISCONF
-        if engine.deny_masks.get(GATE):
-            trouble = self.aof.trouble
-            return error(f"MISCONF Errors writing to the AOF file: {trouble.strerror if trouble else ''}")
-        return PASS
+    def aof_gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
+        """Who can't log refuses writes."""
+        trouble = self.aof.trouble
+        return error(f"MISCONF Errors writing to the AOF file: {trouble.strerror if trouble else ''}")
 
     async def save_at_shutdown(self) -> str:
         """Save before the node stops, if there are save points or SHUTDOWN asks for it; "" or why not."""

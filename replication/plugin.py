@@ -10,7 +10,6 @@ from kvserver import logs
 from kvserver.services import Services
 from kvserver.services.offers import PAUSE_WRITES, Pause
 from replication import commands, debugging
-from replication import gates as guards
 from replication.hub import Hub
 from replication.info_fields import LinkView, View, replication_fields
 from replication.primary.farewell import Farewell
@@ -34,7 +33,6 @@ def attach(node: Node) -> None:
     services.keep(hub)
     services.signals.log_synced.connect(hub.file_synced)
     node.handlers.update(commands.HANDLERS)
-    guards.install(engine)
     pause = services.administration.pause
     hub.failover.hold_writes = lambda: pause.begin(engine, "failover", PAUSE_WRITES, _FOR_EVER_MS)
     hub.failover.let_writes = lambda: pause.end(engine, "failover")

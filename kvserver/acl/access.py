@@ -106,8 +106,6 @@ class Access:
 
     def gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
         """The gate for clients with less than all permissions."""
-        if not c.attention & ATT_RESTRICTED:
-            return PASS
         context = "lua" if c.kind == "script" else "multi" if c.attention & ATT_MULTI else "toplevel"
         denial = self.refused(c, row, args, context)
         if denial is None:

@@ -14,7 +14,7 @@ from kvserver.acl.steps import Steps, finish
 from kvserver.acl.user import User
 from kvserver.acl.users import DEFAULT
 from kvserver.admin.config import replace_file
-from kvserver.engine.command_table.naming import resolve
+from kvserver.engine.command_table.naming import find, resolve
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError, shown, wrong_arity
 from kvserver.wire.numbers import parse_int
@@ -211,7 +211,7 @@ def dryrun(c: Session, a: list[bytes]) -> bytes:
     row = resolve(c.engine.rows, args)
     if row is None:
         raise CommandError(b"ERR Command '%b' not found" % shown(a[3]))
-    if len(args) != row.arity if row.arity > 0 else len(args) < -row.arity:
+    if find(c.engine.rows, args) is None:
         raise wrong_arity(row.name)
     denial = user.check(row.name, row.facts, args)
     if denial is None:

@@ -14,7 +14,6 @@ from kvserver.acl.users import Users
 from kvserver.config import Config, ConfigError, fatal
 from kvserver.config.quoting import encode
 from kvserver.engine.command_table import catalog
-from kvserver.engine.run.gates import ORDER_ACL
 
 if TYPE_CHECKING:
     from kvserver.engine.command_table.catalog import CommandFacts
@@ -45,7 +44,7 @@ def attach(node: Node, served: Iterable[CommandFacts] | None = None) -> None:
     node.services.access = access
     node.services.keep(access)
     engine.may = Gatekeeper(access.users.default).allows
-    engine.add_gate(ORDER_ACL, "acl", access.gate)
+    engine.set_gate("acl", access.gate)
     access.on_default_changed = lambda: _protect(access, node)
     config.on_change("requirepass", lambda config: access.password_changed())
     config.on_change("acllog-max-len", lambda config: access.log.trim(config.acllog_max_len))

@@ -13,7 +13,6 @@ from kvserver.admin.observe.process import Process
 from kvserver.config import Config
 from kvserver.engine.keys.eviction import NAME, Evictor
 from kvserver.engine.run.executor import Engine
-from kvserver.engine.run.gates import ORDER_MEMORY
 
 OPTIONS = (
     "maxmemory",
@@ -51,7 +50,7 @@ def plug_in(admin: Admin, limit: ClientLimit) -> None:
     _plug_in_clients(admin, limit)
     evictor.on_more = partial(_soon, evictor)
     evictor.on_cycle = partial(_spike, admin)
-    engine.add_gate(ORDER_MEMORY, NAME, evictor.gate)
+    engine.set_gate(NAME, evictor.gate)
     for name in OPTIONS:
         node.config.on_change(name, lambda config: evictor.configure())
     evictor.configure()

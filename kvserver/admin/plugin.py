@@ -10,13 +10,13 @@ from functools import partial
 from kvserver.admin import clients as client
 from kvserver.admin import config, debug, eviction, info, lolwut, modules, shutdown
 from kvserver.admin.clients.memory_limit import ClientLimit
-from kvserver.admin.clients.pause import ORDER, Pause
+from kvserver.admin.clients.pause import Pause
 from kvserver.admin.context import Admin, NodeView
 from kvserver.admin.info import command_sections as commands
 from kvserver.admin.info import sections
 from kvserver.admin.observe import latency, memory, monitor, slowlog
 from kvserver.admin.observe.latency import LatencyMonitor
-from kvserver.admin.observe.monitor import ORDER_LAST, Monitors
+from kvserver.admin.observe.monitor import Monitors
 from kvserver.admin.observe.process import Process
 from kvserver.admin.observe.rates import Rates
 from kvserver.admin.observe.redact import redact
@@ -27,7 +27,6 @@ from kvserver.engine.command_table.row import FAST, SKIP_SLOWLOG, Row
 from kvserver.engine.commands.keys import object as introspect
 from kvserver.engine.events import notifications
 from kvserver.engine.events.tracking import Tracker
-from kvserver.engine.run.gates import ORDER_TRACKING
 from kvserver.engine.run.session import ATT_INTERNAL, Session
 from kvserver.node.listening import Listening
 from kvserver.node.oom_score import OomScore
@@ -44,8 +43,8 @@ def attach(node: NodeView) -> None:
         node.handlers.update(group.HANDLERS)
     admin = build(node)
     engine = node.engine
-    engine.add_gate(ORDER, "pause", admin.pause.gate)
-    engine.add_gate(ORDER_LAST, "monitor", admin.monitors.gate)
+    engine.set_gate("pause", admin.pause.gate)
+    engine.set_gate("monitor", admin.monitors.gate)
     engine.on_slow = partial(_slow, admin)
     node.services.signals.session_reset.connect(partial(admin.monitors.remove, engine))
     node.every(TICK_S, admin.tick)
@@ -59,7 +58,7 @@ def _track(node: NodeView, tracker: Tracker) -> None:
     engine, signals = node.engine, node.services.signals
     tracker.on_pending = lambda: _soon(tracker.broadcast)
     engine.call_tracked = tracker.call
-    engine.add_gate(ORDER_TRACKING, client.tracking.NAME, tracker.gate)
+    engine.set_gate("tracking", tracker.gate)
     engine.on_close.append(tracker.disable)
     signals.session_reset.connect(tracker.disable)
     signals.db_emptied.connect(tracker.flushed)

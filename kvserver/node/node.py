@@ -62,7 +62,6 @@ class Node:
         engine.state.wall_us = lambda: time_ns() // 1000
         engine.on_crash = self._crashed
         engine.on_attack = self._attacked
-        gates.install(engine)
         for plugin in plugins:
             plugin(self)
         self._build_table()

@@ -6,7 +6,7 @@ from kvserver.scripting.runtime cimport Runtime
 from kvserver.engine.command_table.row cimport Row
 
 cdef long _noscript, _changes, _write
-cdef int _everywhere, _restricted
+cdef int _everywhere, _restricted, _script, _first_write, _first_need, _allow_oom
 cdef long long _not_small
 
 @cython.final
@@ -26,7 +26,6 @@ cdef class Api:
     cdef object _call(self, tuple args)
     @cython.locals(kind=int, number="long long", machine=Runtime)
     cdef object _value(self, bytes reply)
-    @cython.locals(n=Py_ssize_t, flags=long, watched=bint, refusal=bytes)
+    @cython.locals(flags=long, watched=bint, context=int, refusal=bytes)
     cdef bytes _refusal(self, Engine engine, Running running, Row row, list args)
-    cdef bytes _ask_gates(self, Engine engine, Running running, Row row, list args)
     cdef bytes _counted(self, bytes text, Row row=*)

@@ -14,18 +14,20 @@ from typing import Any, Protocol
 import cython
 
 from kvserver.engine.command_table import naming
-from kvserver.engine.command_table.row import MAY_REPLICATE, NOSCRIPT, NOT_STALE, WRITE, Row
+from kvserver.engine.command_table.row import MAY_REPLICATE, NOSCRIPT, WRITE, Row
 from kvserver.engine.run.executor import Engine
-from kvserver.engine.run.session import ATT_RESTRICTED, NoPort, Session
+from kvserver.engine.run.session import ATT_RESTRICTED, FIRST_NEED, FIRST_WRITE, SCRIPT, NoPort, Session
 from kvserver.scripting.decoding import decode
 from kvserver.scripting.running import GO_ON, REPL_ALL, Running, restrict
 from kvserver.scripting.runtime import Runtime
-from kvserver.scripting.shebang import ALLOW_OOM, ALLOW_STALE
+from kvserver.scripting.shebang import ALLOW_OOM
 
 if cython.compiled:
+    from cython.cimports.kvserver.engine.command_table.naming import find  # type: ignore
     from cython.cimports.kvserver.engine.commands.strings.strings import small_int  # type: ignore
     from cython.cimports.kvserver.engine.run.executor import unhindered  # type: ignore
 else:
+    from kvserver.engine.command_table.naming import find
     from kvserver.engine.commands.strings.strings import small_int
     from kvserver.engine.run.executor import unhindered
 
@@ -36,14 +38,15 @@ _changes = WRITE | MAY_REPLICATE
 _write = WRITE
 _everywhere = REPL_ALL
 _restricted = ATT_RESTRICTED
+_script = SCRIPT
+_first_write = FIRST_WRITE
+_first_need = FIRST_WRITE | FIRST_NEED
+_allow_oom = ALLOW_OOM
 _not_small = -(1 << 62)
 _READ_ONLY = b"ERR Write commands are not allowed from read-only scripts."
 _UNKNOWN = b"ERR Unknown Redis command called from script"
 _ARITY = b"ERR Wrong number of args calling Redis command from script"
 _NOT_ALLOWED = b"ERR This Redis command is not allowed from script"
-_STALE = b"ERR Can not execute the command on a stale replica"
-_WRITE_GATES = frozenset(("replica", "disk", "few-replicas", "memory"))
-_IGNORED_GATES = frozenset(("auth", "no-multi", "pubsub", "multi", "busy", "pause", "loading"))
 
 
 class Trace(Protocol):
@@ -115,9 +118,7 @@ class Api:
         if trace is not None:
             trace.called_with(request)
         running = self.running
-        row: Row | None = engine.rows.get(request[0])
-        if row is None or row.subs is not None:
-            row = naming.resolve(engine.rows, request)
+        row: Row | None = find(engine.rows, request)
         refusal = self._refusal(engine, running, row, request)
         if refusal is not None:
             if trace is not None:
@@ -169,12 +170,8 @@ class Api:
         if running is None:
             return b"ERR redis.call can only be called inside a script invocation"
         if row is None:
-            # A container whose subcommand is missing has too few arguments.
-            parent = engine.rows.get(args[0].upper())
-            return self._counted(_ARITY if parent is not None and len(args) == 1 else _UNKNOWN)
-        n = len(args)
-        if (n != row.arity) if row.arity > 0 else (n < -row.arity):
-            return self._counted(_ARITY, row)
+            row = naming.resolve(engine.rows, args)
+            return self._counted(_UNKNOWN) if row is None else self._counted(_ARITY, row)
         flags = row.flags
         if flags & _noscript and self.deny_scripts:
             return self._counted(_NOT_ALLOWED, row)
@@ -182,26 +179,14 @@ class Api:
             return self._counted(_READ_ONLY, row)
         watched = flags & engine.deny or self.session.attention
         if watched and not unhindered(engine, self.session, row, args):
-            refusal = self._ask_gates(engine, running, row, args)
-            if refusal is not None:
-                return refusal
+            context = _script
+            if not running.wrote:
+                context |= _first_write if running.flags & _allow_oom else _first_need
+            refusal = engine.ask(self.session, row, args, context)
+            if refusal is not None and len(refusal) > 0:
+                return self._counted(refusal[1:-2], row)
         if flags & _write:
             running.wrote = True
-        return None
-
-    def _ask_gates(self, engine: Engine, running: Running, row: Row, args: list[bytes]) -> bytes | None:
-        for _, name, gate in engine.gates:
-            if name in _IGNORED_GATES:
-                continue
-            if name in _WRITE_GATES and (running.wrote or (name == "memory" and running.flags & ALLOW_OOM)):
-                continue
-            if name == "stale" and row.flags & NOT_STALE and running.flags & ALLOW_STALE:
-                if gate(engine, self.session, row, args):
-                    return self._counted(_STALE, row)
-                continue
-            reply = gate(engine, self.session, row, args)
-            if reply:
-                return self._counted(reply[1:-2], row)
         return None
 
     def _counted(self, text: bytes, row: Row | None = None) -> bytes:

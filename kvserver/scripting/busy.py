@@ -15,7 +15,7 @@ from typing import Protocol
 from kvserver.engine.command_table.row import ADMIN, NOT_BUSY, Row
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import PASS
-from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.engine.run.session import Session
 from kvserver.scripting.eval_commands import BUSY_FUNCTION, BUSY_SCRIPT
 from kvserver.scripting.host import Host
 from kvserver.scripting.running import GO_ON, KILLED_SCRIPT, Running
@@ -84,7 +84,7 @@ class Busy:
     def gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
         """Refuse what isn't allowed while a script is slow."""
         running = self.host.api.running
-        if running is None or not running.slow or c.attention & ATT_INTERNAL or c.kind == "script":
+        if running is None or not running.slow:
             return PASS
         if row.flags & NOT_BUSY or (row.name == "shutdown" and [arg.upper() for arg in args[1:]] != [b"NOSAVE"]):
             return _BUSY[running.is_function]

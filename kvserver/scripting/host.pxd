@@ -7,7 +7,7 @@ from kvserver.scripting.runtime cimport Runtime
 from kvserver.engine.command_table.row cimport Row
 
 cdef long _compat, _stale, _harmless, _oom
-cdef int _internal
+cdef int _internal, _declared
 
 cdef class Script:
     cdef public bytes sha, body

@@ -8,7 +8,7 @@ from typing import Any
 from kvserver.config import REDIS_VERSION
 from kvserver.engine.command_table.row import DENYOOM, NOT_STALE, WRITE, Row
 from kvserver.engine.run.executor import Engine
-from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.engine.run.session import ATT_INTERNAL, DECLARED, Session
 from kvserver.errors import CommandError
 from kvserver.scripting import native
 from kvserver.scripting.api import Api, digest
@@ -30,6 +30,7 @@ _stale = ALLOW_STALE
 _harmless = NO_WRITES
 _oom = ALLOW_OOM
 _internal = ATT_INTERNAL
+_declared = DECLARED
 _OOM = b"-OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'\r\n"
 _WRITES = Row("script", lambda c, a: b"", -1, WRITE, None)
 _NEEDS_MEMORY = Row("script", lambda c, a: b"", -1, DENYOOM, None)
@@ -192,16 +193,11 @@ class Host:
         return b""
 
     def _gate(self, c: Session, row: Row) -> bytes:
-        """Ask the gates that look at one flag."""
+        """Ask the gates about a script that declares, or needs, what one flag stands for."""
         engine = self.engine
         if not row.flags & engine.deny or c.attention & _internal:
             return b""
-        for _, name, gate in engine.gates:
-            if name in _FLAG_GATES:
-                reply = gate(engine, c, row, c.args)
-                if reply:
-                    return reply
-        return b""
+        return engine.ask(c, row, c.args, _declared) or b""
 
     # -- for other parts of the node --------------------------------------------------------------------------
 
@@ -236,7 +232,6 @@ class Host:
 
 LOAD_TIMEOUT_S = 0.5
 """How long FUNCTION LOAD may run a library's source, as in Redis."""
-_FLAG_GATES = frozenset(("replica", "disk", "few-replicas", "memory", "stale"))
 
 
 def _nothing(running: Running) -> None:

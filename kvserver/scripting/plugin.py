@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from kvserver import logs
-from kvserver.engine.run.gates import ORDER_BUSY
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
 from kvserver.scripting import queued
@@ -35,9 +34,9 @@ def attach(node: Node) -> None:
     node.services.contributions.add_info("memory", partial(_memory, host))
     node.services.contributions.debug[b"SET-DISABLE-DENY-SCRIPTS"] = _disable_deny
     busy = Busy(host, Pump(node.server, lambda: node.listeners))
-    engine.add_gate(ORDER_BUSY, "busy", busy.gate)
+    engine.set_gate("busy", busy.gate)
     scripts = queued.QueuedScripts(host)
-    engine.add_gate(queued.ORDER, "queued-scripts", scripts.gate)
+    engine.set_gate("exec-scripts", scripts.gate)
     host.promise = scripts.promises_no_writes
     host.api.on_tick = busy.tick
     host.open_channel = partial(open_socket, node.server, partial(_ended, host))

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from kvserver.engine.command_table.row import Row
 from kvserver.engine.run.executor import Engine
-from kvserver.engine.run.gates import ORDER_EXEC, PASS
+from kvserver.engine.run.gates import PASS
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
 from kvserver.scripting.host import Host
 from kvserver.scripting.shebang import COMPAT, NO_WRITES, script_flags
-
-ORDER = ORDER_EXEC + 1
 
 
 class QueuedScripts:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from kvserver.config import Config
 from kvserver.engine.run.executor import Engine
-from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.engine.run.session import Session
 from kvserver.services.offers import Pause
 from kvserver.wire.resp import ProtocolError, encode_request
 from replication.replica.framing import Payload, PayloadError
@@ -335,8 +335,7 @@ class Link:
     def _open_session(self) -> Session:
         engine = self._engine
         c = engine.open_session(_Port(self))
-        c.kind = "primary"
-        c.attention = ATT_INTERNAL
+        c.become_internal("primary")
         c.db = engine.dbs[self.stream_db]
         c.address = f"{self.host}:{self.port}"
         return c

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kvserver.engine.command_table.naming import find
 from kvserver.engine.command_table.row import WRITE
 from kvserver.engine.keys.keyspace import EXPIRE_HIDE, EXPIRE_IGNORE
 from kvserver.engine.run.executor import Engine
@@ -100,17 +101,11 @@ class Applier:
             args = parser.next()
             if args is None:
                 return
-            row = rows.get(args[0])
-            n = len(args)
-            if (
-                row is not None
-                and row.subs is None
-                and c.queue is None
-                and (n == row.arity if row.arity > 0 else n >= -row.arity)
-            ):
+            row = find(rows, args)
+            if row is not None and c.queue is None:
                 reply = engine.call(c, row, args)
             else:
-                reply = engine.execute(c, args)
+                reply = engine.execute(c, args)  # which queues it, or says what is wrong
             if reply and reply[0] == 45:
                 self.failures += 1
                 self.on_failure(_shown(args[0]), _shown(reply[1:].rstrip()))

@@ -12,12 +12,10 @@ from kvserver.engine.keys.keyspace import EXPIRE_DELETE, EXPIRE_HIDE
 from kvserver.engine.run import blocking
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import PASS
-from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.engine.run.session import Session
 from kvserver.services.offers import PAUSE_ALL, PAUSE_NONE, PAUSE_WRITES
 from kvserver.wire.resp import error
 
-ORDER = 105
-"""Before requests are queued in MULTI, behind all that can refuse them."""
 MODE_NONE, MODE_WRITE, MODE_ALL = PAUSE_NONE, PAUSE_WRITES, PAUSE_ALL
 BLOCKED_KIND = "pause"
 _WRITES = WRITE | MAY_REPLICATE
@@ -56,7 +54,7 @@ class Pause:
 
     def gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
         """Hold a request back if a pause forbids it."""
-        if self.mode == MODE_NONE or c.attention & ATT_INTERNAL or c.kind == "replica" or c.no_block:
+        if self.mode == MODE_NONE or c.kind == "replica" or c.no_block:
             return PASS
         if self.mode == MODE_WRITE and not _may_write(engine, c, row, args):
             return PASS

@@ -14,12 +14,9 @@ from kvserver.config.quoting import quote_bytes
 from kvserver.engine.command_table.row import ADMIN, ANY, SKIP_MONITOR, Row
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import PASS
-from kvserver.engine.run.session import ATT_INTERNAL, ATT_MONITOR, Session
+from kvserver.engine.run.session import ATT_MONITOR, Session
 from kvserver.errors import CommandError
 from kvserver.wire.resp import OK
-
-ORDER_LAST = 1000
-"""The gate stands behind all that can refuse, queue or delay a request."""
 
 
 class Monitors:
@@ -47,8 +44,6 @@ class Monitors:
 
     def gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
         """Show a request that is about to run."""
-        if not self._sessions or c.attention & ATT_INTERNAL:
-            return PASS
         if row.name == "quit":
             return PASS  # Redis answers QUIT before it looks at who watches
         if row.name == "reset":

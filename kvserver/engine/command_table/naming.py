@@ -1,12 +1,29 @@
-"""Finding a command by the name a client spelled, and saying that there is none."""
+"""From a request to its row: the one place that knows spellings, subcommands and numbers of arguments.
+
+`find` answers everybody who is about to run a request: clients, transactions, scripts, the primary's stream, the
+append-only file. When it finds nothing, `resolve` tells a wrong number of arguments from an unknown name, and
+`refusal` has the words for a client.
+"""
 
 from __future__ import annotations
 
 from kvserver.engine.command_table.row import Row
+from kvserver.errors import wrong_arity
 from kvserver.wire.resp import error
 
 SHOWN_MAX = 128
 """Bytes of a client's words that an error repeats."""
+
+
+def find(rows: dict[bytes, Row], args: list[bytes]) -> Row | None:
+    """Find the row of a request that has a right number of arguments; None when there is none."""
+    row = rows.get(args[0])
+    if row is None or row.subs is not None:
+        row = resolve(rows, args)
+        if row is None:
+            return None
+    n = len(args)
+    return row if row.least <= n <= row.most else None
 
 
 def resolve(rows: dict[bytes, Row], args: list[bytes]) -> Row | None:
@@ -37,3 +54,9 @@ def unknown(rows: dict[bytes, Row], args: list[bytes]) -> bytes:
             break
         shown += b"'%b' " % arg[: SHOWN_MAX - len(shown)]
     return error(b"ERR unknown command '%b', with args beginning with: %b" % (args[0][:SHOWN_MAX], shown))
+
+
+def refusal(rows: dict[bytes, Row], args: list[bytes]) -> bytes:
+    """The reply to a request for which `find` found nothing."""
+    row = resolve(rows, args)
+    return unknown(rows, args) if row is None else error(wrong_arity(row.name).text)

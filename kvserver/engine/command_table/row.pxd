@@ -4,7 +4,7 @@ import cython
 cdef class Row:
     cdef public str name
     cdef public object fn
-    cdef public Py_ssize_t arity
+    cdef public Py_ssize_t arity, least, most
     cdef public long flags
     cdef public object facts
     cdef public dict subs

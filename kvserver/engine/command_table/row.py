@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -77,7 +78,9 @@ class Row:
     def __init__(self, name: str, fn: Handler, arity: int, flags: int, facts: Any) -> None:
         self.name = name  # lower case, "config|get" for a subcommand
         self.fn = fn
-        self.arity = arity
+        self.arity = arity  # as Redis writes it: the number of arguments with the name; negative = at least so many
+        self.least = abs(arity)
+        self.most = arity if arity > 0 else sys.maxsize
         self.flags = flags
         self.facts = facts  # the catalogue's CommandFacts
         self.subs: dict[bytes, Row] | None = None

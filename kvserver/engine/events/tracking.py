@@ -22,7 +22,8 @@ from kvserver.engine.command_table.keyspec import positions_of
 from kvserver.engine.command_table.row import PUBSUB, READONLY, Row
 from kvserver.engine.keys.keyspace import OBSERVE_TRACKING, Db
 from kvserver.engine.keys.table import Table
-from kvserver.engine.run.executor import PASS, Engine
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.gates import PASS
 from kvserver.engine.run.session import ATT_REPLY, ATT_SUBSCRIBED, ATT_TRACKING, Session
 from kvserver.errors import CommandError
 from kvserver.wire.resp import array_header, bulk, bulks, integer, null, push_header

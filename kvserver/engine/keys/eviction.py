@@ -23,9 +23,9 @@ from kvserver.engine.keys.access import Access, Clock
 from kvserver.engine.keys.choosing import Chooser
 from kvserver.engine.keys.freeing import free_some
 from kvserver.engine.keys.keyspace import Db
-from kvserver.engine.run.executor import PASS, Engine
-from kvserver.engine.run.gates import is_loading
-from kvserver.engine.run.session import ATT_INTERNAL, Session
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.gates import PASS, is_loading
+from kvserver.engine.run.session import Session
 from kvserver.wire.resp import error
 
 OOM = error("OOM command not allowed when used memory > 'maxmemory'.")
@@ -187,7 +187,7 @@ class Evictor:
 
     def gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
         """Evict before a request that may need memory; refuse it when that isn't possible."""
-        if not engine.deny_masks.get(NAME) or c.attention & ATT_INTERNAL:
+        if not engine.deny_masks.get(NAME):
             return PASS
         if c.kind == "script":
             # What was found when the script began holds until it ends.

@@ -1,5 +1,6 @@
 import cython
 from kvserver.engine.keys.keyspace cimport Db, State
+from kvserver.engine.run.gates cimport Gate
 from kvserver.engine.run.log cimport CommandLog
 from kvserver.engine.run.session cimport Session
 from kvserver.engine.command_table.row cimport Row
@@ -35,8 +36,9 @@ cdef class Engine:
     cdef public list on_key_changed, on_close
     cdef public dict channels, patterns, shard_channels
     cdef public object services
-    cpdef bytes gate(self, Session c, Row row, list args)
-    @cython.locals(row=Row, n=Py_ssize_t, arity=Py_ssize_t, reply=bytes)
+    @cython.locals(gate=Gate, reply=bytes)
+    cpdef bytes ask(self, Session c, Row row, list args, int context)
+    @cython.locals(row=Row, reply=bytes)
     cpdef bytes execute(self, Session c, list args)
     @cython.locals(st=State, dirty="long long", previous=Session, reply=bytes, now=cython.longlong, spent=double)
     cpdef bytes call(self, Session c, Row row, list args)

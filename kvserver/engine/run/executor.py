@@ -20,28 +20,27 @@ from typing import Any
 
 import cython
 
-from kvserver.engine.command_table import naming
 from kvserver.engine.command_table.row import LATENCY_BUCKETS, WRITE, Row
 from kvserver.engine.events import pubsub
 from kvserver.engine.keys.keyspace import Db, State
-from kvserver.engine.run import blocking, watching
+from kvserver.engine.run import blocking, gates, refusing, watching
+from kvserver.engine.run.gates import PASS, Answer, Gate
 from kvserver.engine.run.log import EXEC, CommandLog
-from kvserver.engine.run.session import ATT_INTERNAL, ATT_RESTRICTED, ATT_TRACKING, Blocked, Session
-from kvserver.errors import CommandError, wrong_arity
+from kvserver.engine.run.session import ATT_RESTRICTED, ATT_TRACKING, Blocked, Session
+from kvserver.errors import CommandError
 from kvserver.services import Services
 from kvserver.wire.resp import error
 
 if cython.compiled:
     from cython.cimports.cpython.time import perf_counter_ns
+    from cython.cimports.kvserver.engine.command_table.naming import find  # type: ignore
 else:
     from time import perf_counter_ns
 
-Gate = Callable[["Engine", Session, Row, list[bytes]], "bytes | None"]
+    from kvserver.engine.command_table.naming import find
+
 BUCKET_S = 4e-6
 """Faster calls aren't entered in a row's histogram one by one: they are those of `calls` that are in no bucket."""
-PASS = b""
-"""What a gate returns to let a request through; None means that the reply comes later."""
-
 # C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
 _bucket_s = BUCKET_S
 _tracking = ATT_TRACKING
@@ -61,7 +60,7 @@ class Engine:
         self.state.on_changed = self.key_changed
         self.state.on_event = _no_event
         self.log.on_active = self._set_logging
-        self.gates: list[tuple[int, str, Gate]] = []
+        self.gates: list[Gate] = gates.build()
         self.deny = 0
         self.deny_masks: dict[str, int] = {}
         self.depth = 0
@@ -110,56 +109,49 @@ class Engine:
     def internal_session(self, kind: str, port: Any) -> Session:
         """Create a session that isn't listed: a script, the loader, the stream of the primary."""
         session = Session(self, self.dbs[0], 0, port)
-        session.kind = kind
-        session.attention = ATT_INTERNAL
+        session.become_internal(kind)
         return session
 
-    def add_gate(self, order: int, name: str, gate: Gate) -> None:
-        """Plug a gate in; gates run in ascending order, those of a lower order answer first."""
-        self.gates.append((order, name, gate))
-        self.gates.sort(key=lambda entry: entry[0])
+    def gate(self, name: str) -> Gate:
+        """Return a gate by its name. Raises KeyError: the table has no such row."""
+        for gate in self.gates:
+            if gate.name == name:
+                return gate
+        raise KeyError(name)
+
+    def set_gate(self, name: str, answer: Answer) -> None:
+        """Give a row of the table the function that answers; see `gates.py`."""
+        self.gate(name).answer = answer
 
     def forbid(self, name: str, mask: int) -> None:
-        """Make the gates look at commands that have a flag of `mask`; 0 takes that back."""
-        self.deny_masks[name] = mask
+        """Put a gate in force for commands that have a flag of `mask`; 0 takes that back."""
+        gate = self.gate(name)
+        assert not mask & ~gate.flags, name
+        gate.mask = self.deny_masks[name] = mask
         self.deny = 0
         for value in self.deny_masks.values():
             self.deny |= value
 
-    def gate(self, c: Session, row: Row, args: list[bytes]) -> bytes | None:
-        """Ask the gates; PASS when all let the request through."""
-        for _, _, gate in self.gates:
-            reply = gate(self, c, row, args)
-            if reply is None or reply:
-                if reply is not None and reply[0] == 45:
-                    row.rejected += 1
-                    if row.name == "exec" and c.queue is not None:
-                        reply = watching.abort(c, reply)
-                    c.queue_broken = True
-                    self.count_error(reply)
-                return reply
+    def ask(self, c: Session, row: Row, args: list[bytes], context: int) -> bytes | None:
+        """Ask the gates whose business a request is in a context; PASS when all let it through."""
+        for gate in self.gates:
+            if gate.looks(row.flags, c.attention, context):
+                reply = gate.reply(self, c, row, args, context)
+                if reply is None or len(reply) > 0:
+                    return reply
         return PASS
 
     def execute(self, c: Session, args: list[bytes]) -> bytes | None:
         """Serve one request; None when the reply comes later or never."""
-        row: Row = self.rows.get(args[0])  # type: ignore[assignment]
-        if row is None or row.subs is not None:
-            found = naming.resolve(self.rows, args)
-            if found is None:
-                if naming.is_http(args[0]):
-                    self.cut_off(c)
-                    return None
-                return self.refuse(c, naming.unknown(self.rows, args))
-            row = found
-        n = len(args)
-        arity = row.arity
-        if (n != arity) if arity > 0 else (n < -arity):
-            row.rejected += 1
-            return self.refuse_arity(c, row)
+        row = find(self.rows, args)
+        if row is None:
+            return refusing.unfound(self, c, args)
         if ((row.flags & self.deny) or c.attention) and not unhindered(self, c, row, args):
-            reply = self.gate(c, row, args)
-            if reply is None or len(reply) > 0:
-                return reply
+            reply = self.ask(c, row, args, c.context)
+            if reply is None:
+                return None
+            if len(reply) > 0:
+                return refusing.answered(self, c, row, reply)
             if c.attention & _tracking:
                 return self.call_tracked(c, row, args)
         return self.call(c, row, args)
@@ -246,25 +238,6 @@ class Engine:
 
     def _set_logging(self, active: bool) -> None:
         self.state.logging = active
-
-    def refuse(self, c: Session, reply: bytes) -> bytes:
-        """Count an error that kept a request from running."""
-        self.count_error(reply)
-        if c.queue is not None:
-            c.queue_broken = True
-        return reply
-
-    def cut_off(self, c: Session) -> None:
-        """End, without a reply, a connection over which a web page tries to reach us (as Redis does)."""
-        c.close_after_reply()
-        self.on_attack(c)
-
-    def refuse_arity(self, c: Session, row: Row) -> bytes:
-        """Refuse a wrong number of arguments; that of EXEC ends the transaction."""
-        text = wrong_arity(row.name).text
-        if row.name == "exec":
-            return self.refuse(c, watching.abort(c, error(str(text).removeprefix("ERR "))))
-        return self.refuse(c, error(text))
 
     def count_error(self, reply: bytes) -> None:
         """Count an error reply by its code."""

@@ -8,7 +8,7 @@ cdef class Session:
     cdef public long long id
     cdef public object port
     cdef public int resp
-    cdef public int attention
+    cdef public int attention, context
     cdef public list out
     cdef public list queue
     cdef public bint queue_broken

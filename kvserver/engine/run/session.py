@@ -26,6 +26,19 @@ ATT_TRACKING = 64
 ATT_MONITOR = 128
 ATT_INTERNAL = 256  # no client: a script, the loader, the primary's stream
 
+# Contexts: on whose behalf a request runs. A session has one of the first four; the gates' table says which gates
+# are asked in which (`gates.py`).
+CLIENT = 1
+SCRIPT = 2
+REPLAY = 4  # the append-only file being loaded
+STREAM = 8  # what the primary sends
+EXEC = 16  # a queued request, asked about again before its transaction runs
+FIRST_WRITE = 32  # besides SCRIPT: the script has written nothing yet
+FIRST_NEED = 64  # besides FIRST_WRITE: nor is it flagged allow-oom
+DECLARED = 128  # a script as a whole, before it runs, by what its flags declare
+
+_CONTEXTS = {"script": SCRIPT, "loader": REPLAY, "primary": STREAM}
+
 REPLY_ON = 0
 REPLY_OFF = 1
 REPLY_SKIP_NEXT = 2
@@ -106,6 +119,7 @@ class Session:
         self.port = port
         self.resp = 2
         self.attention = 0
+        self.context = CLIENT
         self.out: list[bytes] | None = None  # replies being gathered for one write
         self.queue: list[tuple[Row, list[bytes]]] | None = None  # MULTI
         self.queue_broken = False
@@ -145,6 +159,12 @@ class Session:
             self.out.append(data)
         else:
             self.port.write(data)
+
+    def become_internal(self, kind: str) -> None:
+        """Be no client: a "script", a "loader" or the "primary", whose requests were accepted elsewhere."""
+        self.kind = kind
+        self.attention = ATT_INTERNAL
+        self.context = _CONTEXTS[kind]
 
     def subscriptions(self) -> int:
         """How many channels and patterns the client listens to (sharded ones are counted apart)."""

@@ -15,7 +15,8 @@ from kvserver.engine.command_table import naming
 from kvserver.engine.command_table.row import Row
 from kvserver.engine.keys.keyspace import EXPIRE_IGNORE
 from kvserver.engine.run.executor import Engine
-from kvserver.engine.run.session import NoPort, Session
+from kvserver.engine.run.gates import PASS
+from kvserver.engine.run.session import REPLAY, NoPort, Session
 from kvserver.errors import CommandError
 from persistence.aof.records import AofFormatError, RecordDecoder, Truncation
 from persistence.rdb.errors import RdbError
@@ -24,7 +25,6 @@ from persistence.rdb.read.values import EngineBuilders
 from persistence.snapshot.restore import Restorer
 
 MAGIC = b"REDIS"
-_ENDS_TRANSACTION = ("exec", "discard")
 
 
 class UnknownCommandError(ValueError):
@@ -157,17 +157,13 @@ class Replay:
 
     def _run(self, args: list[bytes]) -> None:
         engine, c = self._engine, self._session
-        row: Row | None = engine.rows.get(args[0])
-        if row is None or row.subs is not None:
-            row = naming.resolve(engine.rows, args)
-            if row is None:
+        row = naming.find(engine.rows, args)
+        if row is None:
+            if naming.resolve(engine.rows, args) is None:
                 raise UnknownCommandError(f"Unknown command '{args[0][:128].decode('utf-8', 'backslashreplace')}'")
-        n, arity = len(args), row.arity
-        if (n != arity) if arity > 0 else (n < -arity):
             self.failures += 1
             return
-        if c.queue is not None and row.name not in _ENDS_TRANSACTION:
-            c.queue.append((row, args))
+        if c.queue is not None and engine.ask(c, row, args, REPLAY) != PASS:
             return
         c.row, c.args = row, args
         c.no_block = True

@@ -23,7 +23,7 @@ from kvserver.engine.command_table.catalog import (
     docs,
 )
 from kvserver.engine.command_table.keyspec import Key, has_keys, keys_of
-from kvserver.engine.command_table.naming import resolve
+from kvserver.engine.command_table.naming import find, resolve
 from kvserver.engine.command_table.row import Row
 from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError
@@ -154,7 +154,7 @@ def _keys(c: Session, args: list[bytes]) -> list[Key]:
     facts: CommandFacts = row.facts
     if not has_keys(facts):
         raise CommandError("ERR The command has no key arguments")
-    if (len(args) != row.arity) if row.arity > 0 else (len(args) < -row.arity):
+    if find(c.engine.rows, args) is None:
         raise CommandError("ERR Invalid number of arguments specified for command")
     keys = keys_of(facts, args)
     if not keys and "no_mandatory_keys" not in facts.flags:

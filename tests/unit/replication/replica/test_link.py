@@ -12,7 +12,6 @@ from kvserver import logs
 from kvserver.config import Config
 from kvserver.engine import commands
 from kvserver.engine.command_table.registry import build_rows
-from kvserver.engine.run import gates
 from kvserver.engine.run.executor import Engine
 from kvserver.wire.resp import encode_request
 from replication.replica.handshake import Full, Settings
@@ -108,7 +107,6 @@ def _engine() -> Engine:
     rows = build_rows(commands.all_handlers())
     engine.rows.update(rows)
     engine.rows.update({name.lower(): row for name, row in rows.items()})
-    gates.install(engine)
     return engine
 
 

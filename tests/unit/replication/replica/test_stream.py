@@ -5,7 +5,6 @@ import pytest
 from kvserver.engine import commands
 from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.keys.keyspace import EXPIRE_HIDE
-from kvserver.engine.run import gates
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import NoPort
 from kvserver.wire.resp import ProtocolError, encode_request
@@ -33,7 +32,6 @@ def _replica() -> tuple[Engine, Applier, list[bytes], list[str]]:
     rows = build_rows(commands.all_handlers())
     engine.rows.update(rows)
     engine.rows.update({name.lower(): row for name, row in rows.items()})
-    gates.install(engine)
     out: list[bytes] = []
     engine.log.attach(out.append)
     engine.state.logging = False

@@ -6,7 +6,7 @@ import pytest
 
 from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.commands import all_handlers
-from kvserver.engine.run import blocking, gates
+from kvserver.engine.run import blocking
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import NoPort, Session
 
@@ -30,7 +30,6 @@ class Bench:
 
     def __init__(self) -> None:
         self.engine = Engine(2, build_rows(all_handlers()))
-        gates.install(self.engine)
         self.engine.state.now_ms = 1_000
         self.engine.state.wall_us = lambda: self.engine.state.now_ms * 1000
         self.clients: dict[str, tuple[Session, Inbox]] = {}

@@ -9,7 +9,6 @@ import pytest
 from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.commands import all_handlers
 from kvserver.engine.keys.keyspace import EXPIRE_HIDE, EXPIRE_IGNORE
-from kvserver.engine.run import gates
 from kvserver.engine.run.blocking import next_timeout_ms
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import ATT_CLOSE, NoPort, Session
@@ -21,7 +20,6 @@ class Node:
 
     def __init__(self) -> None:
         self.engine = Engine(4, build_rows(all_handlers()))
-        gates.install(self.engine)
         self.engine.state.rng = random.Random(7)
         self.engine.state.now_ms = 1_000_000
         self.engine.state.wall_us = lambda: self.engine.state.now_ms * 1000

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import pytest
 
+from kvserver.engine.command_table import row as row_module
 from kvserver.engine.command_table.registry import build_rows
-from kvserver.engine.command_table.row import WRITE, Row
+from kvserver.engine.command_table.row import ANY, DENYOOM, NOT_LOADING, WRITE, Row
 from kvserver.engine.commands import all_handlers
 from kvserver.engine.run import gates
+from kvserver.engine.run import session as session_module
 from kvserver.engine.run.executor import Engine
-from kvserver.engine.run.session import ATT_INTERNAL, ATT_UNAUTHENTICATED, NoPort, Session
+from kvserver.engine.run.session import (
+    ATT_INTERNAL,
+    ATT_UNAUTHENTICATED,
+    DECLARED,
+    FIRST_NEED,
+    FIRST_WRITE,
+    SCRIPT,
+    NoPort,
+    Session,
+)
 
 NO = b"-NO way\r\n"
 
 
 @pytest.fixture
 def engine() -> Engine:
-    made = Engine(2, build_rows(all_handlers()))
-    gates.install(made)
-    return made
+    return Engine(2, build_rows(all_handlers()))
 
 
 @pytest.fixture
@@ -36,11 +45,114 @@ def no_writes(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes 
     return NO if row.flags & WRITE else gates.PASS
 
 
-def test_they_stand_in_order(engine: Engine) -> None:
-    """However they are plugged in, gates are asked in the order of their numbers."""
-    engine.add_gate(gates.ORDER_MEMORY, "memory", no_writes)
-    orders = [order for order, _, _ in engine.gates]
-    assert orders == sorted(orders)
+FLAGS = {
+    getattr(row_module, name): name
+    for name in (
+        "WRITE", "DENYOOM", "ADMIN", "MAY_REPLICATE", "NOT_LOADING", "NOT_STALE", "NOT_BUSY", "ANY", "TELLS_DISK",
+    )
+}
+ATTENTION = {
+    value: name.removeprefix("ATT_") for name, value in vars(session_module).items() if name.startswith("ATT_")
+}
+CONTEXTS = {
+    getattr(session_module, name): name
+    for name in ("CLIENT", "EXEC", "SCRIPT", "FIRST_WRITE", "FIRST_NEED", "DECLARED", "REPLAY", "STREAM")
+}
+
+WHOLE_TABLE = """
+auth         | -                        | UNAUTHENTICATED | CLIENT
+no-multi     | -                        | MULTI           | CLIENT
+acl          | -                        | RESTRICTED      | CLIENT SCRIPT
+exec         | -                        | MULTI           | CLIENT
+exec-scripts | -                        | MULTI           | CLIENT
+memory       | DENYOOM MAY_REPLICATE    | MULTI           | CLIENT EXEC FIRST_NEED DECLARED
+tracking     | -                        | TRACKING        | CLIENT
+disk         | WRITE TELLS_DISK         | -               | CLIENT EXEC FIRST_WRITE DECLARED
+aof          | WRITE TELLS_DISK         | -               | CLIENT EXEC FIRST_WRITE DECLARED
+few-replicas | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
+readonly     | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
+subscriber   | -                        | SUBSCRIBED      | CLIENT
+stale        | NOT_STALE                | -               | CLIENT EXEC SCRIPT DECLARED
+starting     | NOT_LOADING              | -               | CLIENT EXEC
+loading      | NOT_LOADING              | -               | CLIENT EXEC
+busy         | ADMIN NOT_BUSY           | -               | CLIENT
+pause        | WRITE MAY_REPLICATE ANY  | MULTI           | CLIENT
+multi        | -                        | MULTI           | CLIENT REPLAY STREAM
+monitor      | ANY                      | -               | CLIENT SCRIPT
+"""
+
+
+def words(names: dict[int, str], bits: int) -> str:
+    """The names of bits."""
+    assert not bits & ~sum(names)
+    return " ".join(name for bit, name in names.items() if bits & bit) or "-"
+
+
+def test_these_are_all_gates_in_this_order() -> None:
+    """Which gates there are, in which order they answer, what makes them look and where they are asked: no others."""
+    shown = "\n".join(
+        f"{gate.name:12} | {words(FLAGS, gate.flags):24} | {words(ATTENTION, gate.attention):15} "
+        f"| {words(CONTEXTS, gate.asked)}"
+        for gate in gates.build()
+    )
+    assert shown == WHOLE_TABLE.strip()
+
+
+def test_a_gate_is_in_the_table_or_nowhere(engine: Engine) -> None:
+    """Nobody adds a gate that the table doesn't show, or puts one in force for flags that it doesn't name."""
+    with pytest.raises(KeyError):
+        engine.set_gate("nosuch", no_writes)
+    with pytest.raises(KeyError):
+        engine.forbid("nosuch", WRITE)
+    with pytest.raises(AssertionError):
+        engine.forbid("readonly", ANY)
+
+
+# A node's state, and who is refused a write by it in which context.
+@pytest.mark.parametrize(
+    ("name", "mask"),
+    [("disk", WRITE), ("aof", WRITE), ("few-replicas", WRITE), ("readonly", WRITE), ("loading", NOT_LOADING)],
+)
+def test_what_was_accepted_elsewhere_passes(engine: Engine, client: Session, name: str, mask: int) -> None:
+    """What keeps clients from writing keeps out neither the primary's stream nor the append-only file."""
+    engine.set_gate("aof", no_writes)
+    engine.forbid(name, mask)
+    refused = do(client, "SET k v") or b""
+    assert refused.startswith(b"-")
+    for kind in ("primary", "loader"):
+        session = engine.internal_session(kind, NoPort())
+        assert do(session, "SET k v") == b"+OK\r\n"
+        assert do(session, "MULTI") == b"+OK\r\n"
+        assert do(session, "SET k w") == b"+QUEUED\r\n"
+        assert do(session, "EXEC") == b"*1\r\n+OK\r\n"
+
+
+@pytest.mark.parametrize("name", ["disk", "aof", "few-replicas", "readonly"])
+def test_exec_is_refused_for_what_has_changed_since(engine: Engine, client: Session, name: str) -> None:
+    """A transaction queued in good times is refused as a whole when its writes would be refused by now."""
+    engine.set_gate("aof", no_writes)
+    do(client, "MULTI")
+    assert do(client, "SET k v") == b"+QUEUED\r\n"
+    engine.forbid(name, WRITE)
+    assert (do(client, "EXEC") or b"").startswith(b"-EXECABORT Transaction discarded because of: ")
+    assert client.queue is None
+
+
+def test_a_script_is_asked_at_its_first_write(engine: Engine) -> None:
+    """What guards writes is asked before a script's first one: what has begun may finish."""
+    engine.forbid("readonly", WRITE)
+    script = engine.internal_session("script", NoPort())
+    script.attention = 0
+    row = engine.rows[b"SET"]
+    args = [b"SET", b"k", b"v"]
+    assert engine.ask(script, row, args, SCRIPT | FIRST_WRITE | FIRST_NEED) == gates.READONLY
+    assert engine.ask(script, row, args, SCRIPT) == gates.PASS
+    assert engine.ask(script, row, args, DECLARED) == gates.READONLY
+    engine.forbid("readonly", 0)
+    engine.forbid("memory", DENYOOM)
+    engine.set_gate("memory", no_writes)
+    assert engine.ask(script, row, args, SCRIPT | FIRST_WRITE | FIRST_NEED) == NO
+    assert engine.ask(script, row, args, SCRIPT | FIRST_WRITE) == gates.PASS  # flagged allow-oom
 
 
 def test_authentication_comes_before_everything(engine: Engine, client: Session) -> None:
@@ -68,7 +180,7 @@ def test_loading_lets_through_what_needs_no_data(engine: Engine, client: Session
 
 def test_a_mask_calls_them(engine: Engine, client: Session) -> None:
     """A gate is asked about commands with a flag of its mask only, and no more once the mask is taken back."""
-    engine.add_gate(gates.ORDER_READONLY, "readonly", no_writes)
+    engine.set_gate("readonly", no_writes)
     assert do(client, "SET k v") == b"+OK\r\n"
     engine.forbid("readonly", WRITE)
     assert do(client, "SET k w") == NO
@@ -80,7 +192,7 @@ def test_a_mask_calls_them(engine: Engine, client: Session) -> None:
 
 def test_what_is_refused_while_queueing_breaks_the_transaction(engine: Engine, client: Session) -> None:
     """A request that a gate refuses inside MULTI isn't queued, and EXEC discards the rest."""
-    engine.add_gate(gates.ORDER_READONLY, "readonly", no_writes)
+    engine.set_gate("readonly", no_writes)
     engine.forbid("readonly", WRITE)
     assert do(client, "MULTI") == b"+OK\r\n"
     assert do(client, "GET k") == b"+QUEUED\r\n"

@@ -8,7 +8,6 @@ import pytest
 
 from kvserver.engine import commands
 from kvserver.engine.command_table.registry import build_rows
-from kvserver.engine.run import gates
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import NoPort, Session
 from kvserver.errors import CommandError
@@ -68,7 +67,6 @@ def clock() -> Clock:
 @pytest.fixture
 def engine(clock: Clock) -> Engine:
     engine = Engine(16, {})
-    gates.install(engine)
     rows = build_rows({**commands.all_handlers(), **HANDLERS})
     engine.rows.update(rows)
     engine.rows.update({name.lower(): row for name, row in rows.items()})

@@ -6,7 +6,6 @@ import pytest
 
 from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.commands import all_handlers
-from kvserver.engine.run import gates
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import ATT_REPLY, REPLY_OFF, NoPort, Session
 
@@ -25,7 +24,6 @@ class Inbox(NoPort):
 @pytest.fixture
 def client() -> Session:
     engine = Engine(1, build_rows(all_handlers()))
-    gates.install(engine)
     return engine.open_session(Inbox())
 
 
