@@ -91,8 +91,7 @@ def restore(c: Session, a: list[bytes]) -> bytes:
     options = _restore_options(a)
     replace, absolute = options.replace, options.absolute
     db = c.db
-    old = db.lookup_write(key)
-    if old is not None and not replace:
+    if not replace and db.lookup_write(key) is not None:
         raise CommandError("BUSYKEY Target key name already exists.")
     ttl = parse_int(a[2])
     if ttl < 0:
@@ -101,10 +100,9 @@ def restore(c: Session, a: list[bytes]) -> bytes:
     state = db.state
     if ttl and not absolute:
         ttl = min(ttl + state.now_ms, _MAX_TTL)
-    if old is not None:
-        db.remove(key)
+    replaced = replace and db.remove(key)
     if ttl and ttl <= state.now_ms and state.expire_mode == 0:
-        if old is not None:
+        if replaced:
             state.instead(db.index, [b"DEL", key])
             db.changed(key, EV_GENERIC, b"del")
         return OK

@@ -34,10 +34,13 @@ cdef class Db:
     cdef public list hooks
     cdef public dict watchers, blocked
     cpdef object lookup(self, bytes key)
+    cpdef object glance(self, bytes key)
     cpdef object peek(self, bytes key)
     cpdef object lookup_write(self, bytes key)
     cpdef before_write(self, bytes key)
     cpdef put(self, bytes key, object value, bint keep_ttl=*)
+    @cython.locals(state=State, when=object, at=cython.longlong, late=bint)
+    cpdef outlive(self, bytes key)
     cpdef let_go(self, bytes key, object value)
     cpdef appeared(self, bytes key)
     cpdef bint remove(self, bytes key) except -1

@@ -136,6 +136,17 @@ class Db:
             self.state.on_event(self, key, EV_MISS, b"keymiss")
         return None
 
+    def glance(self, key: bytes) -> Any:
+        """Return the value for being asked about, or None; counts a hit or a miss, but isn't a use of the key."""
+        value = self.peek(key)
+        if value is not None:
+            self.state.hits += 1
+            return value
+        self.state.misses += 1
+        if self.state.notify_flags & _miss:
+            self.state.on_event(self, key, EV_MISS, b"keymiss")
+        return None
+
     def peek(self, key: bytes) -> Any:
         """Return the value, or None, without counting."""
         value = self.keys.get(key)
@@ -169,13 +180,26 @@ class Db:
             self.before_write(key)
         if type(value) is not bytes or _giants:
             self.let_go(key, value)
-        new = self.keys.set(key, value)
         if self.expires.used and not keep_ttl:
-            self.expires.pop(key)
+            self.outlive(key)
+        new = self.keys.set(key, value)
         if self.access is not None:
             self.access.touch(key)
         if new and self.observers:
             self.appeared(key)
+
+    def outlive(self, key: bytes) -> None:
+        """Free a key that is about to be overwritten from its time to live; if that has passed, it expires first."""
+        when = self.expires.get(key)
+        if when is None:
+            return
+        state = self.state
+        at = when
+        late = at <= state.now_ms and state.expire_mode != _ignore_expiry
+        if late and (state.expire_mode == _delete or state.own_volatile is not None):
+            self.expire(key)
+        else:
+            self.expires.pop(key)
 
     def let_go(self, key: bytes, value: Any) -> None:
         """Keep a big aggregate that a string is about to replace, to be freed in slices."""
@@ -192,15 +216,11 @@ class Db:
             self.state.on_event(self, key, EV_NEW, b"new")
 
     def remove(self, key: bytes) -> bool:
-        """Delete a key; True when it was there (and hadn't expired)."""
-        if self.expires.used:
-            if self.expired(key):
-                return False
-            if self.hooks:
-                self.before_write(key)
-            self.expires.pop(key)
-        elif self.hooks:
+        """Delete a key; True when it was there.  Its time isn't asked: whoever must know has looked it up before."""
+        if self.hooks:
             self.before_write(key)
+        if self.expires.used:
+            self.expires.pop(key)
         value = self.keys.pop(key)
         if self.access is not None:
             self.access.forget(key)

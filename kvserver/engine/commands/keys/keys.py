@@ -17,6 +17,8 @@ def del_(c: Session, a: list[bytes]) -> bytes:
     db: Db = c.db
     n = 0
     for key in a[1:]:
+        if db.expires.used and db.expired(key) and not db.keys.has(key):
+            continue  # it is gone now; one that is only hidden is deleted, and counts
         if db.remove(key):
             n += 1
             db.changed(key, EV_GENERIC, b"del")
@@ -24,13 +26,18 @@ def del_(c: Session, a: list[bytes]) -> bytes:
 
 
 def exists(c: Session, a: list[bytes]) -> bytes:
-    """EXISTS key [key …]; TOUCH key [key …]."""
+    """EXISTS key [key …]."""
+    return integer(sum(c.db.glance(key) is not None for key in a[1:]))
+
+
+def touch(c: Session, a: list[bytes]) -> bytes:
+    """TOUCH key [key …]: EXISTS, and a use of the keys."""
     return integer(sum(c.db.lookup(key) is not None for key in a[1:]))
 
 
 def type_(c: Session, a: list[bytes]) -> bytes:
     """TYPE key."""
-    value = c.db.peek(a[1])
+    value = c.db.glance(a[1])
     return simple(b"none" if value is None else kind_of(value))
 
 
@@ -123,7 +130,7 @@ def renamenx(c: Session, a: list[bytes]) -> bytes:
     """RENAMENX key newkey."""
     if c.db.peek(a[1]) is None:
         raise CommandError(NO_KEY)
-    if c.db.peek(a[2]) is not None:
+    if c.db.lookup_write(a[2]) is not None:
         return ZERO
     _rename(c.db, a[1], a[2])
     return ONE
@@ -136,7 +143,8 @@ def _rename(db: Db, source: bytes, target: bytes) -> None:
     if source == target:
         return
     when = db.ttl_at(source)
-    db.remove(target)
+    if db.lookup_write(target) is not None:
+        db.remove(target)
     db.before_write(source)
     db.expires.pop(source)
     db.keys.pop(source)
@@ -242,7 +250,7 @@ def pexpiretime(c: Session, a: list[bytes]) -> bytes:
 
 def _time_left(c: Session, key: bytes, unit_ms: int, absolute: bool) -> bytes:
     db = c.db
-    if db.lookup(key) is None:
+    if db.glance(key) is None:
         return MINUS_TWO
     when = db.ttl_at(key)
     if when < 0:
@@ -273,7 +281,7 @@ HANDLERS = {
     "RENAME": rename,
     "RENAMENX": renamenx,
     "SCAN": scan,
-    "TOUCH": exists,
+    "TOUCH": touch,
     "TTL": ttl,
     "TYPE": type_,
     "UNLINK": del_,

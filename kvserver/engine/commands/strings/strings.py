@@ -70,11 +70,13 @@ def _set_with_options(c: Session, a: list[bytes]) -> bytes:
     db = c.db
     key = a[1]
     when = expire_time(amount, unit, db.state.now_ms, "set") if unit else -1
-    old = db.lookup(key) if want_old else db.peek(key)
-    reply = string_arg_reply(c, old) if want_old else None
+    reply = string_arg_reply(c, db.lookup(key)) if want_old else None
+    old = db.lookup_write(key)  # what has expired goes now, also on a replica open for writes
     if (condition == b"NX" and old is not None) or (condition == b"XX" and old is None):
         return reply or null(c.resp)
     _store(c, key, a[2], when, keep)
+    if want_old and not unit and db.state.logging:  # the answer is nobody's business who repeats it
+        db.state.instead(db.index, [word for i, word in enumerate(a) if i < 3 or word.upper() != b"GET"])
     return OK if reply is None else reply
 
 
@@ -130,8 +132,7 @@ def getdel(c: Session, a: list[bytes]) -> bytes:
     db = c.db
     value = db.lookup(a[1])
     reply = string_arg_reply(c, value)
-    if value is not None:
-        db.remove(a[1])
+    if db.remove(a[1]):  # also what a replica hides
         db.changed(a[1], EV_GENERIC, b"del")
         db.state.instead(db.index, [b"DEL", a[1]])
     return reply
