@@ -120,7 +120,7 @@ class Persistence:
         began_s = time()
         try:
             found = await self.loader.load_file(
-                path, config.replicaof is not None, config.rdbchecksum, config.key_load_delay
+                path, self.engine.state.follows, config.rdbchecksum, config.key_load_delay
             )
         except RdbError as failure:
             raise OSError(f"Fatal error loading the DB: {path} cannot be loaded: {failure}. It was left as it is.")

@@ -15,7 +15,6 @@ from time import monotonic
 from typing import Any
 
 from kvserver.config import Config, Endpoint
-from kvserver.engine.keys.keyspace import EXPIRE_DELETE, EXPIRE_HIDE
 from kvserver.engine.run import blocking
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
@@ -90,7 +89,7 @@ class Hub:
         link = Link(host, port, engine, self.config, self, self.log)
         link.stream_db = stream_db
         self.link = link
-        engine.state.expire_mode = EXPIRE_HIDE
+        engine.state.follow(True)
         self._log_active(True)
         self.refresh_denials()
         self.log.info("following", primary=f"{host}:{port}")
@@ -108,7 +107,7 @@ class Hub:
         engine.log.flush()
         self.history = self.history.promoted(new_id(), engine.log.offset)
         engine.log.selected = -1
-        engine.state.expire_mode = EXPIRE_DELETE
+        engine.state.follow(False)
         self._log_active(engine.log.active)
         self.feeder.drop_all("this node was promoted")
         self.feeder.no_replicas_since_s = monotonic()

@@ -32,6 +32,7 @@ def attach(node: Node) -> None:
     services.replication = hub
     services.keep(hub)
     services.signals.log_synced.connect(hub.file_synced)
+    engine.state.follow(config.replicaof is not None)  # so that it loads as what it will be
     node.handlers.update(commands.HANDLERS)
     pause = services.administration.pause
     hub.failover.hold_writes = lambda: pause.begin(engine, "failover", PAUSE_WRITES, _FOR_EVER_MS)

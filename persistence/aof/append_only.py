@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 from kvserver.config import Config, ConfigError
 from kvserver.engine.command_table.row import TELLS_DISK, WRITE
 from kvserver.engine.commands.keys import databases
-from kvserver.engine.keys.keyspace import EXPIRE_HIDE
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.holds import Holds
 from persistence.aof.folder import Folder
@@ -221,8 +220,7 @@ class AppendOnly:
     def health(self) -> None:
         """Something failed, or works again: refuse writes, or take them."""
         trouble = self.trouble
-        follows = self._engine.state.expire_mode == EXPIRE_HIDE
-        if trouble is not None and follows and not self._config.replica_ignore_disk_write_errors:
+        if trouble is not None and self._engine.state.follows and not self._config.replica_ignore_disk_write_errors:
             self.fatal(f"Replica was unable to write command to disk: {trouble.strerror}")
         wanted = WRITE | TELLS_DISK if trouble is not None else 0
         if self._engine.deny_masks.get(GATE, 0) != wanted:

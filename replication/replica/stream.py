@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 from kvserver.engine.command_table.naming import find
 from kvserver.engine.command_table.row import WRITE
-from kvserver.engine.keys.keyspace import EXPIRE_HIDE, EXPIRE_IGNORE
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.log import CommandLog
 from kvserver.engine.run.session import Session
@@ -63,7 +62,7 @@ class Applier:
         engine = self._engine
         state = engine.state
         state.now_ms = now_ms
-        state.expire_mode = EXPIRE_IGNORE
+        state.repeat(True)
         engine.last_ns = now_ns
         self._fed += len(data)
         self._held = self._held + data if self._held else data
@@ -71,9 +70,7 @@ class Applier:
         try:
             self._run(engine, self.session)
         finally:
-            # Unless a command of the stream made a primary of us.
-            if state.expire_mode == EXPIRE_IGNORE:
-                state.expire_mode = EXPIRE_HIDE
+            state.repeat(False)
         if self._whole > self._kept_from:
             self._log(engine.log, self._whole)
 

@@ -8,7 +8,6 @@ over, in the order of arrival; replicas and internal sessions are never held bac
 from __future__ import annotations
 
 from kvserver.engine.command_table.row import ANY, MAY_REPLICATE, WRITE, Row
-from kvserver.engine.keys.keyspace import EXPIRE_DELETE, EXPIRE_HIDE
 from kvserver.engine.run import blocking
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import PASS
@@ -27,7 +26,6 @@ class Pause:
     def __init__(self) -> None:
         self._reasons: dict[str, tuple[int, int]] = {}
         self._waiting: dict[Session, None] = {}
-        self._hides_expired = False
         self.mode = MODE_NONE
         self.until_ms = 0
 
@@ -68,18 +66,7 @@ class Pause:
         ends = [end_ms for mode, end_ms in self._reasons.values() if mode == self.mode]
         self.until_ms = max(ends, default=0)
         engine.forbid("pause", (0, _WRITES, ANY)[self.mode])
-        self._hold_expiry(engine)
-
-    def _hold_expiry(self, engine: Engine) -> None:
-        """While writes are held back nothing may change, so expired keys are hidden and not deleted."""
-        state = engine.state
-        if self.mode and state.expire_mode == EXPIRE_DELETE:
-            state.expire_mode = EXPIRE_HIDE
-            self._hides_expired = True
-        elif not self.mode and self._hides_expired:
-            self._hides_expired = False
-            if engine.services.config.replicaof is None:
-                state.expire_mode = EXPIRE_DELETE
+        engine.state.hold(self.mode != MODE_NONE)
 
     def _resume(self, engine: Engine) -> None:
         """Run what waits and may go on; what is still forbidden waits again, behind nobody new."""

@@ -148,7 +148,7 @@ class Evictor:
 
     def exempt(self) -> bool:
         """A replica leaves the limit to its primary, unless replica-ignore-maxmemory is off."""
-        return self.options.replicaof is not None and self.options.replica_ignore_maxmemory
+        return self.engine.state.follows and self.options.replica_ignore_maxmemory
 
     def watch(self) -> None:
         """Have the gate asked, or not."""

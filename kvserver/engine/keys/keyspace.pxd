@@ -11,6 +11,7 @@ cdef class State:
     cdef public long long dirty
     cdef public long long hits, misses, expired_keys, expired_fields, evicted_keys
     cdef public int expire_mode
+    cdef public bint follows, held, repeating
     cdef public dict own_volatile
     cdef public bint logging
     cdef public list effects
@@ -19,6 +20,10 @@ cdef class State:
     cdef public list trash
     cdef public long long freed_in_slices
     cdef public object on_changed, on_event, rng, wall_us
+    cpdef follow(self, bint follows)
+    cpdef hold(self, bint held)
+    cpdef repeat(self, bint repeating)
+    cpdef settle_expiry(self)
     cpdef also(self, int db, list args)
     cpdef instead(self, int db, list args)
     cpdef silence(self)

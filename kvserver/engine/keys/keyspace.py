@@ -11,8 +11,11 @@ through three doors, and everything that watches the keyspace stands behind one 
 
 With no observer and no hook each door costs a test of one integer or list.
 
-Expired keys: a primary deletes them when it meets them and logs a DEL; a replica hides them and waits for that
-DEL; the stream of the primary sees them as if they were there (Redis's expireIfNeeded).
+Expired keys (Redis's expireIfNeeded): whoever may delete them does so on meeting them, and logs a DEL. Three
+facts forbid it, each told by who knows it, none a guess at another. The node follows (`State.follow`, told by
+whoever decides the role): keys are hidden until the primary's DEL comes. Writes are held back (`State.hold`, a
+pause): they are hidden until it is over. A log is repeated (`State.repeat`, a primary's stream, or a file): they
+are there until the log deletes them. What follows from the three is `State.expire_mode`, which the hot path reads.
 """
 
 from __future__ import annotations
@@ -25,11 +28,11 @@ from kvserver.engine.keys.table import GIANTS, Table
 from kvserver.engine.values.types import size_of
 
 EXPIRE_DELETE = 0
-"""A primary: an expired key that is met is deleted."""
+"""An expired key that is met is deleted."""
 EXPIRE_HIDE = 1
-"""A replica: an expired key is hidden, its primary will delete it."""
+"""An expired key is hidden, and stays."""
 EXPIRE_IGNORE = 2
-"""The primary's own stream, and loading: an expired key is there until it is deleted."""
+"""An expired key is there until it is deleted."""
 
 # Classes of keyspace events (notify-keyspace-events).
 EV_GENERIC = 1 << 2
@@ -73,7 +76,10 @@ class State:
         self.expired_keys = 0
         self.expired_fields = 0
         self.evicted_keys = 0
-        self.expire_mode = EXPIRE_DELETE
+        self.expire_mode = EXPIRE_DELETE  # follows from the next three
+        self.follows = False  # the data are another node's, who decides what is deleted
+        self.held = False  # writes are held back: nothing changes by itself
+        self.repeating = False  # what runs is a log that says itself what is deleted
         self.own_volatile: dict[tuple[int, bytes], None] | None = None  # see `Db.expire_at`
         self.logging = False  # whether effects are wanted at all (some sink is attached)
         self.effects: list[tuple[int, list[bytes]]] = []  # logged before the request itself
@@ -85,6 +91,30 @@ class State:
         self.on_event: Callable[[Db, bytes, int, bytes], None] = _ignore
         self.rng = Random()
         self.wall_us: Callable[[], int] = lambda: self.now_ms * 1000  # Unix microseconds; the shell has a finer one
+
+    def follow(self, follows: bool) -> None:
+        """Whoever decides the node's role tells it: whether the data are another node's copy."""
+        self.follows = follows
+        self.settle_expiry()
+
+    def hold(self, held: bool) -> None:
+        """Writes are held back from here on, or no more (CLIENT PAUSE and its kin)."""
+        self.held = held
+        self.settle_expiry()
+
+    def repeat(self, repeating: bool) -> None:
+        """What runs from here on is a log, or no more."""
+        self.repeating = repeating
+        self.settle_expiry()
+
+    def settle_expiry(self) -> None:
+        """Find what becomes of an expired key that is met."""
+        if self.repeating:
+            self.expire_mode = EXPIRE_IGNORE
+        elif self.follows or self.held:
+            self.expire_mode = EXPIRE_HIDE
+        else:
+            self.expire_mode = EXPIRE_DELETE
 
     def also(self, db: int, args: list[bytes]) -> None:
         """Log an effect besides (before) the request that is running."""

@@ -13,7 +13,6 @@ from types import TracebackType
 
 from kvserver.engine.command_table import naming
 from kvserver.engine.command_table.row import Row
-from kvserver.engine.keys.keyspace import EXPIRE_IGNORE
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import PASS
 from kvserver.engine.run.session import REPLAY, NoPort, Session
@@ -37,19 +36,19 @@ class Replaying:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._logging = False
-        self._mode = 0
+        self._repeating = False
 
     def __enter__(self) -> None:
         state = self._engine.state
-        self._logging, self._mode = state.logging, state.expire_mode
+        self._logging, self._repeating = state.logging, state.repeating
         state.logging = False
-        state.expire_mode = EXPIRE_IGNORE
+        state.repeat(True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        state = self._engine.state
-        state.logging, state.expire_mode = self._logging, self._mode
+        self._engine.state.logging = self._logging
+        self._engine.state.repeat(self._repeating)
 
 
 class Replay:

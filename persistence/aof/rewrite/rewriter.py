@@ -19,7 +19,6 @@ from time import perf_counter, time
 from typing import Any
 
 from kvserver.config import Config
-from kvserver.engine.keys.keyspace import EXPIRE_HIDE
 from kvserver.engine.run.executor import Engine
 from persistence.aof.folder import Folder
 from persistence.aof.manifest import AofFile, Manifest
@@ -230,7 +229,7 @@ class Rewriter:
     def stream_head(self) -> bytes:
         """What a new file has to begin with, so that it is known which database the log stands at."""
         engine = self._engine
-        if engine.state.expire_mode != EXPIRE_HIDE:
+        if not engine.state.follows:
             engine.log.selected = -1  # a primary's log selects its database anew
             return b""
         position = engine.services.replication.position()

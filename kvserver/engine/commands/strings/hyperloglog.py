@@ -114,7 +114,7 @@ def pfcount(c: Session, a: list[bytes]) -> bytes:
         known = hll.estimate(hll.histogram(raw))
     except hll.CorruptedError:
         raise CommandError(_CORRUPTED) from None
-    if db.state.expire_mode != EXPIRE_HIDE:  # a replica's strings are as its primary's stream makes them
+    if db.state.expire_mode != EXPIRE_HIDE:  # reading changes nothing on a replica, nor while writes are held
         kept = mutable(db.lookup_write(a[1]), 0)
         kept[8:16] = known.to_bytes(8, "little")
         if kept is not raw:

@@ -35,7 +35,7 @@ def _replica() -> tuple[Engine, Applier, list[bytes], list[str]]:
     out: list[bytes] = []
     engine.log.attach(out.append)
     engine.state.logging = False
-    engine.state.expire_mode = EXPIRE_HIDE
+    engine.state.follow(True)
     failed: list[str] = []
     session = engine.internal_session("primary", NoPort())
     return engine, Applier(engine, session, lambda name, _: failed.append(name), 1 << 20), out, failed

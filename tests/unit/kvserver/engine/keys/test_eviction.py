@@ -156,7 +156,8 @@ def test_evictions_are_logged_and_told() -> None:
 
 def test_a_replica_leaves_the_limit_to_its_primary() -> None:
     """With replica-ignore-maxmemory nothing is evicted nor refused; without it the limit holds."""
-    house = House("allkeys-random", replicaof=("127.0.0.1", 1))
+    house = House("allkeys-random")
+    house.engine.state.follow(True)
     house.fill(100)
     house.settle()
     assert len(house.db.keys) == 100
