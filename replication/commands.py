@@ -13,11 +13,12 @@ from kvserver.wire.quoting import split_args
 from kvserver.wire.resp import OK, array, bulk, bulks, integer, simple
 from replication.handover import decide as handover
 from replication.history import same_id
-from replication.hub import Hub, hub_of
 from replication.primary.attached import Attached, Parts, Phase
 from replication.primary.feed import Feed
 from replication.primary.waiting import NO_FILE
 from replication.psync import FullResync, Request, decide
+from replication.role import State
+from replication.shell import Replication, replication_of
 
 MAX_ADDRESS = 256
 TIME_MAX = 2**63 - 1
@@ -48,19 +49,19 @@ def _announced(c: Session) -> Announced:
 
 def replicaof(c: Session, a: list[bytes]) -> bytes:
     """REPLICAOF host port | NO ONE."""
-    hub = hub_of(c)
-    if hub.failover.active:
+    node = replication_of(c)
+    if node.role.failover != handover.NONE:
         raise CommandError("ERR REPLICAOF not allowed while failing over.")
     if a[1].lower() == b"no" and a[2].lower() == b"one":
-        hub.promote()
+        node.promote()
         return OK
     if c.kind == "replica":
         raise CommandError("ERR Command is not valid when client is a replica.")
     port = _port(a[2])
     host = a[1].decode("utf-8", "surrogateescape")
-    if hub.link is not None and hub.link.host.lower() == host.lower() and hub.link.port == port:
+    if node.link is not None and node.link.host.lower() == host.lower() and node.link.port == port:
         return simple("OK Already connected to specified master")
-    hub.follow(host, port)
+    node.follow(host, port)
     return OK
 
 
@@ -76,9 +77,9 @@ def _port(text: bytes) -> int:
 
 def role(c: Session, a: list[bytes]) -> bytes:
     """ROLE."""
-    hub = hub_of(c)
-    offset = hub.engine.log.offset
-    link = hub.link
+    node = replication_of(c)
+    offset = node.engine.log.offset
+    link = node.link
     if link is not None:
         applied = offset if link.connected else -1
         return array(
@@ -92,7 +93,7 @@ def role(c: Session, a: list[bytes]) -> bytes:
         )
     replicas = [
         bulks([r.ip.encode(), b"%d" % r.port, b"%d" % r.ack_offset])
-        for r in hub.feeder.records()
+        for r in node.feeder.records()
         if r.phase is Phase.ONLINE
     ]
     return array([bulk(b"master"), integer(offset), array(replicas)])
@@ -105,22 +106,22 @@ def psync(c: Session, a: list[bytes]) -> bytes | None:
     """PSYNC replicationid offset [FAILOVER]."""
     if c.kind == "replica":
         return None
-    hub = hub_of(c)
+    node = replication_of(c)
     if len(a) > 3 and a[3].lower() == b"failover":
-        _take_over(hub, a[1])
+        _take_over(node, a[1])
     offset = parse_int(a[2])
-    _ready_to_serve(c, hub)
-    hub.open_backlog()
-    decision = decide(Request(a[1], offset), hub.history, hub.feeder.backlog)
+    _ready_to_serve(c, node)
+    node.stream_wanted()
+    decision = decide(Request(a[1], offset), node.history, node.feeder.backlog)
     record = _record(c)
     if isinstance(decision, FullResync):
-        hub.log.info("full resynchronization", replica=f"{record.ip}:{record.port}", reason=decision.reason)
+        node.log.info("full resynchronization", replica=f"{record.ip}:{record.port}", reason=decision.reason)
         if a[1] != b"?":
-            hub.feeder.refused_partials += 1
-        hub.feeder.attach_full(c, record, sync=False)
+            node.feeder.refused_partials += 1
+        node.feeder.attach_full(c, record, sync=False)
     else:
-        hub.feeder.attach_partial(c, record, decision)
-        hub.refresh_denials()
+        node.feeder.attach_partial(c, record, decision)
+        node.refresh_denials()
     return None
 
 
@@ -128,26 +129,29 @@ def sync(c: Session, a: list[bytes]) -> bytes | None:
     """SYNC: a snapshot without a status line before it."""
     if c.kind == "replica":
         return None
-    hub = hub_of(c)
-    _ready_to_serve(c, hub)
-    hub.open_backlog()
-    hub.feeder.attach_full(c, _record(c), sync=True)
+    node = replication_of(c)
+    _ready_to_serve(c, node)
+    node.stream_wanted()
+    node.feeder.attach_full(c, _record(c), sync=True)
     return None
 
 
-def _take_over(hub: Hub, replid: bytes) -> None:
+def _take_over(node: Replication, replid: bytes) -> None:
     """Our primary hands over to us (FAILOVER on its side)."""
-    if hub.link is None:
+    if not node.role.follows:
         raise CommandError("ERR PSYNC FAILOVER can't be sent to a master.")
-    if not same_id(replid, hub.history.replid):
+    if not same_id(replid, node.history.replid):
         raise CommandError("ERR PSYNC FAILOVER replid must match my replid.")
-    hub.promote()
+    node.promote()
 
 
-def _ready_to_serve(c: Session, hub: Hub) -> None:
-    if hub.failover.asking:
+def _ready_to_serve(c: Session, node: Replication) -> None:
+    role = node.role
+    if role.state is State.STARTING:
+        raise CommandError("LOADING Redis is loading the dataset in memory")
+    if role.state is State.ASKING:
         raise CommandError("NOMASTERLINK Can't SYNC while failing over")
-    if hub.link is not None and not hub.link.connected:
+    if role.follows and not role.link_up:
         raise CommandError("NOMASTERLINK Can't SYNC while not connected with my master")
     if c.out:
         raise CommandError("ERR SYNC and PSYNC are invalid with pending output")
@@ -181,9 +185,9 @@ def replconf(c: Session, a: list[bytes]) -> bytes | None:
             _ack(c, a[i + 1], a[i + 3] if len(a) > i + 3 and a[i + 2].lower() == b"fack" else b"0")
             return None
         if option == b"getack":
-            hub = hub_of(c)
-            if hub.link is not None and c.kind == "primary":
-                hub.link.want_ack()
+            node = replication_of(c)
+            if node.link is not None and c.kind == "primary":
+                node.link.want_ack()
             return None
         announce = _ANNOUNCEMENTS.get(option)
         if announce is None:
@@ -195,9 +199,9 @@ def replconf(c: Session, a: list[bytes]) -> bytes | None:
 
 def _ack(c: Session, text: bytes, file_text: bytes) -> None:
     if isinstance(c.replica, Feed) and _OFFSET.fullmatch(text) and _OFFSET.fullmatch(file_text):
-        hub = hub_of(c)
-        hub.feeder.acknowledge(c.replica, int(text), int(file_text))
-        hub.acknowledged()
+        node = replication_of(c)
+        node.feeder.acknowledge(c.replica, int(text), int(file_text))
+        node.acknowledged()
 
 
 def _listening_port(told: Announced, value: bytes) -> None:
@@ -247,15 +251,15 @@ _ANNOUNCEMENTS = {
 
 def failover(c: Session, a: list[bytes]) -> bytes:
     """FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]."""
-    hub = hub_of(c)
+    node = replication_of(c)
     order = handover.parse(a)
     if order.abort:
-        if not hub.failover.active:
+        if node.role.failover == handover.NONE:
             raise CommandError("ERR No failover in progress.")
-        hub.failover.abort("by FAILOVER ABORT")
+        node.abort_hand_over("by FAILOVER ABORT")
         return OK
-    handover.check(order, hub.feeder.records(), hub.failover.state, hub.is_replica)
-    hub.failover.begin(order)
+    handover.check(order, node.feeder.records(), node.role.failover, node.role.follows)
+    node.hand_over(order)
     return OK
 
 
@@ -264,57 +268,57 @@ def failover(c: Session, a: list[bytes]) -> bytes:
 
 def wait(c: Session, a: list[bytes]) -> bytes | None:
     """WAIT numreplicas timeout: until so many replicas have what this client wrote."""
-    hub = hub_of(c)
-    if hub.link is not None:
+    node = replication_of(c)
+    if node.role.follows:
         raise CommandError(
             "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is "
             "configured to be writable (which is not the default) writes to replicas are just local and are not "
             "propagated."
         )
     needed = parse_int(a[1])
-    timeout_ms = _timeout(hub, a[2])
-    count = hub.waiting.copies(c.write_offset)
+    timeout_ms = _timeout(node, a[2])
+    count = node.waiting.copies(c.write_offset)
     if count >= needed or c.no_block:
         return integer(count)
-    hub.waiting.for_copies(c, needed, timeout_ms)
-    hub.ask_for_acks()
+    node.waiting.for_copies(c, needed, timeout_ms)
+    node.ask_for_acks()
     return None
 
 
 def waitaof(c: Session, a: list[bytes]) -> bytes | None:
     """WAITAOF numlocal numreplicas timeout: until what this client wrote is in files on so many disks."""
-    hub = hub_of(c)
+    node = replication_of(c)
     needed_here = parse_int(a[1])
     if not 0 <= needed_here <= 1:
         raise CommandError("ERR value is out of range, must be between 0 and 1")
     needed = parse_int(a[2])
     if needed < 0:
         raise CommandError("ERR value is out of range, must be positive")
-    timeout_ms = _timeout(hub, a[3])
-    if hub.link is not None:
+    timeout_ms = _timeout(node, a[3])
+    if node.role.follows:
         raise CommandError(
             "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just "
             "local and are not propagated."
         )
-    if needed_here and hub.waiting.synced_offset() is None:
+    if needed_here and node.waiting.synced_offset() is None:
         raise CommandError(NO_FILE)
-    here, there = hub.waiting.on_disk(c.write_offset)
+    here, there = node.waiting.on_disk(c.write_offset)
     if (here >= needed_here and there >= needed) or c.no_block:
         return array([integer(here), integer(there)])
-    hub.waiting.for_disks(c, needed_here, needed, timeout_ms)
+    node.waiting.for_disks(c, needed_here, needed, timeout_ms)
     if there < needed:
-        hub.ask_for_acks()
+        node.ask_for_acks()
     return None
 
 
-def _timeout(hub: Hub, text: bytes) -> int:
+def _timeout(node: Replication, text: bytes) -> int:
     try:
         timeout_ms = parse_int(text)
     except CommandError:
         raise CommandError("ERR timeout is not an integer or out of range")
     if timeout_ms < 0:
         raise CommandError("ERR timeout is negative")
-    if timeout_ms > TIME_MAX - hub.engine.state.now_ms:
+    if timeout_ms > TIME_MAX - node.engine.state.now_ms:
         raise CommandError("ERR timeout is out of range")
     return timeout_ms
 

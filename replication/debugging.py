@@ -5,7 +5,7 @@ from __future__ import annotations
 from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.wire.resp import OK, encode_request
-from replication.hub import hub_of
+from replication.shell import replication_of
 
 
 def replicate(c: Session, a: list[bytes]) -> bytes:
@@ -20,7 +20,7 @@ def replicate(c: Session, a: list[bytes]) -> bytes:
 
 def change_id(c: Session, a: list[bytes]) -> bytes:
     """DEBUG CHANGE-REPL-ID: nobody who followed so far may continue."""
-    hub_of(c).begin_history()
+    replication_of(c).begin_history()
     return OK
 
 

@@ -33,6 +33,7 @@ class View:
     """A node as INFO sees it."""
 
     config: Config
+    follows: bool
     history: History
     offset: int
     backlog: Backlog | None
@@ -44,7 +45,7 @@ class View:
 
 def replication_fields(view: View) -> Iterator[tuple[str, object]]:
     """The section's fields in Redis's order."""
-    yield "role", "master" if view.link is None else "slave"
+    yield "role", "slave" if view.follows else "master"
     if view.link is not None:
         yield from _replica_fields(view.config, view.link, view.offset)
     yield "connected_slaves", len(view.replicas)

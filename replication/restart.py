@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from replication.history import is_replid, restarted_as_primary, restarted_as_replica
-from replication.hub import Hub, new_id
+from replication.history import is_replid
+from replication.shell import Replication
 
 OFFSET_DIGITS = 18
 SOME = 1000
 """Deletions logged between two looks at everything else."""
 
 
-async def resume(hub: Hub, aux: dict[bytes, bytes], gone: list[tuple[int, bytes]]) -> None:
+async def resume(node: Replication, aux: dict[bytes, bytes], gone: list[tuple[int, bytes]]) -> None:
     """Go on in the history that the snapshot's fields tell of, if they do.
 
     A primary left out the keys that had expired (`gone`: database and key); replicas that continue hear of it.
@@ -21,14 +21,12 @@ async def resume(hub: Hub, aux: dict[bytes, bytes], gone: list[tuple[int, bytes]
     text = aux.get(b"repl-offset", b"")
     if not is_replid(saved_id) or not text.isdigit() or len(text) > OFFSET_DIGITS:
         return
-    log = hub.engine.log
-    log.offset = int(text)
-    if hub.config.replicaof is not None:
+    log = node.engine.log
+    node.restarted(saved_id, int(text))
+    if node.config.replicaof is not None:
         stream_db = aux.get(b"repl-stream-db", b"")
-        log.selected = int(stream_db) if stream_db.isdigit() and int(stream_db) < len(hub.engine.dbs) else 0
-        hub.begin(restarted_as_replica(saved_id), known=True)
+        log.selected = int(stream_db) if stream_db.isdigit() and int(stream_db) < len(node.engine.dbs) else 0
         return
-    hub.begin(restarted_as_primary(new_id(), saved_id, int(text)), known=False)
     for number, (db, key) in enumerate(gone):
         log.append(db, [b"DEL", key])
         if number % SOME == SOME - 1:

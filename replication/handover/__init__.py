@@ -1,1 +1,1 @@
-"""FAILOVER: a primary hands over to one of its replicas, on purpose."""
+"""FAILOVER: a primary hands over to one of its replicas, on purpose. `role` acts on it."""

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
-from replication.hub import Hub
 from replication.primary.attached import Phase, behind_count
+from replication.shell import Replication
 
 POLL_S = 0.01
 
@@ -18,8 +18,8 @@ class Farewell:
     `hold_writes(seconds)` makes clients wait who want to write, `let_writes` lets them go on.
     """
 
-    def __init__(self, hub: Hub, hold_writes: Callable[[int], None], let_writes: Callable[[], None]) -> None:
-        self._hub = hub
+    def __init__(self, node: Replication, hold_writes: Callable[[int], None], let_writes: Callable[[], None]) -> None:
+        self._node = node
         self._hold_writes = hold_writes
         self._let_writes = let_writes
         self._deadline_s = 0.0
@@ -30,23 +30,23 @@ class Farewell:
 
     async def wait(self) -> str:
         """A hook of the shutdown; it never objects. Cancelled when the shutdown is called off."""
-        hub = self._hub
-        timeout_s = hub.config.shutdown_timeout
-        offset = hub.engine.log.offset
-        behind = behind_count(hub.feeder.records(), offset)
-        if behind and timeout_s and not hub.engine.services.administration.wish.now:
-            hub.log.info("waiting for replicas before the shutdown", replicas=behind, timeout_s=timeout_s)
+        node = self._node
+        timeout_s = node.config.shutdown_timeout
+        offset = node.engine.log.offset
+        behind = behind_count(node.feeder.records(), offset)
+        if behind and timeout_s and not node.engine.services.administration.wish.now:
+            node.log.info("waiting for replicas before the shutdown", replicas=behind, timeout_s=timeout_s)
             await self._hold(offset, timeout_s)
         self._say(offset)
         return ""
 
     async def _hold(self, offset: int, timeout_s: int) -> None:
-        hub = self._hub
+        node = self._node
         self._hold_writes(timeout_s)
-        hub.ask_for_acks()
+        node.ask_for_acks()
         self._deadline_s = monotonic() + timeout_s
         try:
-            while behind_count(hub.feeder.records(), offset) and monotonic() < self._deadline_s:  # noqa: ASYNC110 - acknowledgements are polled
+            while behind_count(node.feeder.records(), offset) and monotonic() < self._deadline_s:  # noqa: ASYNC110 - acknowledgements are polled
                 await asyncio.sleep(POLL_S)
         except asyncio.CancelledError:
             self._let_writes()
@@ -56,12 +56,12 @@ class Farewell:
 
     def _say(self, offset: int) -> None:
         """Who has everything, in Redis's words, which tools look for."""
-        replicas = self._hub.feeder.records()
+        replicas = self._node.feeder.records()
         for replica in replicas:
             if replica.phase is Phase.ONLINE and replica.ack_offset < offset:
-                self._hub.log.warning(
+                self._node.log.warning(
                     "Lagging replica", replica=f"{replica.ip}:{replica.port}", behind=offset - replica.ack_offset
                 )
         if replicas:
             good = len(replicas) - behind_count(replicas, offset)
-            self._hub.log.info(f"{good} of {len(replicas)} replicas are in sync")
+            self._node.log.info(f"{good} of {len(replicas)} replicas are in sync")

@@ -48,26 +48,25 @@ class StaleTerm(Exception):
 class Owner(Protocol):
     """What the link reports to, and asks."""
 
-    @property
-    def term(self) -> int:
-        """The term of the node's role; each change of the role raises it."""
-
-    def dropped_stale(self) -> None:
-        """An effect that was begun in an earlier term was dropped."""
+    def admits(self, term: int) -> bool:
+        """Whether a link of this term may have an effect; counts what may not."""
 
     def settings(self) -> Settings:
         """What to tell the primary now."""
 
-    def may_continue(self, replid: bytes | None) -> None:
+    def continued(self, term: int, replid: bytes | None) -> None:
         """The primary accepted the offset asked for; its history may have a new id."""
 
-    def adopt(self, full: Full, incoming: Incoming) -> None:
+    def snapshot_begins(self, term: int) -> None:
+        """The primary sends a data set."""
+
+    def adopt(self, term: int, full: Full, incoming: Incoming) -> None:
         """A complete snapshot was received: put it in force, at its offset of its history."""
 
-    def link_changed(self) -> None:
-        """The link went up or down."""
+    def lost(self, term: int) -> None:
+        """The attempt is over; the link tries again."""
 
-    def refused(self, reason: str) -> None:
+    def refused(self, term: int, reason: str) -> None:
         """The primary refused PSYNC."""
 
     def synced_offset(self) -> int | None:
@@ -103,11 +102,11 @@ class Link:
     """The way to one primary. `state` is ROLE's word for how far it is."""
 
     def __init__(
-        self, host: str, port: int, engine: Engine, config: Config, owner: Owner, log: Any, connect: Dial = dial
+        self, host: str, port: int, term: int, engine: Engine, config: Config, owner: Owner, log: Any, dial: Dial = dial
     ) -> None:
         self.host = host
         self.port = port
-        self.term = owner.term
+        self.term = term
         self.state = "connect"
         self.down_since_s = monotonic()
         self.payload: Payload | None = None
@@ -118,10 +117,11 @@ class Link:
         self._config = config
         self._owner = owner
         self._log = log.bind(primary=f"{host}:{port}")
-        self._connect = connect
+        self._dial = dial
         self._task: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
         self._applier: Applier | None = None
+        self._ended = False
         self._ack_wanted = False
         self._file_wanted = 0  # the offset whose place on the disk the primary is to hear of at once
 
@@ -153,7 +153,13 @@ class Link:
         if self._applier is not None:
             self._applier.stop()
         self.cut()
+        self._ended = True
         self.state = "none"
+
+    def settle(self) -> None:
+        """Have everything that was applied in the log."""
+        if self._applier is not None:
+            self._applier.settle()
 
     def cut(self) -> None:
         """Drop the connection, if there is one."""
@@ -166,8 +172,7 @@ class Link:
 
     def _require_term(self) -> None:
         """Raises StaleTerm when the role has changed since this link was started."""
-        if self._owner.term != self.term:
-            self._owner.dropped_stale()
+        if not self._owner.admits(self.term):
             raise StaleTerm
 
     def tick(self, send_ack: bool) -> None:
@@ -218,13 +223,16 @@ class Link:
             try:
                 await self._attempt()
             except StaleTerm:
-                self._close()
+                self._hang_up()
                 return
             except LinkError as failure:
                 soon = failure.soon
                 self._log.warning("replication attempt ended", reason=str(failure), state=self.state)
             except (OSError, EOFError, ValueError, ProtocolError, PayloadError, BadSnapshot, TimeoutError) as failure:
                 self._log.warning("replication link lost", reason=str(failure) or repr(failure), state=self.state)
+            if self._ended:
+                self._hang_up()
+                return
             was_up = self._close()
             failures = 0 if was_up else failures + 1
             spent_s = monotonic() - started_s
@@ -233,23 +241,24 @@ class Link:
     def _close(self) -> bool:
         """Tidy up behind an attempt; whether the stream had been flowing."""
         was_up = self.connected
-        self.cut()
-        self._wire = None
-        self.payload = None
-        if self._owner.term != self.term:
-            return was_up
+        self._hang_up()
         self.state = "connect"
         if was_up:
             self.down_since_s = monotonic()
-            self._owner.link_changed()
+        self._owner.lost(self.term)
         return was_up
+
+    def _hang_up(self) -> None:
+        self.cut()
+        self._wire = None
+        self.payload = None
 
     async def _attempt(self) -> None:
         self._require_term()
         self.state = "connecting"
         config = self._config
         tls = self._engine.services.tls.for_replication()
-        wire = await self._connect(self.host, self.port, config.bind_source_addr, tls, config.repl_timeout)
+        wire = await self._dial(self.host, self.port, config.bind_source_addr, tls, config.repl_timeout)
         self._wire = wire
         self._require_term()
         self.state = "handshake"
@@ -262,10 +271,10 @@ class Link:
             self._require_term()
             action = handshake.reply(line)
         if isinstance(action, Refused):
-            self._owner.refused(action.reason)
+            self._owner.refused(self.term, action.reason)
             raise LinkError(action.reason, action.soon)
         if isinstance(action, Partial):
-            self._owner.may_continue(action.replid)
+            self._owner.continued(self.term, action.replid)
             self._log.info("continuing: Successful partial resynchronization", offset=self._engine.log.offset)
             rest = b""
         else:
@@ -277,6 +286,7 @@ class Link:
     async def _bootstrap(self, wire: Wire, full: Full) -> bytes:
         """Receive a snapshot and put it in force; return what came behind it."""
         self.state = "sync"
+        self._owner.snapshot_begins(self.term)
         self._log.info("receiving a snapshot", replid=full.replid.decode(), offset=full.offset)
         payload = self.payload = Payload()
         intake = Intake(self._config, self._engine)
@@ -288,7 +298,7 @@ class Link:
             await intake.take(body)
             self._require_term()
         incoming = intake.finish()
-        self._owner.adopt(full, incoming)
+        self._owner.adopt(self.term, full, incoming)
         self.stream_db = incoming.stream_db
         self._log.info("snapshot loaded: Finished with success", keys=incoming.keys, bytes=payload.received)
         return payload.rest
@@ -296,13 +306,13 @@ class Link:
     # -- stream -----------------------------------------------------------------------------------------------
 
     async def _stream(self, wire: Wire, rest: bytes) -> None:
+        self._require_term()  # what waited for the end of a hand-over may have changed the role
         engine = self._engine
-        c = self._open_session()
+        c = _open_session(engine, self)
         pause = engine.services.administration.pause
         applier = self._applier = Applier(engine, c, self._failed, self._config.proto_max_bulk_len)
         self.payload = None
         self.state = "connected"
-        self._owner.link_changed()
         self._acknowledge()
         try:
             data = rest
@@ -332,14 +342,15 @@ class Link:
             await asyncio.sleep(PAUSED_S)  # a pause ends in many ways, none awaitable
         self.held_bytes = 0
 
-    def _open_session(self) -> Session:
-        engine = self._engine
-        c = engine.open_session(_Port(self))
-        c.become_internal("primary")
-        c.db = engine.dbs[self.stream_db]
-        c.address = f"{self.host}:{self.port}"
-        return c
-
     def _failed(self, name: str, reply: str) -> None:
         self.failures += 1
         self._log.error("== CRITICAL == a command of the primary's stream failed here", command=name, error=reply)
+
+
+def _open_session(engine: Engine, link: Link) -> Session:
+    """The session that the stream's commands run in."""
+    c = engine.open_session(_Port(link))
+    c.become_internal("primary")
+    c.db = engine.dbs[link.stream_db]
+    c.address = f"{link.host}:{link.port}"
+    return c

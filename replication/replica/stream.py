@@ -49,7 +49,11 @@ class Applier:
 
     def stop(self) -> None:
         """Apply nothing more, whatever has been fed; what has been applied is in the own log."""
+        self.settle()
         self.stopped = True
+
+    def settle(self) -> None:
+        """Have in the own log what has been applied, also from inside."""
         if self._whole > self._kept_from:
             self._log(self._engine.log, self._whole)
 
@@ -71,8 +75,7 @@ class Applier:
             self._run(engine, self.session)
         finally:
             state.repeat(False)
-        if self._whole > self._kept_from:
-            self._log(engine.log, self._whole)
+        self.settle()
 
     def _log(self, log: CommandLog, whole: int) -> None:
         """Append what is whole, that which nobody keeps apart from the rest."""

@@ -36,19 +36,23 @@ class Owner:
     def settings(self) -> Settings:
         return Settings(b"", b"", 7000, b"", REPLID, 1)
 
-    def dropped_stale(self) -> None:
-        self.dropped += 1
+    def admits(self, term: int) -> bool:
+        self.dropped += term != self.term
+        return term == self.term
 
-    def may_continue(self, replid: bytes | None) -> None:
+    def continued(self, term: int, replid: bytes | None) -> None:
         self.done.append("continue")
 
-    def adopt(self, full: Full, incoming: Incoming) -> None:
+    def snapshot_begins(self, term: int) -> None:
+        self.done.append("snapshot")
+
+    def adopt(self, term: int, full: Full, incoming: Incoming) -> None:
         self.done.append("adopt")
 
-    def link_changed(self) -> None:
-        self.done.append("link")
+    def lost(self, term: int) -> None:
+        self.done.append("lost")
 
-    def refused(self, reason: str) -> None:
+    def refused(self, term: int, reason: str) -> None:
         self.done.append("refused")
 
     def synced_offset(self) -> int | None:
@@ -114,7 +118,7 @@ def _engine() -> Engine:
 async def test_a_link_that_outlives_its_end_changes_nothing(stop_at: int) -> None:
     """Wherever a stopped link goes on, nothing it brings is applied, adopted or told, and it ends."""
     engine, owner, wire = _engine(), Owner(), Stubborn(stop_at)
-    link = Link("127.0.0.1", 1, engine, Config(), owner, logs.get("test"), wire.connect)
+    link = Link("127.0.0.1", 1, owner.term, engine, Config(), owner, logs.get("test"), wire.connect)
     link.start()
     async with asyncio.timeout(WAIT_SECONDS):
         await wire.reached.wait()

@@ -1,0 +1,281 @@
+"""The shell of a node's role: tells `role` what happened, and does what it says, in the order it says it.
+
+It decides nothing about who leads or follows. What it adds is time, new ids, and where the log stands; `hands` does
+to the engine what the role says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from time import monotonic
+from typing import Any
+
+from kvserver.config import Config
+from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import Session
+from kvserver.services.offers import SnapshotStream
+from kvserver.wire.resp import encode_request
+from replication.handover.decide import Order
+from replication.hands import Hands
+from replication.history import History
+from replication.primary.attached import Parts
+from replication.primary.feeder import Feeder
+from replication.primary.waiting import Waiting
+from replication.replica.handshake import Full, Settings
+from replication.replica.incoming import Incoming
+from replication.replica.link import Link
+from replication.role import Role, State
+from replication.role_messages import (
+    Abort,
+    Action,
+    Continued,
+    Event,
+    Follow,
+    Forget,
+    HandOver,
+    LinkLost,
+    Promote,
+    Rejected,
+    Restarted,
+    SnapshotBegins,
+    SnapshotComplete,
+    StreamWanted,
+    Tick,
+)
+
+PING = encode_request([b"PING"])
+
+
+def new_id() -> bytes:
+    """A replication id that no other node has."""
+    return secrets.token_hex(20).encode()
+
+
+class Replication:
+    """What the node is and does in replication: `role` decides, `hands` acts on the engine."""
+
+    def __init__(self, engine: Engine, config: Config, log: Any) -> None:
+        self.engine = engine
+        self.config = config
+        self.log = log
+        self.role = Role(new_id())
+        self.feeder = Feeder(engine, config, log, self._snapshot)
+        self.waiting = Waiting(engine, self.feeder.records)
+        self.hands = Hands(engine, config, log, self.role, self.feeder, self.waiting, self)
+        self.listening_port = config.port
+        self._todo: deque[Action] = deque()
+        self._acting = False
+        self._beats = 0
+        engine.on_close.append(self._closed)
+
+    @property
+    def history(self) -> History:
+        """The ids of the stream that the node holds."""
+        return self.role.history
+
+    @property
+    def is_replica(self) -> bool:
+        """Whether the node follows another."""
+        return self.role.follows
+
+    @property
+    def link(self) -> Link | None:
+        """The link to the primary; None on who follows nobody."""
+        return self.hands.link
+
+    # -- orders, and what the link tells ----------------------------------------------------------------------
+
+    def follow(self, host: str, port: int) -> None:
+        """Become a replica of a node (or of another one)."""
+        self._step(Follow((host, port), self._settled(), new_id()))
+
+    def promote(self) -> None:
+        """Become a primary; no effect on one."""
+        self._step(Promote(self._settled(), new_id()))
+
+    def hand_over(self, order: Order) -> None:
+        """Hold writes back, and have a replica that has caught up take over."""
+        self._step(HandOver(order))
+
+    def abort_hand_over(self, reason: str) -> None:
+        """Give a hand-over up; a role already given away is taken back."""
+        self._step(Abort(reason, self._settled(), new_id()))
+
+    def stream_wanted(self) -> None:
+        """A replica asks for the stream: it is recorded from here on, if it wasn't."""
+        self._step(StreamWanted(self._settled(), new_id()))
+
+    def begin_history(self) -> None:
+        """Give the stream another id, which nobody knows yet."""
+        self._step(Forget(new_id()))
+
+    def restarted(self, saved_id: bytes, offset: int) -> None:
+        """The data set that was loaded stands at this offset of this history."""
+        self.engine.log.offset = offset
+        self._step(Restarted(saved_id, offset, self.config.replicaof is not None, new_id()))
+
+    def admits(self, term: int) -> bool:
+        """Whether a link of this term may have an effect."""
+        return self.role.admits(term)
+
+    def continued(self, term: int, replid: bytes | None) -> None:
+        """The primary lets us continue, perhaps under a new id."""
+        self._step(Continued(term, replid, self._settled()))
+
+    def snapshot_begins(self, term: int) -> None:
+        """The primary sends a data set."""
+        self._step(SnapshotBegins(term))
+
+    def adopt(self, term: int, full: Full, incoming: Incoming) -> None:
+        """A whole data set was received: put it in force."""
+        self._settled()
+        self.hands.incoming = incoming
+        self._step(SnapshotComplete(term, full.replid, full.offset))
+        self.hands.incoming = None
+
+    def refused(self, term: int, reason: str) -> None:
+        """The primary refused us: the link tries again, but doesn't wrest the role back."""
+        self._step(Rejected(term, reason, self._settled(), new_id()))
+
+    def lost(self, term: int) -> None:
+        """The attempt is over: reads may be stale."""
+        self._step(LinkLost(term))
+
+    def _settled(self) -> int:
+        """The log's offset, with everything that was applied in it, and everything in it told to the sinks."""
+        if self.link is not None:
+            self.link.settle()
+        self.engine.log.flush()
+        return self.engine.log.offset
+
+    def _step(self, event: Event) -> None:
+        """Take a step. An action that brings about another step has the rest of its own done first."""
+        self._todo.extend(self.role.step(event, monotonic()))
+        if self._acting:
+            return
+        self._acting = True
+        try:
+            while self._todo:
+                self.hands.do(self._todo.popleft())
+        finally:
+            self._acting = False
+
+    # -- what the rest of the node asks and tells --------------------------------------------------------------
+
+    def resize_backlog(self) -> None:
+        """repl-backlog-size has changed."""
+        if self.feeder.backlog is not None:
+            self.feeder.backlog.resize(self.config.repl_backlog_size)
+
+    def settings(self) -> Settings:
+        """What to tell the primary."""
+        config, known = self.config, self.role.shared
+        # Other nodes reach us by TLS if we use it for replication.
+        reachable_port = (config.tls_replication and config.tls_port) or self.listening_port
+        return Settings(
+            user=config.masteruser,
+            password=config.masterauth,
+            listening_port=config.replica_announce_port or reachable_port,
+            announce_ip=config.replica_announce_ip.encode(),
+            replid=self.history.replid if known else b"?",
+            next_offset=self.engine.log.offset + 1 if known else -1,
+            failover=self.role.state is State.ASKING,
+        )
+
+    def refresh_denials(self) -> None:
+        """Have the gates look at the commands that the present state forbids."""
+        self.hands.refresh_denials()
+
+    def position(self) -> tuple[bytes, int, int] | None:
+        """Where in which history a snapshot taken now stands: id, offset, the stream's database.
+
+        Flushes the log. None when nothing is recorded, so that nobody could continue from there.
+        """
+        log = self.engine.log
+        log.flush()
+        if not self.role.recording:
+            return None
+        stream_db = self.link.stream_db if self.link is not None else max(log.selected, 0)
+        return self.history.replid, log.offset, stream_db
+
+    def _snapshot(self, parts: Parts) -> tuple[SnapshotStream, bytes]:
+        """A snapshot for replicas, and its history. Behind it a primary's stream selects its database anew."""
+        if not self.role.follows:
+            self.engine.log.selected = -1
+        snapshot = self.engine.services.persistence.open_snapshot(Parts.DATA in parts, Parts.FUNCTIONS in parts)
+        return snapshot, self.history.replid
+
+    def synced_offset(self) -> int | None:
+        """How far the append-only file is on the disk: None without one, -1 before its first."""
+        return self.waiting.synced_offset()
+
+    def file_synced(self) -> None:
+        """The append-only file may have got further, or been switched off."""
+        self.waiting.look()
+        if self.link is not None:
+            self.link.file_synced()
+
+    def acknowledged(self) -> None:
+        """Some replica acknowledged: perhaps WAIT is over, perhaps writes are allowed again."""
+        self.waiting.look()
+        if self.engine.deny_masks.get("few-replicas"):
+            self.refresh_denials()
+
+    def ask_for_acks(self) -> None:
+        """Have the replicas acknowledge at once."""
+        self.hands.ask_for_acks()
+
+    def _closed(self, c: Session) -> None:
+        self.waiting.forget(c)
+        if c.kind == "replica":
+            self.feeder.detach(c)
+            self.refresh_denials()
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Ten times a second."""
+        self._beats += 1
+        second = self._beats % 10 == 0
+        self.feeder.tick()
+        self._tell_time()
+        self.file_synced()
+        if self.link is not None:
+            self.link.tick(send_ack=second)
+        if not second:
+            return
+        self.refresh_denials()
+        if (self._beats // 10) % self.config.repl_ping_replica_period == 0:
+            self.feeder.pulse()
+            if self.role.leads and self.feeder.feeds:
+                self.engine.log.append_passing(PING)
+
+    def _tell_time(self) -> None:
+        feeder = self.feeder
+        idle_s = 0.0 if feeder.feeds else monotonic() - feeder.no_replicas_since_s
+        ttl_s = self.config.repl_backlog_ttl
+        self._step(Tick(self.engine.log.offset, new_id(), feeder.records(), idle_s, ttl_s))
+
+    async def start(self) -> None:
+        """The data set is loaded: follow the primary that the configuration names, or lead."""
+        if self.role.state is not State.STARTING:
+            return
+        primary = self.config.replicaof
+        if primary is not None:
+            self.follow(primary.host, primary.port)
+        else:
+            self.promote()
+
+    async def stop(self) -> None:
+        """End the link and transfers."""
+        if self.link is not None:
+            self.link.stop()
+        await self.feeder.stop()
+        await asyncio.sleep(0)
+
+
+def replication_of(c: Session) -> Replication:
+    """The replication of the session's engine."""
+    return c.engine.services.kept(Replication)
