@@ -1,0 +1,66 @@
+"""Search for a while: ``python -m simulation.quorum --seconds 60 [--seed N] [--compare] [--break RULE] [--table]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from random import SystemRandom
+
+from simulation.quorum.broken import SWITCHES
+from simulation.quorum.deployment import Deployment
+from simulation.quorum.search import Found, Make, search, shorten
+
+BATCH = 100
+
+
+def tell(found: Found, make: Make) -> None:
+    """A counterexample, short, one action a line."""
+    short = shorten(found, make)
+    print(f"seed {found.seed}, {found.n} nodes, level {found.level.name}: {short.why}")
+    for step in short.steps:
+        print("   ", *step)
+
+
+def table(schedules: int) -> int:
+    """Switch off each rule; after how many schedules it is caught."""
+    for switch in SWITCHES:
+        result = search(range(schedules), switch.make)
+        if result.found is None:
+            print(f"{switch.name}: not by chance in {result.schedules} schedules")
+        else:
+            short = shorten(result.found, switch.make)
+            caught = f"caught after {result.schedules}, in {len(short.steps)} actions"
+            print(f"{switch.name}: {caught}: {short.why}", flush=True)
+    return 0
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="simulation.quorum", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to go on")
+    parser.add_argument("--seed", type=int, help="from this seed on (default: by chance)")
+    parser.add_argument("--compare", action="store_true", help="run the specification beside the machines")
+    parser.add_argument("--break", dest="broken", choices=[s.name for s in SWITCHES], help="with one rule off")
+    parser.add_argument("--table", type=int, metavar="SCHEDULES", help="try with each rule off")
+    options = parser.parse_args(argv)
+    if options.table:
+        return table(options.table)
+    make = next((s.make for s in SWITCHES if s.name == options.broken), Deployment)
+    seed = SystemRandom().randrange(10**9) if options.seed is None else options.seed
+    start, done = time.monotonic(), 0
+    counts: Counter[str] = Counter()
+    while time.monotonic() - start < options.seconds:
+        result = search(range(seed + done, seed + done + BATCH), make, options.compare)
+        done += result.schedules
+        counts.update(result.counts)
+        if result.found is not None:
+            tell(result.found, make)
+            return 1
+    minutes = (time.monotonic() - start) / 60
+    print(f"{done} schedules from seed {seed}, {done / minutes:.0f} a minute: {dict(counts)}; nothing was broken")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
