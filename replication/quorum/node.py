@@ -21,104 +21,18 @@ what holds between steps. The argument for safety is Raft's, with a leader chose
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol
-
-from replication.quorum.choice import Answer
-from replication.quorum.epochs import Epochs
-from replication.quorum.identity import Identity
-from replication.quorum.members import MemberLog
-from replication.quorum.reads import Reads, Waiting
+from replication.quorum import refusals
+from replication.quorum.core import Leading
+from replication.quorum.follower import FollowerSide
+from replication.quorum.leader import LeaderSide
+from replication.quorum.reads import Waiting
 from replication.quorum.records import Kind, Record
-from replication.quorum.tally import Level, Tally
-from replication.quorum.words import (
-    Ack,
-    Action,
-    Append,
-    Ask,
-    Committed,
-    Confirmed,
-    Done,
-    Execute,
-    Hello,
-    Lead,
-    Link,
-    Lost,
-    News,
-    Persist,
-    Promised,
-    Refused,
-    State,
-    StepDown,
-    Synchronize,
-    Tell,
-    Unlink,
-    Welcome,
-)
+from replication.quorum.tally import Tally
+from replication.quorum.words import Action, Append, Ask, Lead, Link, Persist, Promised, Refused, Tell
 
 
-class Log(Protocol):
-    """The node's command log, as far as a quorum has to know it; offsets in bytes."""
-
-    @property
-    def end(self) -> int:
-        """The offset of its last byte."""
-
-    @property
-    def synced(self) -> int:
-        """Up to where the disk has it."""
-
-
-@dataclass(slots=True)
-class Leading:
-    """What a leader knows in one term. `told`: what each link was last told."""
-
-    epoch: int
-    tally: Tally
-    links: dict[Link, str] = field(default_factory=dict)  # link -> the follower's id
-    told: dict[Link, News] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Following:
-    """The link that is followed. `epoch` 0 until the leader has answered; `on` once the log is the leader's."""
-
-    link: Link
-    epoch: int = 0
-    on: bool = False
-    round: int = 0
-
-
-class QuorumNode:
-    """See the module's docstring. `level` is the one by which markers and changes of members count as committed."""
-
-    def __init__(self, identity: Identity, log: Log, level: Level = Level.MEMORY, state: State | None = None) -> None:
-        self.identity = identity
-        self.log = log
-        self.level = level
-        self.epochs = Epochs(state.epochs if state else ())
-        self.members = MemberLog(state.members if state else ())
-        self.commit = [0, 0]
-        self.term = 1
-        self.opening = 0
-        self.leading: Leading | None = None
-        self.following: Following | None = None
-        self.reads = Reads()
-
-    # -- what others ask of it --------------------------------------------------------------------------------------
-
-    @property
-    def node_id(self) -> str:
-        """The node's id."""
-        return self.identity.node_id
-
-    def answer(self) -> Answer:
-        """Where this node stands, as it answers a promise."""
-        return Answer(self.node_id, self.epochs.of(self.log.end), self.log.end, self.members.now)
-
-    def state(self) -> State:
-        """What a full synchronization carries beside the data of this instant."""
-        return State(self.epochs.rows(), self.members.rows(), (self.commit[0], self.commit[1]))
+class QuorumNode(LeaderSide, FollowerSide):
+    """See the module's docstring."""
 
     # -- sentinels --------------------------------------------------------------------------------------------------
 
@@ -137,6 +51,10 @@ class QuorumNode:
             actions += self._unlink()
         return [*actions, Promised(self.answer())]
 
+    def _may_not_lead(self, order: Lead) -> str:
+        """Why an order can't be obeyed; "" if it can."""
+        return refusals.may_not_lead(self, order)
+
     def lead(self, order: Lead) -> list[Action]:
         """A sentinel orders to lead an epoch that this node has promised to its try."""
         refusal = self._may_not_lead(order)
@@ -148,19 +66,6 @@ class QuorumNode:
         kind = Kind.FOUND if order.refound else Kind.MARKER
         record = Record(kind, order.epoch, self.node_id, (order.refound,) if order.refound else ())
         return [*actions, Persist(self.identity), Append(record, self.term)]
-
-    def _may_not_lead(self, order: Lead) -> str:
-        """Why an order can't be obeyed; "" if it can."""
-        mine = self.identity
-        if order.node_id != mine.node_id:
-            return f"addressed to {order.node_id}, which isn't this node"
-        if (mine.promised, mine.attempt) != (order.epoch, order.attempt):
-            return f"epoch {order.epoch} isn't promised to this try"
-        if mine.opened >= order.epoch:
-            return f"epoch {order.epoch} was opened already"
-        if (self.epochs.of(self.log.end), self.log.end) != (order.last_epoch, order.offset):
-            return "the log isn't the one that was answered"
-        return ""
 
     # -- records in the own log -------------------------------------------------------------------------------------
 
@@ -183,176 +88,6 @@ class QuorumNode:
             return self._acknowledge(self.following, 0)
         return []
 
-    # -- leading ----------------------------------------------------------------------------------------------------
-
-    def hello(self, link: Link, hello: Hello, kept: bool = True) -> list[Action]:
-        """A follower says where it stands; `kept`: whether the stream from there on is still at hand."""
-        lead = self.leading
-        if lead is None:
-            return [Unlink(link)]
-        if hello.promised > lead.epoch:
-            return [*self._rest(f"{hello.node_id[:8]} has promised epoch {hello.promised}"), Unlink(link)]
-        lead.links[link] = hello.node_id
-        same = hello.last_epoch > 0 and self.epochs.of(hello.offset) == hello.last_epoch
-        if kept and same and hello.offset <= self.log.end:
-            return [Tell(link, Welcome(lead.epoch, True)), *self._spread(lead)]
-        return [Tell(link, Welcome(lead.epoch, False)), Synchronize(link, lead.epoch), *self._spread(lead)]
-
-    def acknowledged(self, link: Link, ack: Ack) -> list[Action]:
-        """A follower acknowledges; dropped unless the link was welcomed in this term."""
-        lead = self.leading
-        if lead is None or lead.links.get(link) != ack.node_id:
-            return []
-        lead.tally.heard(ack.node_id, ack.memory, ack.synced, ack.round)
-        return self._advance(lead)
-
-    def asked(self, link: Link, ask: Ask) -> list[Action]:
-        """A follower asks for a confirmed offset."""
-        lead = self.leading
-        if lead is None or link not in lead.links:
-            return []
-        lead.tally.round += 1
-        at = max(self.commit[self.level], lead.tally.marker)
-        self.reads.add(Waiting(ask.name, at, round=lead.tally.round, asker=link))
-        return [*self._spread(lead), *self._advance(lead)]
-
-    def replace(self, old: str, new: str) -> list[Action]:
-        """An operator replaces a member by a follower that has caught up."""
-        lead = self.leading
-        refusal = "this node doesn't lead" if lead is None else self._may_not_replace(lead, old, new)
-        if refusal:
-            return [Refused(refusal)]
-        now = self.members.now[-1]
-        record = Record(Kind.OPEN, self.epochs.of(self.log.end), "", (now, now - {old} | {new}))
-        return [Append(record, self.term)]
-
-    def _may_not_replace(self, lead: Leading, old: str, new: str) -> str:
-        committed = self.commit[self.level]
-        if committed < lead.tally.marker or not self.members.now:
-            return "the epoch's marker isn't committed yet"
-        if self.members.changing or self.members.last_end() > committed:
-            return "another change of members isn't finished"
-        now = self.members.now[-1]
-        if old not in now:
-            return f"{old} is no member"
-        if new in now:
-            return f"{new} is a member already"
-        if old == self.node_id:
-            return "the leader can't be replaced: hand over first"
-        if lead.tally.acknowledged(new, self.level) < committed:
-            return f"{new} hasn't caught up"
-        return ""
-
-    def _advance(self, lead: Leading) -> list[Action]:
-        """Count again; commit, close a change of members, answer reads."""
-        actions: list[Action] = []
-        log, tally = self.log, lead.tally
-        if tally.advance(self.members.now, self.node_id, log.end, log.synced):
-            self.commit = list(tally.commit)
-            actions.append(Committed((self.commit[0], self.commit[1])))
-            if self.members.changing and self.members.last_end() <= self.commit[self.level]:
-                record = Record(Kind.CLOSE, lead.epoch, "", self.members.now[1:])
-                return [*actions, Append(record, self.term)]  # the next count, once it is recorded, goes on
-        return [*actions, *self._spread(lead), *self._answer(lead)]
-
-    def _spread(self, lead: Leading) -> list[Action]:
-        """Tell each follower what is new to it."""
-        news = News(lead.epoch, (self.commit[0], self.commit[1]), lead.tally.round)
-        fresh = [link for link in lead.links if lead.told.get(link) != news]
-        for link in fresh:
-            lead.told[link] = news
-        return [Tell(link, news) for link in fresh]
-
-    def _answer(self, lead: Leading) -> list[Action]:
-        if not self.reads or self.commit[self.level] < lead.tally.marker:
-            return []
-        confirmed = lead.tally.confirmed(self.members.now, self.node_id)
-        return [
-            Done(read.name) if read.asker is None else Tell(read.asker, Confirmed(lead.epoch, read.name, read.at or 0))
-            for read in self.reads.done(self.commit[self.level], confirmed)
-        ]
-
-    # -- following --------------------------------------------------------------------------------------------------
-
-    def connect(self, link: Link) -> list[Action]:
-        """A link to a node that may lead is there: say where this node stands."""
-        if self.leading is not None or self.opening:
-            return [Unlink(link)]
-        actions = self._unlink()
-        self.following = Following(link)
-        here = self.answer()
-        return [*actions, Tell(link, Hello(here.node_id, self.identity.promised, here.last_epoch, here.offset))]
-
-    def welcome(self, link: Link, welcome: Welcome) -> list[Action]:
-        """The leader answers: this log goes on, or a full synchronization will come."""
-        refusal = self._heed(link, welcome.epoch)
-        if refusal is None or self.following is None:
-            return refusal or []
-        if not welcome.go_on:
-            return refusal
-        self.following.on = True
-        return [*refusal, *self._acknowledge(self.following, 0)]
-
-    def adopted(self, link: Link, epoch: int, state: State) -> list[Action]:
-        """A full synchronization is in force, in one step with this: the log's end is the snapshot's."""
-        actions = self._heed(link, epoch)
-        if actions is None or self.following is None or self.following.link is not link:
-            return actions or []
-        self.epochs = Epochs(state.epochs)
-        self.members = MemberLog(state.members)
-        self.commit = list(state.commit)
-        lost = self.reads.drop_all()
-        self.following.on = True
-        return [*actions, *([Lost(tuple(lost))] if lost else []), *self._acknowledge(self.following, 0)]
-
-    def news(self, link: Link, news: News) -> list[Action]:
-        """The leader tells how far the log is committed, and begins rounds."""
-        actions = self._heed(link, news.epoch)
-        follow = self.following
-        if actions is None or follow is None or follow.link is not link or not follow.on:
-            return actions or []
-        for level in Level:
-            self.commit[level] = max(self.commit[level], min(news.commit[level], self.log.end))
-        return [*actions, *self._acknowledge(follow, news.round), *self._serve_reads()]
-
-    def confirmed(self, link: Link, word: Confirmed) -> list[Action]:
-        """The leader answers a question."""
-        actions = self._heed(link, word.epoch)
-        if actions is None or self.following is None or self.following.link is not link:
-            return actions or []
-        self.reads.answer_by(word.name, word.offset)
-        return [*actions, *self._serve_reads()]
-
-    def may_apply(self, link: Link, epoch: int | None = None) -> bool:
-        """Whether the stream of a link, or the full data set of a leader of `epoch`, may change the data now."""
-        follow = self.following
-        if follow is None or follow.link is not link:
-            return False
-        return follow.on if epoch is None else epoch >= self.identity.promised
-
-    def _heed(self, link: Link, epoch: int) -> list[Action] | None:
-        """Whether a message of the leader counts: promise its epoch if that is newer. None: it doesn't, drop it."""
-        follow = self.following
-        if follow is None or follow.link is not link:
-            return None
-        if epoch < self.identity.promised:
-            return self._unlink()
-        actions: list[Action] = []
-        if epoch > self.identity.promised:
-            self.identity = self.identity.promise(epoch, "")
-            actions.append(Persist(self.identity))
-        follow.epoch = epoch
-        return actions
-
-    def _acknowledge(self, follow: Following, round_: int) -> list[Action]:
-        ack = Ack(self.node_id, self.log.end, self.log.synced, round_)
-        return [Tell(follow.link, ack)]
-
-    def _serve_reads(self) -> list[Action]:
-        """On a follower: run what was waiting for an offset, and answer what is committed."""
-        actions: list[Action] = [Execute(read.name) for read in self.reads.executable(self.log.end)]
-        return [*actions, *(Done(read.name) for read in self.reads.done(self.commit[self.level], None))]
-
     # -- reads of our own clients -----------------------------------------------------------------------------------
 
     def read(self, name: object, linearizable: bool) -> list[Action]:
@@ -370,8 +105,6 @@ class QuorumNode:
         self.reads.add(Waiting(name, None))
         return [Tell(self.following.link, Ask(name))]
 
-    # -- transitions ------------------------------------------------------------------------------------------------
-
     def unlinked(self, link: Link) -> list[Action]:
         """A link is gone."""
         if self.leading is not None and link in self.leading.links:
@@ -382,40 +115,6 @@ class QuorumNode:
             return self._unlink(close=False)
         return []
 
-    def _unlink(self, close: bool = True) -> list[Action]:
-        """Stop to follow; what is held for readers was that link's to vouch for."""
-        follow = self.following
-        if follow is None:
-            return []
-        self.following = None
-        self.term += 1
-        lost = self.reads.drop_all()
-        gone: list[Action] = [Unlink(follow.link)] if close else []
-        return [*gone, *([Lost(tuple(lost))] if lost else [])]
-
-    def _rest(self, reason: str) -> list[Action]:
-        """Neither lead nor follow."""
-        actions: list[Action] = []
-        if self.leading is not None:
-            links = list(self.leading.links)
-            self.leading = None
-            lost = self.reads.drop_all()
-            actions = [StepDown(reason), *([Lost(tuple(lost))] if lost else []), *map(Unlink, links)]
-        else:
-            actions = self._unlink()
-        self.opening = 0
-        self.term += 1
-        return actions
-
     def check_invariants(self) -> None:
         """What holds between steps; an AssertionError otherwise is a fault of ours."""
-        mine = self.identity
-        assert not (self.leading and self.following), "a node leads and follows at once"
-        if self.leading is not None:
-            assert self.leading.epoch == mine.opened, "a node leads an epoch it didn't open"
-            assert self.leading.epoch == mine.promised, "a node leads an epoch older than its promise"
-            assert self.epochs.of(self.log.end) == self.leading.epoch, "a leader's last byte is of another epoch"
-        if self.following is not None and self.following.epoch:
-            assert self.following.epoch == mine.promised, "a node follows an epoch older than its promise"
-        assert all(0 <= offset <= self.log.end for offset in self.commit), "more is committed than is there"
-        assert self.epochs.of(self.log.end) <= mine.promised, "the log has an epoch that wasn't promised"
+        refusals.check_invariants(self)

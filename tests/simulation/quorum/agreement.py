@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from replication.quorum.records import Record
 from replication.quorum.tally import Level
-from simulation.quorum.deployment import Deployment, Member
+from simulation.quorum.deployment import Deployment
 from simulation.quorum.oracle import Entry
-from simulation.quorum.specification import Specification, SpecNode
+from simulation.quorum.shells import Member
+from simulation.quorum.spec_parts import SpecNode, members_in
+from simulation.quorum.specification import Specification
 
 
 class Disagreement(Exception):
@@ -71,8 +73,6 @@ def _shown(member: Member) -> dict[str, object]:
 
 
 def _specified(node: SpecNode) -> dict[str, object]:
-    from simulation.quorum.specification import members_in
-
     return {
         "id": node.id,
         "promised": (node.promised, node.attempt),

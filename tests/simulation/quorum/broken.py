@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from replication.quorum.choice import Answer, Choice, NoChoice, choose
+from replication.quorum.core import Following, Leading
 from replication.quorum.identity import Identity
 from replication.quorum.members import MemberLog, majority
-from replication.quorum.node import Following, Leading, QuorumNode
+from replication.quorum.node import QuorumNode
 from replication.quorum.reads import Waiting
 from replication.quorum.records import Kind, Record
 from replication.quorum.tally import Level
@@ -27,7 +28,8 @@ from replication.quorum.words import (
     Refused,
     State,
 )
-from simulation.quorum.deployment import Deployment, Full, Member, id_of
+from simulation.quorum.deployment import Deployment
+from simulation.quorum.shells import Full, Member, id_of
 
 
 class Careless(QuorumNode):
@@ -84,13 +86,6 @@ class MarkerNotAwaited(Careless):
         if self.leading is not None and self.leading is not before:
             self.leading.tally.marker = 0
         return actions
-
-
-class LooseIdentity(Identity):
-    """Promises an epoch, not a try."""
-
-    def grants(self, epoch: int, attempt: str) -> bool:
-        return epoch >= self.promised
 
 
 class TwoChoices(Careless):

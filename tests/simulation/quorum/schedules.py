@@ -12,14 +12,15 @@ from random import Random
 
 from replication.quorum.node import QuorumNode
 from replication.quorum.tally import Level
-from simulation.quorum.deployment import Connection, Deployment, Member
+from simulation.quorum.deployment import Deployment
+from simulation.quorum.shells import Connection, Member
 
 Step = tuple[object, ...]
 Macro = Iterator[Step]
 
 
-class Schedule:
-    """One schedule, chosen by a seed."""
+class Macros:
+    """What a schedule is made of."""
 
     def __init__(self, seed: int, make: Callable[[int, Level], Deployment] = Deployment) -> None:
         self.rng = rng = Random(seed)
@@ -30,15 +31,8 @@ class Schedule:
         self.slots = list(range(self.n + 1))
         self.far: set[int] = set()
         self.slow_disk = rng.choice([None, *self.slots])
-        self.taken: list[Step] = []
         self._key = 0
-        usual = (
-            (self.election, 0.7), (self.following, 4.0), (self.writing, 5.0), (self.arrivals, 5.0), (self.reading, 2.0),
-            (self.fault, 1.0), (self.replacement, 1.0), (self.latecomers, 1.0), (self.left_behind, 1.0),
-            (self.comeback, 0.5),
-        )  # fmt: skip
-        self.macros: list[Callable[[], Macro]] = [macro for macro, _ in usual]
-        self.weights = [weight * rng.choice((0, 0.3, 1, 3)) for _, weight in usual]
+        self.tastes = [rng.choice((0, 0.3, 1, 3)) for _ in range(10)]
         self.losses = rng.choice((0, 0.2, 0.2, 0.8))
         self.cut = rng.choice((0, 0.01, 0.03, 0.1))
         self.company = rng.choice((0.1, 0.5, 0.9, 1))
@@ -193,6 +187,21 @@ class Schedule:
             yield "choose", key
             yield "lead", key
 
+
+class Schedule(Macros):
+    """One schedule, chosen by a seed."""
+
+    def __init__(self, seed: int, make: Callable[[int, Level], Deployment] = Deployment) -> None:
+        super().__init__(seed, make)
+        self.taken: list[Step] = []
+        usual = (
+            (self.election, 0.7), (self.following, 4.0), (self.writing, 5.0), (self.arrivals, 5.0), (self.reading, 2.0),
+            (self.fault, 1.0), (self.replacement, 1.0), (self.latecomers, 1.0), (self.left_behind, 1.0),
+            (self.comeback, 0.5),
+        )  # fmt: skip
+        self.macros: list[Callable[[], Macro]] = [macro for macro, _ in usual]
+        self.weights = [weight * taste for (_, weight), taste in zip(usual, self.tastes, strict=True)]
+
     def left_behind(self) -> Macro:
         """Guided: a try goes on without the leader, who keeps its clients and gets a promised node back."""
         leaders = self.leaders()
@@ -272,8 +281,6 @@ class Schedule:
             if link.leader.slot == leader and link.up:
                 yield from self.arrivals(key, 12)
         yield from self.election(others)
-
-    # -- running ----------------------------------------------------------------------------------------------------
 
     def run(self, do: Callable[[Step], bool] | None = None) -> None:
         """Run the schedule; `do` performs an action (by default on the deployment alone). Raises Violation."""

@@ -22,89 +22,120 @@ returns actions. It takes the same actions as `deployment.Deployment`, and after
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
-
-Entry = tuple[int, str, object]
-Sets = tuple[frozenset[int], ...]
-MEMORY, SYNCED = 0, 1
-
-
-def is_majority(sets: Sets, ids: frozenset[int]) -> bool:
-    return bool(sets) and all(2 * len(members & ids) > len(members) for members in sets)
-
-
-def members_in(log: list[Entry]) -> Sets:
-    """The sets that count, by the last entry that names some."""
-    return next((value for _, kind, value in reversed(log) if kind in ("found", "open", "close")), ())  # type: ignore[return-value]
+from simulation.quorum.spec_parts import (
+    MEMORY,
+    SYNCED,
+    Entry,
+    SpecAnswer,
+    SpecLink,
+    SpecNode,
+    SpecRead,
+    SpecTry,
+    Steps,
+    is_majority,
+    members_in,
+)
 
 
-@dataclass(eq=False)
-class SpecRead:
-    linearizable: bool
-    at: int | None
-    after: int | None = None
-    round: int = 0
-    asker: tuple[SpecLink, SpecRead] | None = None
+class Messages(Steps):
+    """What arrives over links."""
+
+    links: dict[object, SpecLink]
+
+    def a_up(self, key: object) -> bool:
+        link = self.links.get(key)
+        if link is None or not link.leader.up or not link.up:
+            return False
+        kind, *args = link.up.popleft()
+        getattr(self, f"up_{kind}")(link, link.leader, *args)
+        return True
+
+    def up_hello(self, link: SpecLink, lead: SpecNode, who: int, promised: int, rank: tuple[int, int]) -> None:
+        if not lead.leading:
+            self.refuse(link)
+            return
+        if promised > lead.leading:
+            self.rest(lead)
+            self.refuse(link)
+            return
+        link.welcomed_as = who
+        lead.links.append(link)
+        epoch, offset = rank
+        goes_on = 0 < offset <= len(lead.log) and lead.log[offset - 1][0] == epoch
+        link.down.append(("welcome", lead.leading, goes_on))
+        if goes_on:
+            link.sent = offset
+            self.flush(link)
+        else:
+            link.down.append(("full", lead.leading, lead.log[:], lead.commit[:]))
+            link.sent = len(lead.log)
+        self.spread(lead)
+
+    def up_ack(self, link: SpecLink, lead: SpecNode, who: int, memory: int, synced: int, round_: int) -> None:
+        if not lead.leading or link not in lead.links or link.welcomed_as != who:
+            return
+        for level, offset in ((MEMORY, memory), (SYNCED, synced)):
+            lead.acks[level][who] = max(lead.acks[level].get(who, 0), offset)
+        lead.rounds[who] = max(lead.rounds.get(who, 0), round_)
+        self.advance(lead)
+
+    def up_ask(self, link: SpecLink, lead: SpecNode, read: SpecRead) -> None:
+        if not lead.leading or link not in lead.links:
+            return
+        lead.round += 1
+        at = max(lead.commit[self.level], lead.marker)
+        lead.reads.append(SpecRead(True, at, round=lead.round, asker=(link, read)))
+        self.spread(lead)
+        self.advance(lead)
+
+    def a_down(self, key: object) -> bool:
+        link = self.links.get(key)
+        if link is None or not link.follower.up or link.follower.link is not link or not link.down:
+            return False
+        f = link.follower
+        kind, *args = link.down.popleft()
+        if kind == "entry":
+            if link.on:
+                f.log = [*f.log, args[0]]  # type: ignore[list-item]
+                self.ack(f, 0)
+            return True
+        epoch = args[0]
+        assert isinstance(epoch, int)
+        if epoch < f.promised:
+            self.unlink(f)
+            return True
+        if epoch > f.promised:
+            f.promised, f.attempt = epoch, ""
+        link.epoch = epoch
+        getattr(self, f"down_{kind}")(link, f, *args[1:])
+        return True
+
+    def down_welcome(self, link: SpecLink, f: SpecNode, goes_on: bool) -> None:
+        if goes_on:
+            link.on = True
+            self.ack(f, 0)
+
+    def down_full(self, link: SpecLink, f: SpecNode, log: list[Entry], commit: list[int]) -> None:
+        f.log, f.synced, f.commit, f.reads = log[:], 0, commit[:], []
+        link.on = True
+        self.ack(f, 0)
+
+    def down_news(self, link: SpecLink, f: SpecNode, commit: tuple[int, int], round_: int) -> None:
+        if link.on:
+            f.commit = [max(had, min(new, len(f.log))) for had, new in zip(f.commit, commit, strict=True)]
+            self.ack(f, round_)
+            self.serve(f)
+
+    def down_confirmed(self, link: SpecLink, f: SpecNode, read: SpecRead, at: int) -> None:
+        read.after = at
+        self.serve(f)
 
 
-@dataclass(eq=False)
-class SpecLink:
-    follower: SpecNode
-    leader: SpecNode
-    up: deque[tuple[object, ...]] = field(default_factory=deque)
-    down: deque[tuple[object, ...]] = field(default_factory=deque)
-    welcomed_as: int | None = None  # the id that the leader knows the follower by, in its present term
-    epoch: int = 0  # the leader's epoch, once the follower has heard of it
-    on: bool = False
-    sent: int | None = None
-    told: tuple[object, ...] | None = None
-
-
-class SpecNode:
-    def __init__(self, slot: int, log: list[Entry], promised: int) -> None:
-        self.slot, self.id, self.up = slot, slot, True
-        self.promised, self.attempt, self.opened = promised, "", 0
-        self.log, self.disk, self.synced = log, log[:], len(log)
-        self.backup: tuple[int, int, str, int, list[Entry]] | None = None
-        self.losses = 0
-        self.commit = [0, 0]
-        self.leading = self.marker = self.round = 0
-        self.acks: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        self.rounds: dict[int, int] = {}
-        self.links: list[SpecLink] = []
-        self.link: SpecLink | None = None
-        self.writes: list[int] = []
-        self.reads: list[SpecRead] = []
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        return (self.log[-1][0] if self.log else 0, len(self.log))
-
-
-@dataclass
-class SpecAnswer:
-    slot: int
-    id: int
-    rank: tuple[int, int]
-    sets: Sets
-    places: frozenset[int]
-
-
-@dataclass
-class SpecTry:
-    key: str
-    epoch: int
-    inbox: dict[int, SpecAnswer] = field(default_factory=dict)
-    heard: dict[int, SpecAnswer] = field(default_factory=dict)
-    choice: tuple[int, tuple[int, int], frozenset[int]] | None = None
-
-
-class Specification:
+class Specification(Messages):
     """N members and a spare."""
 
     def __init__(self, n: int, level: int) -> None:
-        self.level, self.epoch, self.serial, self.acked, self.answered = level, 1, 0, 0, 0
+        self.level, self.epoch, self.serial = level, 1, 0
         self.tries: dict[int, SpecTry] = {}
         self.links: dict[object, SpecLink] = {}
         first: Entry = (1, "found", (frozenset(range(n)),))
@@ -200,150 +231,6 @@ class Specification:
         follower.link.up.append(("hello", follower.id, follower.promised, follower.rank))
         return True
 
-    def a_up(self, key: object) -> bool:
-        link = self.links.get(key)
-        if link is None or not link.leader.up or not link.up:
-            return False
-        kind, *args = link.up.popleft()
-        getattr(self, f"up_{kind}")(link, link.leader, *args)
-        return True
-
-    def up_hello(self, link: SpecLink, lead: SpecNode, who: int, promised: int, rank: tuple[int, int]) -> None:
-        if not lead.leading:
-            self.refuse(link)
-            return
-        if promised > lead.leading:
-            self.rest(lead)
-            self.refuse(link)
-            return
-        link.welcomed_as = who
-        lead.links.append(link)
-        epoch, offset = rank
-        goes_on = 0 < offset <= len(lead.log) and lead.log[offset - 1][0] == epoch
-        link.down.append(("welcome", lead.leading, goes_on))
-        if goes_on:
-            link.sent = offset
-            self.flush(link)
-        else:
-            link.down.append(("full", lead.leading, lead.log[:], lead.commit[:]))
-            link.sent = len(lead.log)
-        self.spread(lead)
-
-    def up_ack(self, link: SpecLink, lead: SpecNode, who: int, memory: int, synced: int, round_: int) -> None:
-        if not lead.leading or link not in lead.links or link.welcomed_as != who:
-            return
-        for level, offset in ((MEMORY, memory), (SYNCED, synced)):
-            lead.acks[level][who] = max(lead.acks[level].get(who, 0), offset)
-        lead.rounds[who] = max(lead.rounds.get(who, 0), round_)
-        self.advance(lead)
-
-    def up_ask(self, link: SpecLink, lead: SpecNode, read: SpecRead) -> None:
-        if not lead.leading or link not in lead.links:
-            return
-        lead.round += 1
-        at = max(lead.commit[self.level], lead.marker)
-        lead.reads.append(SpecRead(True, at, round=lead.round, asker=(link, read)))
-        self.spread(lead)
-        self.advance(lead)
-
-    def a_down(self, key: object) -> bool:
-        link = self.links.get(key)
-        if link is None or not link.follower.up or link.follower.link is not link or not link.down:
-            return False
-        f = link.follower
-        kind, *args = link.down.popleft()
-        if kind == "entry":
-            if link.on:
-                f.log = [*f.log, args[0]]  # type: ignore[list-item]
-                self.ack(f, 0)
-            return True
-        epoch = args[0]
-        assert isinstance(epoch, int)
-        if epoch < f.promised:
-            self.unlink(f)
-            return True
-        if epoch > f.promised:
-            f.promised, f.attempt = epoch, ""
-        link.epoch = epoch
-        getattr(self, f"down_{kind}")(link, f, *args[1:])
-        return True
-
-    def down_welcome(self, link: SpecLink, f: SpecNode, goes_on: bool) -> None:
-        if goes_on:
-            link.on = True
-            self.ack(f, 0)
-
-    def down_full(self, link: SpecLink, f: SpecNode, log: list[Entry], commit: list[int]) -> None:
-        f.log, f.synced, f.commit, f.reads = log[:], 0, commit[:], []
-        link.on = True
-        self.ack(f, 0)
-
-    def down_news(self, link: SpecLink, f: SpecNode, commit: tuple[int, int], round_: int) -> None:
-        if link.on:
-            f.commit = [max(had, min(new, len(f.log))) for had, new in zip(f.commit, commit, strict=True)]
-            self.ack(f, round_)
-            self.serve(f)
-
-    def down_confirmed(self, link: SpecLink, f: SpecNode, read: SpecRead, at: int) -> None:
-        read.after = at
-        self.serve(f)
-
-    def ack(self, f: SpecNode, round_: int) -> None:
-        assert f.link is not None
-        f.link.up.append(("ack", f.id, len(f.log), f.synced, round_))
-
-    def append(self, lead: SpecNode, kind: str, value: object) -> None:
-        lead.log.append((lead.leading, kind, value))
-        for link in lead.links:
-            self.flush(link)
-        self.advance(lead)
-
-    def flush(self, link: SpecLink) -> None:
-        log = link.leader.log
-        if link.sent is not None and link.sent < len(log):
-            link.down.extend(("entry", entry) for entry in log[link.sent :])
-            link.sent = len(log)
-
-    def spread(self, lead: SpecNode) -> None:
-        news = (lead.leading, tuple(lead.commit), lead.round)
-        for link in lead.links:
-            if link.told != news:
-                link.told = news
-                link.down.append(("news", *news))
-
-    def advance(self, lead: SpecNode) -> None:
-        moved = False
-        sets = members_in(lead.log)
-        for level, own in ((MEMORY, len(lead.log)), (SYNCED, lead.synced)):
-            acks = {**lead.acks[level], lead.id: own}
-            to = min((sorted((acks.get(i, 0) for i in s), reverse=True)[len(s) // 2] for s in sets), default=0)
-            if to > lead.commit[level] and to >= lead.marker:
-                lead.commit[level] = to
-                moved = True
-        if moved:
-            done = lead.commit[self.level]
-            self.acked += sum(1 for w in lead.writes if w <= done)
-            lead.writes = [w for w in lead.writes if w > done]
-            if len(sets) == 2 and members_in(lead.log[:done]) == sets:
-                self.append(lead, "close", sets[1:])
-        self.spread(lead)
-        self.answer(lead)
-
-    def answer(self, lead: SpecNode) -> None:
-        if lead.commit[self.level] < lead.marker:
-            return
-        rounds = {**lead.rounds, lead.id: lead.round}
-        sets = members_in(lead.log)
-        sure = min((sorted((rounds.get(i, 0) for i in s), reverse=True)[len(s) // 2] for s in sets), default=0)
-        for read in lead.reads[:]:
-            if read.at is not None and read.at <= lead.commit[self.level] and read.round <= sure:
-                lead.reads.remove(read)
-                if read.asker is None:
-                    self.answered += 1
-                else:
-                    link, question = read.asker
-                    link.down.append(("confirmed", lead.leading, question, read.at))
-
     # -- clients, operators -----------------------------------------------------------------------------------------
 
     def a_write(self, slot: int) -> bool:
@@ -373,14 +260,6 @@ class Specification:
             n.reads.append(SpecRead(False, len(n.log)))
             self.serve(n)
         return True
-
-    def serve(self, f: SpecNode) -> None:
-        for read in f.reads:
-            if read.at is None and read.after is not None and read.after <= len(f.log):
-                read.at = len(f.log)
-        done = [r for r in f.reads if r.at is not None and r.at <= f.commit[self.level]]
-        f.reads = [r for r in f.reads if r not in done]
-        self.answered += len(done)
 
     def a_replace(self, slot: int, old: int, new: int) -> bool:
         n = self.nodes[slot]
@@ -439,20 +318,3 @@ class Specification:
         n.up, n.disk, n.synced, n.commit = True, n.log[:], len(n.log), [0, 0]
         n.leading, n.link, n.links, n.writes, n.reads = 0, None, [], [], []
         return True
-
-    # -- transitions ------------------------------------------------------------------------------------------------
-
-    def rest(self, n: SpecNode) -> None:
-        if n.leading:
-            for link in n.links:
-                self.refuse(link)
-            n.leading, n.links, n.writes, n.reads = 0, [], [], []
-        else:
-            self.unlink(n)
-
-    def unlink(self, f: SpecNode) -> None:
-        if f.link is not None:
-            f.link, f.reads = None, []
-
-    def refuse(self, link: SpecLink) -> None:
-        """The leader's side closes a connection; the follower needn't notice."""
