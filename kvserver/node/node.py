@@ -18,9 +18,9 @@ from kvserver.client.handshake import Handshakes, TlsListener
 from kvserver.client.server import Server
 from kvserver.client.tls import Tls
 from kvserver.config import BufferLimit, Config, Loaded
-from kvserver.engine import commands
 from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.command_table.row import Handler
+from kvserver.engine.commands import all_handlers
 from kvserver.engine.run import gates
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
@@ -36,7 +36,8 @@ Plugin = Callable[["Node"], None]
 class Node:
     """One data node; see the module's docstring."""
 
-    def __init__(self, config: Config, loaded: Loaded, plugins: Iterable[Plugin] = (), config_file: str = "") -> None:
+    def __init__(self, config: Config, loaded: Loaded, plugins: Iterable[Plugin] = (), config_file: str = "",
+                 handlers: Callable[[], dict[str, Handler]] = all_handlers) -> None:
         self.config = config
         self.loaded = loaded
         self.config_file = config_file
@@ -47,7 +48,7 @@ class Node:
         self.server = Server(self.engine, self._needs_auth)
         self.handshakes = Handshakes(self.server, self.tls, self.log)
         self.housekeeper = Housekeeper(self.engine, self.server)
-        self.handlers: dict[str, Handler] = commands.all_handlers()
+        self.handlers: dict[str, Handler] = handlers()
         self.starts: list[Hook] = []  # awaited in order, before clients are let in
         self.stops: list[Hook] = []  # awaited in reverse order
         self.listeners: list[asyncio.AbstractServer] = []

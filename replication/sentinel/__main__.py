@@ -22,7 +22,7 @@ from kvserver.node.http import Endpoints, HttpServer, read_process
 from kvserver.node.node import Node
 from kvserver.node.proc_title import ProcTitle
 from replication.sentinel.commands.seat import Seat
-from replication.sentinel.commands.table import keep_shared, sentinel_rows, served_facts
+from replication.sentinel.commands.table import keep_shared, sentinel_rows, served_facts, shared_handlers
 from replication.sentinel.mind.monitor import Monitor
 from replication.sentinel.mind.orders import Announce
 from replication.sentinel.options.directives import render
@@ -68,7 +68,7 @@ def _open(path: str) -> StateFile:
 
 async def _serve(started: Started, state: StateFile) -> int:
     log = logs.get("sentinel")
-    node = Node(started.config, started.loaded, [admin, _attach], state.path)
+    node = Node(started.config, started.loaded, [admin, _attach], state.path, shared_handlers)
     node.services.kept(ProcTitle).mode = "[sentinel]"
     state.users = node.services.access.configuration_lines
     node.engine.rows.update(sentinel_rows())

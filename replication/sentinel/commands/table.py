@@ -5,6 +5,8 @@ from __future__ import annotations
 from kvserver.engine.command_table import catalog
 from kvserver.engine.command_table.catalog import CommandFacts
 from kvserver.engine.command_table.row import Handler, Row, flag_bits
+from kvserver.engine.commands.connection import connection, pubsub
+from kvserver.engine.commands.server import command
 from replication.sentinel.commands import process, steer, watch
 
 SHARED = frozenset(("ACL", "AUTH", "CLIENT", "COMMAND", "HELLO", "PING", "PSUBSCRIBE", "PUNSUBSCRIBE",
@@ -28,6 +30,11 @@ def _facts(name: str, arity: int, subcommands: tuple[str, ...] = ()) -> CommandF
     flags = frozenset(("admin",)) if admin else frozenset(("loading", "stale"))
     categories = frozenset(("admin", "slow", "dangerous") if admin else ("slow",))
     return CommandFacts(name, arity, flags, categories, 0, 0, 0, (), (), subcommands)
+
+
+def shared_handlers() -> dict[str, Handler]:
+    """The commands about connections, subscriptions and commands, which a sentinel has from a data node."""
+    return {**connection.HANDLERS, **pubsub.HANDLERS, **command.HANDLERS}
 
 
 def keep_shared(handlers: dict[str, Handler]) -> None:

@@ -13,7 +13,7 @@ that one dies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from replication.sentinel.mind.messages import Answer, DownQuery, Level, Reply, Request
 from replication.sentinel.mind.turn import Turn
@@ -133,8 +133,7 @@ def answered(turn: Turn, peer: Peer, reply: Reply) -> None:
             return
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """The votes of one epoch. `open` counts the reachable voters that have yet to give theirs."""
 
     leader: str | None

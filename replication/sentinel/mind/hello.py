@@ -6,14 +6,13 @@ own ip, port, run id, current epoch, group name, primary's ip, port, configurati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from replication.sentinel.mind.node_info import leading_int
 from replication.sentinel.world.world import MAX_SANE_EPOCH, RUN_ID_LENGTH
 
 
-@dataclass(frozen=True, slots=True)
-class HelloMessage:
+class HelloMessage(NamedTuple):
     """One sentinel's view of one group; ports and epochs are numbers in range once it was parsed."""
 
     host: str

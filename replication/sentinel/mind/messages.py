@@ -1,13 +1,15 @@
 """What goes into a step and what comes out of it.
 
 Events tell what happened; actions tell the shell what to do, *in this order*: whatever follows a `Persist`
-must not leave the process before the state is on disk.
+must not leave the process before the state is on disk. They are named tuples, which take a tenth of the time to
+set up that frozen dataclasses take: a sentinel that starts is waited for.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 from replication.sentinel.mind.orders import Order
 from replication.sentinel.world.address import Address
@@ -58,13 +60,11 @@ Reply = bytes | int | list[object] | ReplyError | None
 # Events
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """Time passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A connection stands; `local_ip` is our own address on it, empty if it isn't known."""
 
     link: int
@@ -72,8 +72,7 @@ class Opened:
     local_ip: str
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """The connection ended, or the attempt failed; nothing more will come from it."""
 
     link: int
@@ -82,8 +81,7 @@ class Closed:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Replied:
+class Replied(NamedTuple):
     """The reply to a request that was sent on a link for a group."""
 
     link: int
@@ -92,23 +90,20 @@ class Replied:
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """Something arrived on the subscription; `hello` is None when it was no hello message."""
 
     link: int
     hello: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(NamedTuple):
     """A peer published its hello to us directly."""
 
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DownQuery:
+class DownQuery(NamedTuple):
     """SENTINEL IS-MASTER-DOWN-BY-ADDR from a peer; `candidate` is "*" when no vote is sought."""
 
     host: str
@@ -117,8 +112,7 @@ class DownQuery:
     candidate: str
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """A look-up ended: the address of the host name, or None if it has none (or nobody could tell)."""
 
     host: str
@@ -131,8 +125,7 @@ Event = Tick | Opened | Closed | Replied | Heard | Hello | DownQuery | Resolved 
 # Actions
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(NamedTuple):
     """Try to connect; `Opened` or `Closed` tells what came of it."""
 
     link: int
@@ -140,16 +133,14 @@ class Connect:
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(NamedTuple):
     """Close without telling us: no `Closed` event is expected, and none is believed."""
 
     link: int
     lane: Lane
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Send a request on a connection that stands; its reply comes back as what it was for (`request`)."""
 
     link: int
@@ -159,15 +150,13 @@ class Send:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Persist:
+class Persist(NamedTuple):
     """Put these `sentinel ...` lines on disk, and return only when they are there."""
 
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(NamedTuple):
     """An event for log, subscribers and (if `script`) the notification script."""
 
     level: Level
@@ -176,16 +165,14 @@ class Emit:
     script: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunScript:
+class RunScript(NamedTuple):
     """Run a program of the operator, without waiting for it."""
 
     path: str
     args: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The reply to a DownQuery: down or not, the vote ("*": none) and its epoch."""
 
     down: bool
@@ -193,22 +180,19 @@ class Answer:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(NamedTuple):
     """Find the address of a host name, and tell by `Resolved`, also if there is none."""
 
     host: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The reply to an `Order` that can't be carried out, as the client sees it; nothing was changed."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Crash:
+class Crash(NamedTuple):
     """End the process with this status: an operator asked to simulate it (SENTINEL SIMULATE-FAILURE)."""
 
     status: int

@@ -5,14 +5,13 @@ The shell has checked before what only it can: that a program can be run, that a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from replication.sentinel.options.table import Option
 from replication.sentinel.world.address import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(NamedTuple):
     """SENTINEL MONITOR: watch the group that is led by `address`."""
 
     name: str
@@ -20,29 +19,25 @@ class Watch:
     quorum: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unwatch:
+class Unwatch(NamedTuple):
     """SENTINEL REMOVE: forget the group."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(NamedTuple):
     """SENTINEL RESET: forget what was found of these groups, and any failover of ours."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ForceFailover:
+class ForceFailover(NamedTuple):
     """SENTINEL FAILOVER: promote a replica although the primary may be well, without asking peers."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetOption:
+class SetOption(NamedTuple):
     """SENTINEL SET (`group`), SENTINEL CONFIG SET (no group): the value is of the option's kind.
 
     `told` is what the event about it says of the change, with SENTINEL SET.
@@ -54,8 +49,7 @@ class SetOption:
     told: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RenameCommand:
+class RenameCommand(NamedTuple):
     """SENTINEL SET ... rename-command: call `old` by the name `new` on this group's nodes."""
 
     group: str
@@ -64,24 +58,21 @@ class RenameCommand:
     told: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetPeriod:
+class SetPeriod(NamedTuple):
     """SENTINEL DEBUG: another value, in milliseconds, for a field of `Periods`."""
 
     field: str
     ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class SimulateFailure:
+class SimulateFailure(NamedTuple):
     """SENTINEL SIMULATE-FAILURE: end the process at these moments of the next failover."""
 
     after_election: bool
     after_promotion: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(NamedTuple):
     """The sentinel serves: tell which groups it watches."""
 
 

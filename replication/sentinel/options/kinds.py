@@ -6,8 +6,7 @@ words of their own (`commands.steer`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from replication.sentinel.world.world import RUN_ID_LENGTH
 
@@ -36,8 +35,7 @@ def to_int(text: str) -> int:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """An integer from `low` to `high`; `refusal` is said of any other, with `{}` for its text."""
 
     low: int
@@ -56,7 +54,6 @@ class Number:
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
 class YesNo:
     """Yes or no, in either case."""
 
@@ -71,7 +68,6 @@ class YesNo:
         return "yes" if value else "no"
 
 
-@dataclass(frozen=True, slots=True)
 class Text:
     """Any text; the empty one means that there is no value."""
 
@@ -84,7 +80,6 @@ class Text:
         return str(value or "")
 
 
-@dataclass(frozen=True, slots=True)
 class RunId:
     """The id of a sentinel."""
 

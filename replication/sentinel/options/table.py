@@ -11,7 +11,8 @@ differs from its default, so that a real Sentinel can take the file over.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from typing import NamedTuple
 
 from replication.sentinel.options.kinds import (
     DELAY,
@@ -31,8 +32,7 @@ from replication.sentinel.world.world import World
 Words = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """An option with one value."""
 
     name: str
@@ -72,8 +72,7 @@ class Option:
         return self.kind.show(getattr(owner, self.attribute))
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """An option of a group with several values, of which there may be several. `arity`: how many it takes."""
 
     name: str
