@@ -335,6 +335,20 @@ def test_names_are_resolved_and_announced_when_allowed() -> None:
             assert sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)[0] == b"localhost"
 
 
+def test_a_replica_that_announces_a_name_is_found_by_it() -> None:
+    """A name that the primary's INFO tells is looked up, and the replica watched under its address."""
+    with start_kvserver() as node:
+        primary = ("127.0.0.1", str(node.port))
+        with start_kvserver(replicaof=primary, replica_announce_ip="localhost") as replica:
+            lines = ["sentinel resolve-hostnames yes", f"sentinel monitor {NAME} 127.0.0.1 {node.port} 1"]
+            with start_kvsentinel(*lines) as sentinel:
+                client = sentinel.client(decode_responses=True)
+                wait_until(lambda: client.sentinel_slaves(NAME), timeout=20, what="the replica")
+                (found,) = client.sentinel_slaves(NAME)
+                assert found["ip"] in ("127.0.0.1", "::1")
+                assert found["port"] == replica.port
+
+
 def test_two_answers_of_a_pipeline_and_resp3() -> None:
     """Requests in one chunk are answered in order, and with RESP3 maps are maps."""
     with start_kvserver() as node, start_kvsentinel(f"sentinel monitor {NAME} 127.0.0.1 {node.port} 1") as sentinel:
