@@ -349,6 +349,20 @@ def test_a_replica_that_announces_a_name_is_found_by_it() -> None:
                 assert found["port"] == replica.port
 
 
+def test_a_group_can_be_added_by_name_while_names_are_allowed() -> None:
+    """SENTINEL MONITOR looks a name up if resolve-hostnames is on, and refuses what has no address."""
+    with start_kvserver() as node, start_kvsentinel(f"sentinel monitor {NAME} 127.0.0.1 {node.port} 1") as sentinel:
+        add = ("SENTINEL", "MONITOR", "named")
+        for host in ("localhost", "x" * 70):
+            with pytest.raises(redis.ResponseError, match="Invalid IP address or hostname specified"):
+                sentinel.command(*add, host, str(node.port), "1")
+            sentinel.command("SENTINEL", "CONFIG", "SET", "resolve-hostnames", "yes")
+        sentinel.command(*add, "localhost", str(node.port), "1")
+        host, port = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "named")
+        assert host in (b"127.0.0.1", b"::1")
+        assert int(port) == node.port
+
+
 def test_two_answers_of_a_pipeline_and_resp3() -> None:
     """Requests in one chunk are answered in order, and with RESP3 maps are maps."""
     with start_kvserver() as node, start_kvsentinel(f"sentinel monitor {NAME} 127.0.0.1 {node.port} 1") as sentinel:

@@ -71,7 +71,9 @@ def monitor(c: Session, a: list[bytes]) -> bytes:
     if quorum <= 0:
         raise CommandError("ERR Quorum must be 1 or greater.")
     seat, host = seat_of(c), text_of(a[3])
-    look_up_at_once(seat.world, host)
+    found = look_up_at_once(seat.world, host)
+    if found is not None:
+        seat.runner.handle(found)
     if seat.world.known_ip(host) is None:
         raise CommandError("ERR Invalid IP address or hostname specified")
     try:

@@ -11,19 +11,18 @@ from replication.sentinel.world.address import literal
 from replication.sentinel.world.world import World
 
 
-def look_up_at_once(world: World, host: str | None) -> None:
-    """Let the world know a host name that an operator wrote, if names are allowed, before it is used.
+def look_up_at_once(world: World, host: str) -> Resolved | None:
+    """What came of looking up a host name that an operator wrote; None if it needs none, or names aren't allowed.
 
-    Waits for the resolver: at the start, and in SENTINEL MONITOR, as Redis does. A name without an address stays
-    unknown.
+    Waits for the resolver: at the start, and in SENTINEL MONITOR, as Redis does.
     """
-    if host is None or not world.resolve_hostnames or literal(host) is not None:
-        return
+    if not world.resolve_hostnames or literal(host) is not None:
+        return None
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        return
-    world.learn_name(host, str(found[0][4][0]))
+        return Resolved(host, None)
+    return Resolved(host, str(found[0][4][0]))
 
 
 class Resolver:

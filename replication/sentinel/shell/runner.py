@@ -82,10 +82,6 @@ class Runner:
         self._resolver = Resolver(self.handle)
         self._closed = False
 
-    def start(self) -> None:
-        """Take the first step."""
-        self.handle(Tick())
-
     def close(self) -> None:
         """Stop: connections end, and nothing is decided any more."""
         self._closed = True

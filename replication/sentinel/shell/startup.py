@@ -56,10 +56,16 @@ def _apply(world: World, where: Directive, words: list[str], now_ms: int) -> Non
     try:
         if not words:
             raise DirectiveError("Unrecognized sentinel configuration statement.")
-        look_up_at_once(world, host_in(words))
+        _know_host(world, host_in(words))
         apply_directive(world, words, now_ms, is_executable)
     except DirectiveError as problem:
         raise fatal(where, str(problem)) from None
+
+
+def _know_host(world: World, host: str | None) -> None:
+    found = look_up_at_once(world, host) if host is not None else None
+    if found is not None and found.ip is not None:
+        world.learn_name(found.host, found.ip)
 
 
 def _no_includes(pattern: str) -> list[tuple[str, str]]:
