@@ -26,6 +26,7 @@ HOT = (
     "kvserver/client/server.py",
     "kvserver/engine/keys/sampling.py",
     "kvserver/engine/keys/table.py",
+    "kvserver/engine/values/limits.py",
     "kvserver/engine/values/list_value.py",
     "kvserver/engine/values/ordering.py",
     "kvserver/engine/values/types.py",

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there. Every call blocks: run it on a thread (`asyncio.to_thread`)."""
+"""Files that are either whole or not there. Every call blocks: run it on a thread."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from kvserver.doors.disk import sync_folder
+
 SYNC_EVERY = 4 << 20
 """Bytes after which a growing file is synced, so that the last sync is not a long one."""
 
@@ -14,9 +16,9 @@ SYNC_EVERY = 4 << 20
 class AtomicFile:
     """A file being written under a temporary name; `commit` makes it durable and gives it its own."""
 
-    def __init__(self, path: Path, incremental_sync: bool = True, temporary: Path | None = None) -> None:
+    def __init__(self, path: Path, temporary: Path, incremental_sync: bool = True) -> None:
         self.path = path
-        self.temporary = temporary or path.with_name(f"temp-{os.getpid()}{path.suffix}")
+        self.temporary = temporary
         self.size = 0
         self._incremental = incremental_sync
         self._unsynced = 0
@@ -54,14 +56,3 @@ class AtomicFile:
             self._file = None
         with suppress(OSError):
             self.temporary.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable, where the system can."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import time
 
 from persistence.aof.append_only import AppendOnly
 from persistence.snapshot.loader import Loader
@@ -15,6 +14,7 @@ def persistence_fields(saver: Snapshotter, loader: Loader, aof: AppendOnly) -> I
 
     Nothing forks here: copied on write are the old strings which a snapshot keeps.
     """
+    now_s = saver.engine.services.clock.wall()
     yield "loading", int(loader.loading)
     yield "async_loading", 0
     snapshot = saver.current or aof.rewriter.current
@@ -31,23 +31,23 @@ def persistence_fields(saver: Snapshotter, loader: Loader, aof: AppendOnly) -> I
     yield "rdb_last_save_time", saver.last_save_s
     yield "rdb_last_bgsave_status", "ok" if saver.last_ok else "err"
     yield "rdb_last_bgsave_time_sec", saver.last_seconds
-    yield "rdb_current_bgsave_time_sec", int(time() - saver.began_s) if saver.in_progress else -1
+    yield "rdb_current_bgsave_time_sec", int(now_s - saver.began_s) if saver.in_progress else -1
     yield "rdb_saves", saver.saves
     yield "rdb_last_cow_size", saver.kept_bytes
     yield "rdb_last_load_keys_expired", loader.keys_expired
     yield "rdb_last_load_keys_loaded", loader.keys_loaded
-    yield from _aof_fields(aof)
+    yield from _aof_fields(aof, now_s)
     if loader.loading:
-        yield from _loading_fields(loader)
+        yield from _loading_fields(loader, now_s)
 
 
-def _aof_fields(aof: AppendOnly) -> Iterator[tuple[str, object]]:
+def _aof_fields(aof: AppendOnly, now_s: float) -> Iterator[tuple[str, object]]:
     rewriter, writer = aof.rewriter, aof.writer
     yield "aof_enabled", int(aof.on)
     yield "aof_rewrite_in_progress", int(rewriter.in_progress)
     yield "aof_rewrite_scheduled", int(rewriter.scheduled)
     yield "aof_last_rewrite_time_sec", rewriter.last_seconds
-    yield "aof_current_rewrite_time_sec", int(time() - rewriter.began_s) if rewriter.in_progress else -1
+    yield "aof_current_rewrite_time_sec", int(now_s - rewriter.began_s) if rewriter.in_progress else -1
     yield "aof_last_bgrewrite_status", "ok" if rewriter.ok else "err"
     yield "aof_rewrites", rewriter.rewrites
     yield "aof_rewrites_consecutive_failures", rewriter.back_off.failures
@@ -64,8 +64,8 @@ def _aof_fields(aof: AppendOnly) -> Iterator[tuple[str, object]]:
         yield "aof_delayed_fsync", writer.delayed
 
 
-def _loading_fields(loader: Loader) -> Iterator[tuple[str, object]]:
-    elapsed = max(time() - loader.began_s, 0.001)
+def _loading_fields(loader: Loader, now_s: float) -> Iterator[tuple[str, object]]:
+    elapsed = max(now_s - loader.began_s, 0.001)
     rate = loader.loaded_bytes / elapsed
     left = loader.total_bytes - loader.loaded_bytes
     yield "loading_start_time", int(loader.began_s)

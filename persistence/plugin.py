@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import time
 from typing import TYPE_CHECKING, Any
 
 from kvserver import logs
@@ -116,8 +115,8 @@ class Persistence:
     async def load_snapshot(self) -> None:
         """Load the snapshot file, if there is one. Raises OSError, as `load`."""
         path = self.saver.path
-        config = self.node.config
-        began_s = time()
+        config, clock = self.node.config, self.node.services.clock
+        began_s = clock.wall()
         try:
             found = await self.loader.load_file(
                 path, self.engine.state.follows, config.rdbchecksum, config.key_load_delay
@@ -135,7 +134,7 @@ class Persistence:
             path=str(path),
             keys=found.keys,
             expired=found.expired,
-            seconds=round(time() - began_s, 3),
+            seconds=round(clock.wall() - began_s, 3),
         )
 
     def tick(self) -> None:

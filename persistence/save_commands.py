@@ -126,7 +126,7 @@ def _restored(c: Session, payload: bytes) -> Any:
     if not verified(payload, not saver.skip_checksums):
         raise CommandError("ERR DUMP payload version or checksum are wrong")
     try:
-        _, value, _ = restore_payload(payload, EngineBuilders())
+        _, value, _ = restore_payload(payload, EngineBuilders(c.db.state.limits))
     except RdbError as failure:
         saver.log.warning("RESTORE: integrity check failed", error=str(failure))
         raise CommandError("ERR Bad data format")
@@ -184,7 +184,7 @@ def debug_reload(c: Session, a: list[bytes]) -> bytes:
     if b"NOFLUSH" not in options:
         for db in engine.dbs:
             databases.empty(engine, db)
-    decoder = Decoder(EngineBuilders(), not saver.skip_checksums)
+    decoder = Decoder(EngineBuilders(engine.state.limits), not saver.skip_checksums)
     restorer = Restorer(engine.dbs, engine.state.now_ms, replace=b"MERGE" in options)
     try:
         feed(decoder, restorer, data)

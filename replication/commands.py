@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from time import monotonic
 
 from kvserver.engine.run.session import Session
 from kvserver.errors import NOT_INT, SYNTAX, CommandError
@@ -167,7 +166,7 @@ def _record(c: Session) -> Attached:
         ip=told.ip or c.address.rpartition(":")[0].strip("[]"),
         port=told.port,
         phase=Phase.WAIT_SNAPSHOT,
-        acked_at_s=monotonic(),
+        acked_at_s=c.engine.services.clock.monotonic(),
         capa_eof=told.capa_eof,
         capa_psync2=told.capa_psync2,
         rdb_only=told.rdb_only,

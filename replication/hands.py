@@ -6,7 +6,6 @@ One action at a time, each in the turn of the event loop in which it was said; n
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 from kvserver.config import Config, Endpoint
@@ -58,6 +57,7 @@ class Hands:
         self.hold_writes: Callable[[], None] = _nothing
         self.let_writes: Callable[[], None] = _nothing
         self._engine = engine
+        self._clock = engine.services.clock
         self._config = config
         self._log = log
         self._role = role
@@ -73,7 +73,7 @@ class Hands:
                 self._serve(follows=True)
             case Lead():
                 self._engine.log.selected = -1
-                self._feeder.no_replicas_since_s = monotonic()
+                self._feeder.no_replicas_since_s = self._clock.monotonic()
                 self._serve(follows=False)
             case EndLink():
                 self._end_link()
@@ -116,7 +116,7 @@ class Hands:
 
     def refresh_denials(self) -> None:
         """Have the gates look at the commands that the present state forbids."""
-        guards.refresh(self._engine, self._config, self._role.link_up, self._feeder.records(), monotonic())
+        guards.refresh(self._engine, self._config, self._role.link_up, self._feeder.records(), self._clock.monotonic())
 
     def ask_for_acks(self) -> None:
         """Have the replicas acknowledge at once."""

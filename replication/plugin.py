@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from kvserver import logs
@@ -129,7 +128,7 @@ def _memory(ours: Replication) -> Iterable[tuple[str, object]]:
 
 def view(ours: Replication) -> View:
     """The node as INFO sees it."""
-    now = monotonic()
+    now = ours.engine.services.clock.monotonic()
     link = ours.link
     return View(
         config=ours.config,

@@ -7,9 +7,7 @@ to the engine what the role says.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import deque
-from time import monotonic
 from typing import Any
 
 from kvserver.config import Config
@@ -48,19 +46,15 @@ from replication.role_messages import (
 PING = encode_request([b"PING"])
 
 
-def new_id() -> bytes:
-    """A replication id that no other node has."""
-    return secrets.token_hex(20).encode()
-
-
 class Replication:
     """What the node is and does in replication: `role` decides, `hands` acts on the engine."""
 
     def __init__(self, engine: Engine, config: Config, log: Any) -> None:
         self.engine = engine
+        self._clock = engine.services.clock
         self.config = config
         self.log = log
-        self.role = Role(new_id())
+        self.role = Role(self._new_id())
         self.feeder = Feeder(engine, config, log, self._snapshot)
         self.waiting = Waiting(engine, self.feeder.records)
         self.hands = Hands(engine, config, log, self.role, self.feeder, self.waiting, self)
@@ -69,6 +63,10 @@ class Replication:
         self._acting = False
         self._beats = 0
         engine.on_close.append(self._closed)
+
+    def _new_id(self) -> bytes:
+        """A replication id that no other node has."""
+        return self.engine.services.doors.chance.token(20).encode()
 
     @property
     def history(self) -> History:
@@ -89,11 +87,11 @@ class Replication:
 
     def follow(self, host: str, port: int) -> None:
         """Become a replica of a node (or of another one)."""
-        self._step(Follow((host, port), self._settled(), new_id()))
+        self._step(Follow((host, port), self._settled(), self._new_id()))
 
     def promote(self) -> None:
         """Become a primary; no effect on one."""
-        self._step(Promote(self._settled(), new_id()))
+        self._step(Promote(self._settled(), self._new_id()))
 
     def hand_over(self, order: Order) -> None:
         """Hold writes back, and have a replica that has caught up take over."""
@@ -101,20 +99,20 @@ class Replication:
 
     def abort_hand_over(self, reason: str) -> None:
         """Give a hand-over up; a role already given away is taken back."""
-        self._step(Abort(reason, self._settled(), new_id()))
+        self._step(Abort(reason, self._settled(), self._new_id()))
 
     def stream_wanted(self) -> None:
         """A replica asks for the stream: it is recorded from here on, if it wasn't."""
-        self._step(StreamWanted(self._settled(), new_id()))
+        self._step(StreamWanted(self._settled(), self._new_id()))
 
     def begin_history(self) -> None:
         """Give the stream another id, which nobody knows yet."""
-        self._step(Forget(new_id()))
+        self._step(Forget(self._new_id()))
 
     def restarted(self, saved_id: bytes, offset: int) -> None:
         """The data set that was loaded stands at this offset of this history."""
         self.engine.log.offset = offset
-        self._step(Restarted(saved_id, offset, self.config.replicaof is not None, new_id()))
+        self._step(Restarted(saved_id, offset, self.config.replicaof is not None, self._new_id()))
 
     def admits(self, term: int) -> bool:
         """Whether a link of this term may have an effect."""
@@ -137,7 +135,7 @@ class Replication:
 
     def refused(self, term: int, reason: str) -> None:
         """The primary refused us: the link tries again, but doesn't wrest the role back."""
-        self._step(Rejected(term, reason, self._settled(), new_id()))
+        self._step(Rejected(term, reason, self._settled(), self._new_id()))
 
     def lost(self, term: int) -> None:
         """The attempt is over: reads may be stale."""
@@ -152,7 +150,7 @@ class Replication:
 
     def _step(self, event: Event) -> None:
         """Take a step. An action that brings about another step has the rest of its own done first."""
-        self._todo.extend(self.role.step(event, monotonic()))
+        self._todo.extend(self.role.step(event, self._clock.monotonic()))
         if self._acting:
             return
         self._acting = True
@@ -254,9 +252,9 @@ class Replication:
 
     def _tell_time(self) -> None:
         feeder = self.feeder
-        idle_s = 0.0 if feeder.feeds else monotonic() - feeder.no_replicas_since_s
+        idle_s = 0.0 if feeder.feeds else self._clock.monotonic() - feeder.no_replicas_since_s
         ttl_s = self.config.repl_backlog_ttl
-        self._step(Tick(self.engine.log.offset, new_id(), feeder.records(), idle_s, ttl_s))
+        self._step(Tick(self.engine.log.offset, self._new_id(), feeder.records(), idle_s, ttl_s))
 
     async def start(self) -> None:
         """The data set is loaded: follow the primary that the configuration names, or lead."""

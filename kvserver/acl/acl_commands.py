@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from pathlib import Path
-
 from kvserver.acl.access import Access
 from kvserver.acl.rules import RuleError
 from kvserver.acl.selector import DENIED_COMMAND, DENIED_KEY, Selector
@@ -13,7 +9,6 @@ from kvserver.acl.slices import free_later, sliced
 from kvserver.acl.steps import Steps, finish
 from kvserver.acl.user import User
 from kvserver.acl.users import DEFAULT
-from kvserver.admin.config import replace_file
 from kvserver.engine.command_table.naming import find, resolve
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError, shown, wrong_arity
@@ -168,7 +163,7 @@ def genpass(c: Session, a: list[bytes]) -> bytes:
             f"a positive number up to {GENPASS_MAX_BITS}"
         )
     digits = (bits + 3) // 4
-    return bulk(secrets.token_hex((digits + 1) // 2)[:digits].encode())
+    return bulk(c.engine.services.doors.chance.token((digits + 1) // 2)[:digits].encode())
 
 
 def log(c: Session, a: list[bytes]) -> bytes:
@@ -228,18 +223,19 @@ def save(c: Session, a: list[bytes]) -> bytes | None:
     access = access_of(c)
     if not access.config.aclfile:
         raise CommandError(_NO_FILE)
-    path = Path(access.config.aclfile)
+    doors = c.engine.services.doors
+    path = doors.disk.path(access.config.aclfile)
 
     def write(lines: list[bytes]) -> bytes:
         try:
-            replace_file(path, b"".join(line + b"\n" for line in lines))
+            doors.disk.replace(path, b"".join(line + b"\n" for line in lines))
         except OSError:
             return _NOT_SAVED
         return OK
 
     if c.no_block:
         return sliced(c, access.users.describing(), write)
-    return sliced(c, access.users.describing(), lambda lines: asyncio.to_thread(write, lines))
+    return sliced(c, access.users.describing(), lambda lines: doors.threads.run(write, lines))
 
 
 def load(c: Session, a: list[bytes]) -> bytes | None:
@@ -268,7 +264,7 @@ def loading(access: Access) -> Steps[list[User]]:
     """The same in steps, of which only the last one changes anything; returns the users that are no more."""
     name = access.config.aclfile
     try:
-        text = Path(name).read_bytes()
+        text = access.engine.services.doors.disk.path(name).read_bytes()
     except OSError as failure:
         raise RuleError(f"Error loading ACLs, opening file '{name}': {failure.strerror or failure}") from None
     before = access.users.default.copy()

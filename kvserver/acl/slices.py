@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 from typing import Any
 
 from kvserver.acl.access import Access
 from kvserver.acl.rules import RuleError
 from kvserver.acl.steps import Steps, T, finish
+from kvserver.doors import Clock
 from kvserver.engine.run import blocking
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
@@ -38,7 +38,7 @@ def sliced(c: Session, steps: Steps[T], conclude: Conclusion[T]) -> bytes | None
             outcome = conclude(finish(steps))
             assert isinstance(outcome, bytes)
             return outcome
-        done, value = _slice(steps)
+        done, value = _slice(steps, c.engine.services.clock)
     except RuleError as failure:
         raise CommandError(failed(failure)) from None
     if done:
@@ -47,14 +47,14 @@ def sliced(c: Session, steps: Steps[T], conclude: Conclusion[T]) -> bytes | None
             return outcome
         _wait(c, _awaited(outcome))
     else:
-        _wait(c, _work(steps, conclude))
+        _wait(c, _work(steps, conclude, c.engine.services.clock))
     return None
 
 
-def _slice(steps: Steps[T]) -> tuple[bool, Any]:
-    deadline = perf_counter() + SLICE_S
+def _slice(steps: Steps[T], clock: Clock) -> tuple[bool, Any]:
+    deadline = clock.perf() + SLICE_S
     try:
-        while perf_counter() < deadline:
+        while clock.perf() < deadline:
             next(steps)
     except StopIteration as done:
         return True, done.value
@@ -65,13 +65,13 @@ async def _awaited(outcome: Awaitable[bytes]) -> bytes:
     return await outcome
 
 
-async def _work(steps: Steps[T], conclude: Conclusion[T]) -> bytes:
+async def _work(steps: Steps[T], conclude: Conclusion[T], clock: Clock) -> bytes:
     value: Any = None
     done = False
     while not done:
         await asyncio.sleep(0)
         try:
-            done, value = _slice(steps)
+            done, value = _slice(steps, clock)
         except RuleError as failure:
             return error(failed(failure))
     outcome = conclude(value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from kvserver.admin.context import admin_of
@@ -78,27 +76,11 @@ def rewrite_file(c: Session, *, everything: bool) -> bytes:
     try:
         old = path.read_bytes() if path.exists() else b""
         users = c.engine.services.access.configuration_lines()
-        replace_file(path, encode(rewrite(admin.config, decode(old), users=users, everything=everything)))
+        text = rewrite(admin.config, decode(old), users=users, everything=everything)
+        c.engine.services.doors.disk.replace(path, encode(text))
     except OSError as error:
         raise CommandError(f"ERR Rewriting config file: {error.strerror or error}") from None
     return OK
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` in place of a file, durably: old or new is there at any moment, never half of one."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            temporary.chmod(path.stat().st_mode & 0o777)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def resetstat(c: Session, a: list[bytes]) -> bytes:

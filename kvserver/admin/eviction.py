@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
-from time import perf_counter, thread_time
 
 from kvserver.admin.clients.memory_limit import ClientLimit
 from kvserver.admin.context import Admin, NodeView
@@ -32,7 +31,8 @@ def make(node: NodeView, process: Process) -> Evictor:
     def measure() -> int:
         return process.measure() - unlimited_bytes(engine)
 
-    return Evictor(engine, node.config, measure, perf_counter, thread_time)
+    clock = node.services.clock
+    return Evictor(engine, node.config, measure, clock.perf, clock.thread)
 
 
 def unlimited_bytes(engine: Engine) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kvserver.admin.config import allowed
 from kvserver.admin.context import Admin, admin_of
 from kvserver.config.quoting import decode
@@ -46,7 +44,7 @@ def list_(c: Session, a: list[bytes]) -> bytes:
 def load(c: Session, a: list[bytes]) -> bytes:
     """MODULE LOAD path [argument …] and MODULE LOADEX path [CONFIG name value …] [ARGS argument …]."""
     path = decode(a[2])
-    found = "\0" not in path and Path(path).exists()
+    found = "\0" not in path and c.engine.services.doors.disk.path(path).exists()
     reason = "modules written for Redis can't be loaded" if found else "there is no such file"
     _guarded(c).node.log.warning("module failed to load", path=path, reason=reason)
     raise CommandError(_NOT_LOADED)

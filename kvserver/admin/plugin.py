@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from functools import partial
 
@@ -23,6 +22,7 @@ from kvserver.admin.observe.redact import redact
 from kvserver.admin.observe.slowlog import SlowLog
 from kvserver.client.tls import OPTIONS as TLS_OPTIONS
 from kvserver.config import Config, ConfigError
+from kvserver.doors import Disk
 from kvserver.engine.command_table.row import FAST, SKIP_SLOWLOG, Row
 from kvserver.engine.commands.keys import object as introspect
 from kvserver.engine.events import notifications
@@ -72,16 +72,17 @@ def _soon(work: Callable[[], None]) -> None:
 def follow_options(admin: Admin) -> None:
     """Put the options in force that are this package's to apply, now and whenever CONFIG SET changes them."""
     config, engine = admin.config, admin.node.engine
-    config.assign("dir", os.getcwd())
-    listening, score = Listening(admin.node), OomScore()
-    title = ProcTitle(admin.node.config_file, admin.node.log)
+    doors = admin.node.services.doors
+    config.assign("dir", doors.disk.folder())
+    listening, score = Listening(admin.node), OomScore(doors.process)
+    title = ProcTitle(admin.node.config_file, doors.process, admin.node.log)
     admin.node.services.keep(title)
     clients = admin.process.raise_file_limit(config.maxclients)
     if clients < config.maxclients:
         admin.node.log.warning("the system allows fewer open files than maxclients needs", maxclients=clients)
         config.assign("maxclients", clients)
     for name, apply in (
-        ("dir", _change_folder),
+        ("dir", partial(_change_folder, doors.disk)),
         ("maxclients", partial(_allow_clients, admin)),
         ("slowlog-log-slower-than", partial(_set_threshold, admin)),
         ("latency-monitor-threshold", partial(_set_threshold, admin)),
@@ -124,18 +125,18 @@ def _fixed(config: Config) -> None:
     raise ConfigError("it can be changed in the configuration file only, for the next start")
 
 
-def _change_folder(config: Config) -> None:
+def _change_folder(disk: Disk, config: Config) -> None:
     """`dir` is the working directory, told as an absolute path."""
     try:
-        os.chdir(config.dir)
+        disk.enter(config.dir)
     except OSError as error:
         raise ConfigError(error.strerror or str(error)) from None
-    config.assign("dir", os.getcwd())
+    config.assign("dir", disk.folder())
 
 
 def build(node: NodeView) -> Admin:
     """Make the shared state, and offer it to the other packages."""
-    services, process = node.services, Process()
+    services, process = node.services, Process(node.services.doors)
     admin = Admin(
         node=node,
         process=process,

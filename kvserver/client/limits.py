@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import time
 from typing import TYPE_CHECKING, Any
 
 from kvserver.client.sockets import hung_up, is_local
@@ -108,7 +107,7 @@ def check_output(connection: Connection) -> None:
     held = connection.pending_bytes()
     over = bool(limit.hard_bytes) and held > limit.hard_bytes
     if limit.soft_bytes and held > limit.soft_bytes:
-        now = time()
+        now = connection.engine.services.clock.wall()
         connection.soft_since = connection.soft_since or now
         over = over or now - connection.soft_since > limit.soft_seconds
     else:

@@ -24,7 +24,10 @@ cdef class Server:
     cdef public object holds, needs_auth
     cdef public dict connections
     cdef public long long accepted, rejected, net_in, net_out, output_limit_kills, query_limit_kills
-    cdef public object on_protocol_error, watch
+    cdef public object on_protocol_error, watch, wall
+    cdef public bint system_time
+
+cdef long long now_ms(Server server) except -1
 
 @cython.final
 cdef class Connection:

@@ -91,6 +91,8 @@ class Server:
         self.limits = Limits()
         self.holds = Holds()
         self.needs_auth = needs_auth
+        self.system_time = engine.services.clock.system
+        self.wall = engine.services.clock.wall
         self.connections: dict[int, Connection] = {}
         self.accepted = 0
         self.rejected = 0
@@ -104,6 +106,11 @@ class Server:
     def protocol(self) -> Any:
         """Create the `Connection` of a new client (asyncio's protocol factory, which wants another type)."""
         return Connection(self)
+
+
+def now_ms(server: Server) -> int:
+    """Unix time in milliseconds: the machine's is read in C."""
+    return int((time() if server.system_time else server.wall()) * 1000)
 
 
 def _attend(parser: Parser, c: Session, reply: bytes | None) -> bytes | None:
@@ -172,7 +179,7 @@ class Connection:
         if limits.refuse(self, peer):
             return
         self.transport.set_write_buffer_limits(high=outbox.FULL_BYTES)
-        self.engine.state.now_ms = int(time() * 1000)
+        self.engine.state.now_ms = now_ms(server)
         session = self.engine.open_session(self)
         session.address = address(peer, transport)
         session.local_address = address(transport.get_extra_info("sockname"), transport)
@@ -193,7 +200,7 @@ class Connection:
         n = len(data)
         self.server.net_in += n
         c.bytes_in += n
-        now = int(time() * 1000)
+        now = now_ms(self.server)
         self.engine.state.now_ms = now
         c.last_ms = now
         self.parser.feed(data)

@@ -14,6 +14,7 @@ import warnings
 from typing import Any
 
 from kvserver.config import Config, ConfigError
+from kvserver.doors import Disk
 
 OPTIONS = (
     "tls-cert-file",
@@ -46,7 +47,8 @@ class TlsError(OSError):
 class Tls:
     """The contexts in force: None until an option asks for TLS."""
 
-    def __init__(self, config: Config, log: Any) -> None:
+    def __init__(self, config: Config, log: Any, disk: Disk) -> None:
+        self._disk = disk
         self.incoming: ssl.SSLContext | None = None
         self._outgoing: ssl.SSLContext | None = None
         self._config = config
@@ -56,7 +58,8 @@ class Tls:
         """Build contexts from the options, if any asks for TLS. Raises TlsError, and changes nothing then."""
         config = self._config
         if config.tls_port or config.tls_replication or config.tls_cluster:
-            self.incoming, self._outgoing = incoming_context(config), outgoing_context(config)
+            self.incoming = incoming_context(config, self._disk)
+            self._outgoing = outgoing_context(config, self._disk)
 
     def reconfigure(self, config: Config) -> None:
         """An option has changed; raises ConfigError, and the contexts stay as they were."""
@@ -75,12 +78,12 @@ class Tls:
         return self._outgoing if self._config.tls_cluster else None
 
 
-def incoming_context(config: Config) -> ssl.SSLContext:
+def incoming_context(config: Config, disk: Disk) -> ssl.SSLContext:
     """For clients, replicas and sentinels that connect. Raises TlsError."""
     _demand(config)
-    context = _common(ssl.PROTOCOL_TLS_SERVER, config)
+    context = _common(ssl.PROTOCOL_TLS_SERVER, config, disk)
     context.verify_mode = _VERIFY[config.tls_auth_clients]
-    _load(context, config.tls_cert_file, config.tls_key_file, config.tls_key_file_pass)
+    _load(context, disk, config.tls_cert_file, config.tls_key_file, config.tls_key_file_pass)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_SINGLE_DH_USE
     if config.tls_prefer_server_ciphers:
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
@@ -88,20 +91,20 @@ def incoming_context(config: Config) -> ssl.SSLContext:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     if config.tls_dh_params_file:
         try:
-            context.load_dh_params(config.tls_dh_params_file)
+            context.load_dh_params(str(disk.path(config.tls_dh_params_file)))
         except OSError as error:
             raise TlsError(f"tls-dh-params-file {config.tls_dh_params_file}: {_reason(error)}") from None
     return context
 
 
-def outgoing_context(config: Config) -> ssl.SSLContext:
+def outgoing_context(config: Config, disk: Disk) -> ssl.SSLContext:
     """For connections that this process makes. Raises TlsError."""
     _demand(config)
-    context = _common(ssl.PROTOCOL_TLS_CLIENT, config)
+    context = _common(ssl.PROTOCOL_TLS_CLIENT, config, disk)
     if config.tls_client_cert_file and config.tls_client_key_file:
-        _load(context, config.tls_client_cert_file, config.tls_client_key_file, config.tls_client_key_file_pass)
+        _load(context, disk, config.tls_client_cert_file, config.tls_client_key_file, config.tls_client_key_file_pass)
     else:
-        _load(context, config.tls_cert_file, config.tls_key_file, config.tls_key_file_pass)
+        _load(context, disk, config.tls_cert_file, config.tls_key_file, config.tls_key_file_pass)
     return context
 
 
@@ -119,7 +122,7 @@ def _demand(config: Config) -> None:
         )
 
 
-def _common(side: int, config: Config) -> ssl.SSLContext:
+def _common(side: int, config: Config, disk: Disk) -> ssl.SSLContext:
     context = ssl.SSLContext(side)
     context.check_hostname = False
     _offer(context, config.tls_protocols or _DEFAULT_PROTOCOLS)
@@ -130,7 +133,7 @@ def _common(side: int, config: Config) -> ssl.SSLContext:
     file, folder = config.tls_ca_cert_file or None, config.tls_ca_cert_dir or None
     if file or folder:
         try:
-            context.load_verify_locations(file, folder)
+            context.load_verify_locations(file and disk.path(file), folder and disk.path(folder))
         except (OSError, ValueError) as error:
             raise TlsError(f"tls-ca-cert-file {file}, tls-ca-cert-dir {folder}: {_reason(error)}") from None
     return context
@@ -156,10 +159,10 @@ def _offer(context: ssl.SSLContext, text: str) -> None:
                 context.options |= switch
 
 
-def _load(context: ssl.SSLContext, certificate: str, key: str, password: bytes) -> None:
+def _load(context: ssl.SSLContext, disk: Disk, certificate: str, key: str, password: bytes) -> None:
     # Without a password OpenSSL would ask for one on the terminal; an empty one doesn't open anything.
     try:
-        context.load_cert_chain(certificate, key, password)
+        context.load_cert_chain(disk.path(certificate), disk.path(key), password)
     except (OSError, ValueError) as error:
         raise TlsError(f"certificate {certificate}, key {key}: {_reason(error)}") from None
 

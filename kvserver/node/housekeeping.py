@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from time import perf_counter, time
 
 from kvserver.client import limits
 from kvserver.client.server import Server
@@ -17,8 +15,6 @@ SLICE_S = 0.0015
 """How long one slice of background work may hold the loop."""
 AGAIN_S = 0.005
 """Pause before the next slice when there is more to do."""
-YOUNG_MAX = 4000
-"""Containers created since the last collection that a collection may still look at; more are just frozen."""
 
 
 class Housekeeper:
@@ -27,6 +23,8 @@ class Housekeeper:
     def __init__(self, engine: Engine, server: Server) -> None:
         self.engine = engine
         self.server = server
+        self._clock = engine.services.clock
+        self._process = engine.services.doors.process
         self.cycle = ExpiryCycle()
         self.active_expire = True
         self.hold_freeing = 0  # > 0 while a snapshot still reads tables that were let go
@@ -38,9 +36,7 @@ class Housekeeper:
 
     def start(self) -> None:
         """Begin; needs a running loop."""
-        gc.collect()
-        gc.freeze()
-        gc.disable()
+        self._process.begin_serving()
         self.engine.on_deadline = self._arm_deadline
         self._tick()
 
@@ -49,40 +45,41 @@ class Housekeeper:
         for timer in (self._timer, self._again, self._deadline):
             if timer is not None:
                 timer.cancel()
-        gc.enable()
+        self._process.end_serving()
 
     def _tick(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(1 / self.hz, self._tick)
         self.ticks += 1
-        self.engine.state.now_ms = int(time() * 1000)
+        self.engine.state.now_ms = int(self._clock.wall() * 1000)
         if self._again is None:  # else the next slice is due in a moment anyway
             self._slice()
-        collect_young()
+        self._process.look_for_cycles()
         if self.ticks % self.hz == 0:
             limits.sweep(self.server)
 
     def _slice(self) -> None:
         """Expire and free for one slice; come back soon when that wasn't all."""
         self._again = None
-        end = perf_counter() + SLICE_S
+        clock = self._clock
+        end = clock.perf() + SLICE_S
 
         def more() -> bool:
-            return perf_counter() < end
+            return clock.perf() < end
 
         gone = 0
         if self.active_expire:
-            began = perf_counter()
+            began = clock.perf()
             gone = self.cycle.run(self.engine, more)
-            spent_ms = int((perf_counter() - began) * 1000)
+            spent_ms = int((clock.perf() - began) * 1000)
             if spent_ms and gone:
                 self.engine.services.administration.note_latency("expire-cycle", spent_ms)
         if self.engine.state.trash and not self.hold_freeing:
-            free_some(self.engine.state, lambda: perf_counter() < end + SLICE_S)
+            free_some(self.engine.state, lambda: clock.perf() < end + SLICE_S)
         if (gone > 200 and not more()) or (self.engine.state.trash and not self.hold_freeing):
             self._again = asyncio.get_running_loop().call_later(AGAIN_S, self._again_slice)
 
     def _again_slice(self) -> None:
-        self.engine.state.now_ms = int(time() * 1000)
+        self.engine.state.now_ms = int(self._clock.wall() * 1000)
         self._slice()
 
     def _arm_deadline(self, when_ms: int) -> None:
@@ -91,22 +88,11 @@ class Housekeeper:
             self._deadline.cancel()
             self._deadline = None
         if when_ms:
-            delay_s = max(when_ms / 1000 - time(), 0) + 0.001
+            delay_s = max(when_ms / 1000 - self._clock.wall(), 0) + 0.001
             self._deadline = asyncio.get_running_loop().call_later(delay_s, self._deadline_passed)
 
     def _deadline_passed(self) -> None:
         self._deadline = None
-        self.engine.state.now_ms = int(time() * 1000)
+        self.engine.state.now_ms = int(self._clock.wall() * 1000)
         blocking.expire_waits(self.engine)
         self._arm_deadline(blocking.next_timeout_ms(self.engine))
-
-
-def collect_young() -> None:
-    """Look for garbage cycles among recently created objects only, then set them aside.
-
-    A full collection walks every container and stalls the loop for milliseconds per hundred thousand; nothing of
-    ours makes cycles in number, so what survives one look is never looked at again.
-    """
-    if gc.get_count()[0] <= YOUNG_MAX:
-        gc.collect(0)
-    gc.freeze()

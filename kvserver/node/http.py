@@ -12,13 +12,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
-
-import psutil
 
 from kvserver import logs
 from kvserver.config import bind_address
+from kvserver.doors import Clock, Machine
 from kvserver.engine.run.gates import is_loading
 from kvserver.metrics.stalls import StallMeter
 from kvserver.metrics.view import NodeView, Process
@@ -44,6 +42,7 @@ class HttpServer:
     """Serves `endpoints` on each of `binds`; also measures the stalls of the event loop."""
 
     endpoints: Endpoints
+    clock: Clock
     stalls: StallMeter = field(default_factory=StallMeter)
     on_tick: Callable[[float], None] | None = None
     """Called with the lateness of each tick, in seconds, a hundred times a second."""
@@ -86,7 +85,7 @@ class HttpServer:
             await runner.cleanup()
 
     def _tick(self) -> None:
-        now_s = perf_counter()
+        now_s = self.clock.perf()
         self._timer = asyncio.get_running_loop().call_later(self.stalls.tick(now_s) - now_s, self._tick)
         if self.on_tick is not None:
             self.on_tick(self.stalls.last_s)
@@ -114,11 +113,9 @@ class HttpServer:
         return web.Response(text=text, status=503 if reasons else 200)
 
 
-def read_process(own: psutil.Process) -> Process:
+def read_process(machine: Machine) -> Process:
     """Ask the operating system about this process."""
-    with own.oneshot():
-        times = own.cpu_times()
-        return Process(own.create_time(), own.memory_info().rss, times.user + times.system)
+    return Process(machine.created_s(), machine.resident_bytes(), sum(machine.cpu_s()[:2]))
 
 
 def node_reasons(view: NodeView) -> list[str]:
@@ -137,17 +134,17 @@ def attach(node: Node) -> None:
     if not node.config.http_port:
         return
     services = node.engine.services
-    own = psutil.Process()
 
     def view() -> NodeView:
-        return NodeView(node.engine, node.server, read_process(own), server.stalls)
+        return NodeView(node.engine, node.server, read_process(services.doors.machine), server.stalls)
 
     server = HttpServer(
         Endpoints(
             rows=lambda: (*NODE, *services.contributions.metrics),
             view=view,
             reasons=lambda: node_reasons(view()),
-        )
+        ),
+        services.clock,
     )
     # LATENCY shows stalls from its threshold on.
     server.on_tick = lambda late_s: services.administration.note_latency("loop-stall", int(late_s * 1000))

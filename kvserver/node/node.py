@@ -7,10 +7,7 @@ INFO sections, work that starts and stops with the node, and periodic work.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterable
-from pathlib import Path
-from time import time_ns
 from typing import Any
 
 from kvserver import logs
@@ -18,13 +15,13 @@ from kvserver.client.handshake import Handshakes, TlsListener
 from kvserver.client.server import Server
 from kvserver.client.tls import Tls
 from kvserver.config import BufferLimit, Config, Loaded
+from kvserver.doors import Doors, real_doors
 from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.command_table.row import Handler
 from kvserver.engine.commands import all_handlers
 from kvserver.engine.run import gates
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
-from kvserver.engine.values.types import LIMITS
 from kvserver.node.housekeeping import Housekeeper
 from kvserver.node.opening import open_all
 from kvserver.services import Services
@@ -36,14 +33,22 @@ Plugin = Callable[["Node"], None]
 class Node:
     """One data node; see the module's docstring."""
 
-    def __init__(self, config: Config, loaded: Loaded, plugins: Iterable[Plugin] = (), config_file: str = "",
-                 handlers: Callable[[], dict[str, Handler]] = all_handlers) -> None:
+    def __init__(
+        self,
+        config: Config,
+        loaded: Loaded,
+        plugins: Iterable[Plugin] = (),
+        config_file: str = "",
+        handlers: Callable[[], dict[str, Handler]] = all_handlers,
+        doors: Doors | None = None,
+    ) -> None:
         self.config = config
         self.loaded = loaded
         self.config_file = config_file
         self.log = logs.get("server")
-        self.tls = Tls(config, self.log)
-        self.services = Services(config, self.tls)
+        self.doors = real_doors() if doors is None else doors
+        self.tls = Tls(config, self.log, self.doors.disk)
+        self.services = Services(config, self.tls, self.doors)
         self.engine = Engine(config.databases, {}, self.services)
         self.server = Server(self.engine, self._needs_auth)
         self.handshakes = Handshakes(self.server, self.tls, self.log)
@@ -60,7 +65,7 @@ class Node:
         self.crash: Callable[[str], None] = _raise  # ends the process for DEBUG PANIC and the like
         self._periodic: list[asyncio.Task[None]] = []
         engine = self.engine
-        engine.state.wall_us = lambda: time_ns() // 1000
+        engine.state.wall_us = lambda: int(self.doors.clock.wall() * 1e6)
         engine.on_crash = self._crashed
         engine.on_attack = self._attacked
         for plugin in plugins:
@@ -105,7 +110,7 @@ class Node:
               "zset-max-listpack-entries", "zset-max-listpack-value", "list-max-listpack-size", "hll-sparse-max-bytes",
               "stream-node-max-bytes", "stream-node-max-entries"), self._apply_encodings),
             (("hz",), self._apply_hz),
-            (("loglevel",), lambda config: logs.configure(config.loglevel)),
+            (("loglevel",), lambda config: self.doors.process.set_log_level(config.loglevel)),
         ):  # fmt: skip
             for name in names:
                 self.config.on_change(name, apply)
@@ -117,7 +122,7 @@ class Node:
         limits = self.server.limits
         limits.maxclients = config.maxclients
         limits.query_buffer = config.client_query_buffer_limit
-        limits.max_bulk = LIMITS.max_string = config.proto_max_bulk_len
+        limits.max_bulk = self.engine.state.limits.max_string = config.proto_max_bulk_len
         limits.timeout_s = config.timeout
         limits.keepalive_s = config.tcp_keepalive
         limits.output = {**config.client_output_buffer_limit._asdict(), "replica": replica_output(config)}
@@ -125,15 +130,16 @@ class Node:
         limits.protected_mode = config.protected_mode and not self._needs_auth()
 
     def _apply_encodings(self, config: Config) -> None:
-        LIMITS.hash_entries = config.hash_max_listpack_entries
-        LIMITS.hash_value = config.hash_max_listpack_value
-        LIMITS.set_intset = config.set_max_intset_entries
-        LIMITS.zset_entries = config.zset_max_listpack_entries
-        LIMITS.zset_value = config.zset_max_listpack_value
-        LIMITS.list_size = config.list_max_listpack_size
-        LIMITS.hll_sparse = config.hll_sparse_max_bytes
-        LIMITS.stream_bytes = config.stream_node_max_bytes
-        LIMITS.stream_entries = config.stream_node_max_entries
+        limits = self.engine.state.limits
+        limits.hash_entries = config.hash_max_listpack_entries
+        limits.hash_value = config.hash_max_listpack_value
+        limits.set_intset = config.set_max_intset_entries
+        limits.zset_entries = config.zset_max_listpack_entries
+        limits.zset_value = config.zset_max_listpack_value
+        limits.list_size = config.list_max_listpack_size
+        limits.hll_sparse = config.hll_sparse_max_bytes
+        limits.stream_bytes = config.stream_node_max_bytes
+        limits.stream_entries = config.stream_node_max_entries
 
     def _apply_hz(self, config: Config) -> None:
         self.housekeeper.hz = max(1, min(config.hz, 500))
@@ -169,11 +175,11 @@ class Node:
         self.housekeeper.start()
         gates.set_starting(self.engine, True)  # whoever comes before the data are there is told so
         await self._listen()
-        self.log.info(f"Listening, PID: {os.getpid()}", port=self.port)
+        self.log.info(f"Listening, PID: {self.doors.machine.pid}", port=self.port)
         for hook in self.starts:
             await hook()
         gates.set_starting(self.engine, False)
-        self.log.info("Ready to accept connections", port=self.port, pid=os.getpid())
+        self.log.info("Ready to accept connections", port=self.port, pid=self.doors.machine.pid)
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -187,7 +193,7 @@ class Node:
             for sock in open_all([(host, self.config.tls_port) for host in self.config.bind], self.config.tcp_backlog):
                 self.tls_listeners.append(await self.handshakes.listen(sock))
         if self.config.unixsocket:
-            path = Path(self.config.unixsocket)
+            path = self.doors.disk.path(self.config.unixsocket)
             path.unlink(missing_ok=True)
             self.listeners.append(
                 await loop.create_unix_server(self.server.protocol, str(path), backlog=self.config.tcp_backlog)
@@ -224,7 +230,7 @@ class Node:
                 connection.transport.close()
         self.housekeeper.stop()
         if self.config.unixsocket:
-            Path(self.config.unixsocket).unlink(missing_ok=True)
+            self.doors.disk.path(self.config.unixsocket).unlink(missing_ok=True)
 
 
 def replica_output(config: Config) -> BufferLimit:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kvserver.config import Config, ConfigError
+from kvserver.doors import Process
 
-PATH = Path("/proc/self/oom_score_adj")
 LIMIT = 1000
 
 
@@ -23,7 +21,8 @@ def wanted_score(config: Config, base: int) -> int:
 class OomScore:
     """Keeps the process's score as the options and the role want it."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: Process) -> None:
+        self._process = process
         self._base: int | None = None
         self._current: int | None = None
 
@@ -33,10 +32,10 @@ class OomScore:
             return
         try:
             if self._base is None:
-                self._base = self._current = int(PATH.read_text())
+                self._base = self._current = self._process.oom_score()
             wanted = wanted_score(config, self._base)
             if wanted != self._current:
-                PATH.write_text(f"{wanted}\n")
+                self._process.set_oom_score(wanted)
                 self._current = wanted
             if config.oom_score_adj == "no":
                 self._base = None

@@ -8,25 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from kvserver.config import Config, ConfigError
-
-setproctitle: Any
-try:
-    from setproctitle import setproctitle
-except ImportError:
-    setproctitle = None
+from kvserver.doors import Process
 
 
 class ProcTitle:
     """Keeps the title as the options want it."""
 
-    def __init__(self, config_file: str, log: Any) -> None:
+    def __init__(self, config_file: str, process: Process, log: Any) -> None:
+        self._process = process
         self.mode = ""  # "[sentinel]"
         self._config_file = config_file
         self._log = log
 
     def start(self, config: Config) -> None:
         """Name the process for the first time."""
-        if config.set_proc_title and setproctitle is None:
+        if config.set_proc_title and not self._process.titled:
             self._log.info("the process keeps its name: the package setproctitle isn't installed")
         self.apply(config)
 
@@ -39,8 +35,8 @@ class ProcTitle:
     def apply(self, config: Config) -> None:
         """Name the process, if that is wanted and possible."""
         title = expand(config.proc_title_template, self._values(config))
-        if config.set_proc_title and setproctitle is not None and title:
-            setproctitle(title)
+        if config.set_proc_title and title:
+            self._process.set_title(title)
 
     def _values(self, config: Config) -> dict[str, str]:
         port = config.port or config.tls_port

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha1
-from random import Random
 from typing import Any, Protocol
 
 import cython
@@ -75,7 +74,7 @@ class Api:
         self.on_tick: Callable[[Running], None] = _nothing
         self.on_log: Callable[[int, str], None] = _unheard
         self.trace: Trace | None = None  # the debugger, while it runs
-        self._rng = Random()
+        self._rng = engine.services.doors.chance.generator()
 
     def natives(self) -> dict[bytes, Any]:
         """Return name -> function for the sandbox."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from kvserver import logs
@@ -28,7 +27,7 @@ _LEVELS = ("debug", "debug", "info", "warning")
 def attach(node: Node) -> None:
     """Add the scripting engine and its commands to the node."""
     engine = node.engine
-    host = Host(engine, perf_counter)
+    host = Host(engine, node.services.clock.perf)
     node.services.scripting = host
     node.handlers.update(HANDLERS)
     node.services.contributions.add_info("memory", partial(_memory, host))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from kvserver.config import Config
+from kvserver.doors import Doors, real_doors
 from kvserver.services.alone import (
     NoAccessControl,
     NoAdministration,
@@ -30,7 +31,11 @@ T = TypeVar("T")
 class Services:
     """See the package's docstring. A part assigns what it offers to the attribute of its Protocol."""
 
-    def __init__(self, config: Config | None = None, tls: TlsContexts | None = None) -> None:
+    def __init__(
+        self, config: Config | None = None, tls: TlsContexts | None = None, doors: Doors | None = None
+    ) -> None:
+        self.doors = real_doors() if doors is None else doors
+        self.clock = self.doors.clock
         self.config = Config() if config is None else config
         self.tls: TlsContexts = NoTls() if tls is None else tls
         self.mode = b"standalone"  # or b"sentinel": what HELLO says of the process

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from time import time
 from typing import Any, NoReturn
 
 from kvserver.config import Config, ConfigError
@@ -36,7 +33,7 @@ class AppendOnly:
     def __init__(
         self, engine: Engine, config: Config, holds: Holds, saver: Snapshotter, loader: Loader, log: Any
     ) -> None:
-        self.folder = Folder(config)
+        self.folder = Folder(config, engine.services.doors)
         self.writer = Writer(engine, config, holds, log, self)
         self.rewriter = Rewriter(engine, config, self.folder, self.writer, saver, log)
         self.loader = AofLoader(engine, config, self.folder, loader, log)
@@ -72,18 +69,18 @@ class AppendOnly:
         """Load the files at start. Raises OSError when not all of the data can be had."""
         manifest = self.rewriter.manifest
         if self.folder.wants_upgrade(manifest):
-            manifest = self.rewriter.manifest = await asyncio.to_thread(self.folder.upgrade)
+            manifest = self.rewriter.manifest = await self._engine.services.doors.threads.run(self.folder.upgrade)
             self._log.info(
                 f"Successfully migrated an old-style AOF configuration ({self.folder.filename}) into the AOF "
                 f"directory ({self.folder.path})."
             )
-        began_s = time()
+        began_s = self._engine.services.clock.wall()
         try:
             if not await self.loader.load(manifest):
                 return
         except AofLoadError as error:
             raise OSError(str(error))
-        self._log.info(f"DB loaded from append only file: {time() - began_s:.3f} seconds")
+        self._log.info(f"DB loaded from append only file: {self._engine.services.clock.wall() - began_s:.3f} seconds")
         rewriter = self.rewriter
         rewriter.size = self.loader.total_bytes
         rewriter.base_size = 0 if manifest.base is None else self.folder.size((manifest.base,))
@@ -99,7 +96,7 @@ class AppendOnly:
         if not manifest.files:
             manifest = manifest.with_new_base(folder.filename, config.aof_use_rdb_preamble)
             assert manifest.base is not None
-            write_at_once(AtomicFile(folder.of(manifest.base), temporary=folder.temporary_base), rewriter.snapshot())
+            write_at_once(AtomicFile(folder.of(manifest.base), folder.temporary_base), rewriter.snapshot())
             self._log.info(f"Creating AOF base file {manifest.base.name} on server start")
         verb = "Opening"
         if not manifest.incr:
@@ -194,7 +191,7 @@ class AppendOnly:
             rewriter.clean_up()
 
     def _must_wait(self) -> bool:
-        blocked, delay_s = self.rewriter.back_off.blocks(time())
+        blocked, delay_s = self.rewriter.back_off.blocks(self._engine.services.clock.wall())
         if delay_s:
             self._log.warning(
                 "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in "
@@ -231,7 +228,7 @@ class AppendOnly:
         try:
             self._log.error(text)
         finally:  # a log on the same full disk must not keep the promise from being kept
-            os._exit(1)
+            self._engine.services.doors.process.exit(1)
 
     def synced_offset(self) -> int | None:
         """Up to which offset of the log the file is on the disk; None when it is off, -1 before its first base."""

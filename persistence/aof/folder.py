@@ -8,21 +8,22 @@ from contextlib import suppress
 from pathlib import Path
 
 from kvserver.config import Config
+from kvserver.doors import Doors
+from kvserver.doors.disk import sync_folder
 from persistence.aof import manifest as names
 from persistence.aof.manifest import AofFile, Manifest
-from persistence.disk import sync_folder
 
 
 class Folder:
-    """Where the files are; the working directory is the server's `dir`."""
+    """Where the files are: below the server's `dir`, as that was at the start."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, doors: Doors) -> None:
         self.filename = config.appendfilename
-        self.path = Path(config.appenddirname)
+        self.path = doors.disk.path(config.appenddirname)
         self.manifest = self.path / names.manifest_name(self.filename)
-        self.single = Path(self.filename)  # where a Redis before 7.0 had its one file
+        self.single = doors.disk.path(self.filename)  # where a Redis before 7.0 had its one file
         self.temporary_incr = self.path / names.temp_incr_name(self.filename)
-        self.temporary_base = Path(names.temp_rewrite_name(os.getpid()))
+        self.temporary_base = doors.disk.path(names.temp_rewrite_name(doors.machine.pid))
 
     def of(self, file: AofFile) -> Path:
         """The path of a file that the manifest names."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from time import perf_counter, time
 from typing import Any
 
 import aiofiles
@@ -27,6 +26,7 @@ class Loader:
 
     def __init__(self, engine: Engine, log: Any) -> None:
         self.engine = engine
+        self._clock = engine.services.clock
         self.log = log
         self.loading = False
         self.began_s = 0.0
@@ -60,7 +60,7 @@ class Loader:
     def begin(self, size: int) -> None:
         """Say that a load of `size` bytes begins: clients are refused."""
         self.loading = True
-        self.began_s = time()
+        self.began_s = self._clock.wall()
         self.total_bytes = size
         self.loaded_bytes = self.keys_loaded = self.keys_expired = 0
         gates.set_loading(self.engine, True)
@@ -71,8 +71,8 @@ class Loader:
         gates.set_loading(self.engine, False)
 
     async def _load(self, file: Any, keep_expired: bool, verify_checksum: bool) -> Restorer:
-        decoder = Decoder(EngineBuilders(), verify_checksum)
-        restorer = Restorer(self.engine.dbs, int(time() * 1000), keep_expired)
+        decoder = Decoder(EngineBuilders(self.engine.state.limits), verify_checksum)
+        restorer = Restorer(self.engine.dbs, int(self._clock.wall() * 1000), keep_expired)
         block = await file.read(READ_BYTES)
         while block and not decoder.ended:
             ahead = asyncio.ensure_future(file.read(READ_BYTES))
@@ -90,20 +90,20 @@ class Loader:
         return restorer
 
     async def _feed(self, decoder: Decoder, restorer: Restorer, block: bytes) -> None:
-        end = perf_counter() + SLICE_S
+        end = self._clock.perf() + SLICE_S
         for i in range(0, len(block), FEED_BYTES):
             feed(decoder, restorer, block[i : i + FEED_BYTES])
-            if perf_counter() > end or self.delay_us > 0:
+            if self._clock.perf() > end or self.delay_us > 0:
                 self.loaded_bytes = decoder.offset
                 await asyncio.sleep(self._pause_s(restorer))
-                end = perf_counter() + SLICE_S
+                end = self._clock.perf() + SLICE_S
         self.loaded_bytes = decoder.offset
 
     def _pause_s(self, restorer: Restorer) -> float:
         """Nothing but a turn of the loop, unless key-load-delay asks for time at each key."""
         if self.delay_us <= 0:
             return 0.0
-        return max(0.0, self.began_s + restorer.keys * self.delay_us / 1e6 - time())
+        return max(0.0, self.began_s + restorer.keys * self.delay_us / 1e6 - self._clock.wall())
 
 
 def feed(decoder: Decoder, restorer: Restorer, data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from kvserver.doors import Threads
 from persistence.disk import AtomicFile
 from persistence.snapshot.snapshot import Snapshot
 
@@ -14,7 +15,8 @@ WRITE_BYTES = 1 << 18
 
 
 async def write_out(
-    file: AtomicFile, next_chunk: Callable[[], bytes | None], pause_s: Callable[[], float] = lambda: 0.0
+    file: AtomicFile, threads: Threads, next_chunk: Callable[[], bytes | None],
+    pause_s: Callable[[], float] = lambda: 0.0,
 ) -> int:
     """Write all chunks, commit the file and return its size; nothing is left of it if that fails.
 
@@ -28,7 +30,7 @@ async def write_out(
     gathered: list[bytes] = []
     size = 0
     try:
-        await asyncio.to_thread(file.write, b"")
+        await threads.run(file.write, b"")
         while True:
             chunk = next_chunk()
             if chunk:
@@ -37,19 +39,19 @@ async def write_out(
             if size >= WRITE_BYTES or chunk is None:
                 if writing is not None:
                     await writing
-                writing = asyncio.ensure_future(asyncio.to_thread(file.write, b"".join(gathered)))
+                writing = asyncio.ensure_future(threads.run(file.write, b"".join(gathered)))
                 gathered, size = [], 0
             if chunk is None:
                 break
             await asyncio.sleep(pause_s())
         if writing is not None:
             await writing
-        await asyncio.to_thread(file.commit)
+        await threads.run(file.commit)
         return file.size
     except BaseException:
         if writing is not None:
             await asyncio.gather(writing, return_exceptions=True)
-        await asyncio.to_thread(file.abort)
+        await threads.run(file.abort)
         raise
 
 

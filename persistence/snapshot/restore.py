@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 
 from kvserver.engine.keys.hash_expiry import enlist
 from kvserver.engine.keys.keyspace import BIG, Db
-from kvserver.engine.keys.table import GIANTS
 from kvserver.engine.values.types import size_of
 from persistence.rdb.errors import RdbError
 from persistence.rdb.model import Aux, Event, Function, Key
@@ -66,8 +65,9 @@ class Restorer:
         if not db.keys.set(found.key, found.value) and not self.replace:
             raise RdbError(f"RDB has duplicated key '{found.key.decode('latin-1')}' in DB {found.db}")
         self.keys += 1
-        if type(found.value) is not bytes and not GIANTS and size_of(found.value) > BIG:
-            GIANTS[:] = [True]
+        limits = db.state.limits
+        if type(found.value) is not bytes and not limits.giants and size_of(found.value) > BIG:
+            limits.giants = True
         enlist(db, found.key, found.value)
         if db.access is not None:
             if found.idle_s >= 0:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter, time
 from typing import Any
 
 from kvserver.config import Config
@@ -27,9 +26,11 @@ class Snapshotter:
 
     def __init__(self, engine: Engine, config: Config, log: Any) -> None:
         self.engine = engine
+        self._doors = engine.services.doors
+        self._clock = self._doors.clock
         self.config = config
         self.log = log
-        self.last_save_s = int(time())
+        self.last_save_s = int(self._clock.wall())
         self.last_try_s = 0
         self.last_ok = True
         self.last_seconds = -1
@@ -58,9 +59,7 @@ class Snapshotter:
     @property
     def path(self) -> Path:
         """Where the file goes."""
-        folder = Path(self.config.dir)
-        # A relative dir has become the working directory already.
-        return folder / self.config.dbfilename if folder.is_absolute() else Path(self.config.dbfilename)
+        return self._doors.disk.path(self.config.dir) / self.config.dbfilename
 
     def open(self, aof_base: bool = False, data: bool = True, libraries: bool = True) -> Snapshot:
         """A snapshot of this instant, for any consumer; one that a log continues belongs to no replication history."""
@@ -68,9 +67,9 @@ class Snapshotter:
         services = engine.services
         return Snapshot(
             engine,
-            perf_counter,
+            self._clock.perf,
             aux_fields(
-                int(time()),
+                int(self._clock.wall()),
                 services.administration.used_bytes(),
                 None if aof_base else services.replication.position(),
                 aof_base,
@@ -86,7 +85,7 @@ class Snapshotter:
         assert self._task is None
         self.scheduled = False
         self.flush_only = flush_only
-        self.began_s = time()
+        self.began_s = self._clock.wall()
         self.last_try_s = int(self.began_s)
         snapshot = self.current = self.open()
         self._task = asyncio.get_running_loop().create_task(self._save(snapshot, self.engine.state.dirty))
@@ -98,8 +97,8 @@ class Snapshotter:
         Raises:
             OSError: the file can't be written.
         """
-        write_at_once(AtomicFile(self.path), self.open())
-        self.last_save_s = int(time())
+        write_at_once(AtomicFile(self.path, self._doors.disk.temporary(self.path)), self.open())
+        self.last_save_s = int(self._clock.wall())
         self.engine.state.dirty = 0
 
     def busy_elsewhere(self) -> bool:
@@ -131,7 +130,7 @@ class Snapshotter:
         """Called some times a second: begin a save that is due."""
         if self._task is not None or self.busy_elsewhere():
             return
-        now = int(time())
+        now = int(self._clock.wall())
         if self.scheduled:
             self.begin(self.flush_only)
             return
@@ -146,12 +145,12 @@ class Snapshotter:
         path = self.path
         failure = "interrupted"
         try:
-            self.file = AtomicFile(path, self.config.rdb_save_incremental_fsync)
+            self.file = AtomicFile(path, self._doors.disk.temporary(path), self.config.rdb_save_incremental_fsync)
             size = await write_out(
-                self.file, lambda: self._next_chunk(snapshot), lambda: self._pause_s(snapshot)
+                self.file, self._doors.threads, lambda: self._next_chunk(snapshot), lambda: self._pause_s(snapshot)
             )
             failure = ""
-            self.last_save_s = int(time())
+            self.last_save_s = int(self._clock.wall())
             self.saves += 1
             self.engine.state.dirty = max(0, self.engine.state.dirty - dirty)
             self.log.info("snapshot saved", path=str(path), bytes=size, keys=snapshot.keys)
@@ -167,7 +166,7 @@ class Snapshotter:
             self._task = None
             self.flush_only = self.flush_only and self.scheduled
             self.kept_bytes = snapshot.kept_bytes
-            self.last_seconds = int(time() - self.began_s)
+            self.last_seconds = int(self._clock.wall() - self.began_s)
             if failure != "interrupted":
                 self.last_ok = not failure
                 self.engine.state.dirty += self.owed if failure else 0
@@ -184,7 +183,7 @@ class Snapshotter:
         delay_us = self.config.rdb_key_save_delay
         if delay_us <= 0:
             return 0.0
-        return max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - time())
+        return max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - self._clock.wall())
 
 
 def _never() -> bool:

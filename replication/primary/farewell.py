@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic
 
 from replication.primary.attached import Phase, behind_count
 from replication.shell import Replication
@@ -20,13 +19,14 @@ class Farewell:
 
     def __init__(self, node: Replication, hold_writes: Callable[[int], None], let_writes: Callable[[], None]) -> None:
         self._node = node
+        self._clock = node.engine.services.clock
         self._hold_writes = hold_writes
         self._let_writes = let_writes
         self._deadline_s = 0.0
 
     def left_ms(self) -> int:
         """How much longer replicas may be waited for; 0 when none are."""
-        return max(1, int((self._deadline_s - monotonic()) * 1000)) if self._deadline_s else 0
+        return max(1, int((self._deadline_s - self._clock.monotonic()) * 1000)) if self._deadline_s else 0
 
     async def wait(self) -> str:
         """A hook of the shutdown; it never objects. Cancelled when the shutdown is called off."""
@@ -44,9 +44,9 @@ class Farewell:
         node = self._node
         self._hold_writes(timeout_s)
         node.ask_for_acks()
-        self._deadline_s = monotonic() + timeout_s
+        self._deadline_s = self._clock.monotonic() + timeout_s
         try:
-            while behind_count(node.feeder.records(), offset) and monotonic() < self._deadline_s:  # noqa: ASYNC110 - acknowledgements are polled
+            while behind_count(node.feeder.records(), offset) and self._clock.monotonic() < self._deadline_s:  # noqa: ASYNC110 - acknowledgements are polled
                 await asyncio.sleep(POLL_S)
         except asyncio.CancelledError:
             self._let_writes()

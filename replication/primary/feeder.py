@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 from kvserver.config import Config
@@ -38,9 +37,10 @@ class Feeder:
     ) -> None:
         self.engine = engine
         self.config = config
+        self._clock = engine.services.clock
         self.backlog: Backlog | None = None
         self.feeds: dict[int, Feed] = {}
-        self.no_replicas_since_s = monotonic()
+        self.no_replicas_since_s = self._clock.monotonic()
         self.full_resyncs = 0
         self.partial_resyncs = 0
         self.refused_partials = 0
@@ -63,7 +63,7 @@ class Feeder:
                 feed.session.send(data)
             elif feed.held is not None:
                 feed.hold(data)
-                if over_limit(feed.record, feed.held_bytes, self._output_limit(), monotonic()):
+                if over_limit(feed.record, feed.held_bytes, self._output_limit(), self._clock.monotonic()):
                     self.drop(feed, "output buffer limit while its snapshot is on the way")
 
     def _output_limit(self) -> OutputLimit:
@@ -122,7 +122,7 @@ class Feeder:
     def detach(self, session: Session) -> None:
         """The connection of a session is gone (or it wanted a copy of the data and nothing more)."""
         if self.feeds.pop(session.id, None) is not None and not self.feeds:
-            self.no_replicas_since_s = monotonic()
+            self.no_replicas_since_s = self._clock.monotonic()
 
     def drop(self, feed: Feed, reason: str) -> None:
         """Disconnect a replica; it may come back and continue."""
@@ -139,7 +139,7 @@ class Feeder:
 
     def acknowledge(self, feed: Feed, offset: int, file_offset: int = 0) -> None:
         """A replica has applied the stream up to `offset`, and has it in a file up to `file_offset`."""
-        feed.record.acknowledge(offset, monotonic(), file_offset)
+        feed.record.acknowledge(offset, self._clock.monotonic(), file_offset)
         feed.acked = True
         if feed.sent and not feed.live and self._is_present(feed):
             self._go_online(feed)
@@ -153,7 +153,7 @@ class Feeder:
             self.detach(feed.session)
             return
         feed.record.phase = Phase.ONLINE
-        feed.record.acked_at_s = monotonic()
+        feed.record.acked_at_s = self._clock.monotonic()
         feed.release()
         self._log.info("replica is on line", replica=feed.name)
 
@@ -162,7 +162,7 @@ class Feeder:
     def tick(self) -> None:
         """Some ten times a second: begin a snapshot whose time has come, drop the silent."""
         self.consider()
-        for record in silent(self.records(), self.config.repl_timeout, monotonic()):
+        for record in silent(self.records(), self.config.repl_timeout, self._clock.monotonic()):
             self.drop(self.feeds[record.replica_id], "no acknowledgement for repl-timeout")
 
     def pulse(self) -> None:
@@ -194,7 +194,7 @@ class Feeder:
         if len(marked) < len(waiting):
             self._begin([feed for feed in waiting if feed not in marked], marked=False)
             return
-        waited_s = monotonic() - min(feed.record.acked_at_s for feed in marked)
+        waited_s = self._clock.monotonic() - min(feed.record.acked_at_s for feed in marked)
         enough = 0 < config.repl_diskless_sync_max_replicas <= len(marked)
         if enough or waited_s >= config.repl_diskless_sync_delay:
             self._begin(marked, marked=True)
@@ -208,7 +208,8 @@ class Feeder:
                 feed.session.send(full_resync_reply(replid, snapshot.offset))
         self._log.info("sending a snapshot", replicas=[feed.name for feed in group], offset=snapshot.offset)
         transfer = Transfer(
-            group, snapshot, config.repl_timeout, self._is_present, self.drop, lambda: config.rdb_key_save_delay
+            group, snapshot, self.engine.services.doors, config.repl_timeout, self._is_present, self.drop,
+            lambda: config.rdb_key_save_delay,
         )
         self._task = asyncio.get_running_loop().create_task(self._send(transfer, snapshot, marked))
 

@@ -7,12 +7,11 @@ slowest. For others it is written to a temporary file first, because its length 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
-from time import monotonic
 
 import aiofiles.tempfile
 
+from kvserver.doors import Doors
 from kvserver.services.offers import SnapshotStream
 from replication.primary.attached import Phase
 from replication.primary.feed import Feed
@@ -39,6 +38,7 @@ class Transfer:
         self,
         group: list[Feed],
         snapshot: SnapshotStream,
+        doors: Doors,
         timeout_s: int,
         present: Callable[[Feed], bool],
         drop: Callable[[Feed, str], None],
@@ -46,11 +46,12 @@ class Transfer:
     ) -> None:
         self._group = group
         self._snapshot = snapshot
+        self._clock, self._chance = doors.clock, doors.chance
         self._timeout_s = timeout_s
         self._is_present = present
         self._drop = drop
         self._delay_us = delay_us
-        self._began_s = monotonic()
+        self._began_s = self._clock.monotonic()
 
     def present(self) -> list[Feed]:
         """The replicas of the group that are still there."""
@@ -58,7 +59,7 @@ class Transfer:
 
     async def send_marked(self) -> None:
         """Send it as it is encoded, between two copies of a random mark."""
-        mark = secrets.token_hex(20).encode()
+        mark = self._chance.token(20).encode()
         self._sending()
         await self._broadcast(b"$EOF:%s\r\n" % mark)
         while self.present():
@@ -108,7 +109,7 @@ class Transfer:
     async def _pace(self) -> None:
         """Take the time that rdb-key-save-delay wants."""
         while (delay_us := self._delay_us()) > 0 and self.present():
-            left_s = self._began_s + self._snapshot.keys * delay_us / 1e6 - monotonic()
+            left_s = self._began_s + self._snapshot.keys * delay_us / 1e6 - self._clock.monotonic()
             if left_s <= 0:
                 return
             await asyncio.sleep(min(left_s, PACE_S))
@@ -128,7 +129,7 @@ class Transfer:
 
     def _somebody_is_full(self) -> bool:
         """Whether somebody has to catch up; who takes nothing for too long is dropped."""
-        now_s = monotonic()
+        now_s = self._clock.monotonic()
         waiting = False
         for feed in self.present():
             full, stuck = feed.is_full(PENDING_MAX, self._timeout_s, now_s)

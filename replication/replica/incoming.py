@@ -6,6 +6,7 @@ from kvserver.engine.commands.keys.databases import empty
 from kvserver.engine.keys.access import Access, Clock
 from kvserver.engine.keys.keyspace import Db, State
 from kvserver.engine.run.executor import Engine
+from kvserver.engine.values.limits import Limits
 from persistence.rdb.read.decoder import Decoder
 from persistence.rdb.read.values import EngineBuilders
 from persistence.snapshot.restore import Restorer
@@ -18,13 +19,16 @@ class Incoming:
     which the databases in force note how keys are used, what the stream tells of that is kept as well.
     """
 
-    def __init__(self, databases: int, verify_checksum: bool = True, clock: Clock | None = None) -> None:
+    def __init__(
+        self, databases: int, limits: Limits, verify_checksum: bool = True, clock: Clock | None = None
+    ) -> None:
         state = State()
+        state.limits = limits
         dbs = [Db(i, state) for i in range(databases)]
         if clock is not None:
             for db in dbs:
                 db.access = Access(clock)
-        self._decoder = Decoder(EngineBuilders(), verify_checksum)
+        self._decoder = Decoder(EngineBuilders(limits), verify_checksum)
         self._restorer = Restorer(dbs, 0, keep_expired=True)
 
     @property

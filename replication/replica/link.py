@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
-from time import monotonic, perf_counter_ns, time
+from time import perf_counter_ns  # as the executor's: tells how long a command took, decides nothing
 from typing import Any, Protocol
 
 from kvserver.config import Config
@@ -108,7 +108,8 @@ class Link:
         self.port = port
         self.term = term
         self.state = "connect"
-        self.down_since_s = monotonic()
+        self._clock = engine.services.clock
+        self.down_since_s = self._clock.monotonic()
         self.payload: Payload | None = None
         self.stream_db = 0
         self.failures = 0
@@ -179,7 +180,7 @@ class Link:
         """Notice a silent primary; once a second, acknowledge or show that we live."""
         if self._wire is None:
             return
-        if monotonic() - self.io_at_s > self._config.repl_timeout:
+        if self._clock.monotonic() - self.io_at_s > self._config.repl_timeout:
             self._log.warning(_SILENT[self.state], state=self.state, timeout_s=self._config.repl_timeout)
             self.cut()
         elif send_ack and self.connected:
@@ -218,7 +219,7 @@ class Link:
     async def _run(self) -> None:
         failures = 0
         while True:
-            started_s = monotonic()
+            started_s = self._clock.monotonic()
             soon = False
             try:
                 await self._attempt()
@@ -235,7 +236,7 @@ class Link:
                 return
             was_up = self._close()
             failures = 0 if was_up else failures + 1
-            spent_s = monotonic() - started_s
+            spent_s = self._clock.monotonic() - started_s
             await asyncio.sleep(max(0.0, retry_delay_s(failures, soon) - spent_s))
 
     def _close(self) -> bool:
@@ -244,7 +245,7 @@ class Link:
         self._hang_up()
         self.state = "connect"
         if was_up:
-            self.down_since_s = monotonic()
+            self.down_since_s = self._clock.monotonic()
         self._owner.lost(self.term)
         return was_up
 
@@ -258,7 +259,7 @@ class Link:
         self.state = "connecting"
         config = self._config
         tls = self._engine.services.tls.for_replication()
-        wire = await self._dial(self.host, self.port, config.bind_source_addr, tls, config.repl_timeout)
+        wire = await self._dial(self.host, self.port, config.bind_source_addr, tls, config.repl_timeout, self._clock)
         self._wire = wire
         self._require_term()
         self.state = "handshake"
@@ -322,7 +323,7 @@ class Link:
                         await self._while_paused(wire, pause, len(data))
                     self._require_term()
                     c.bytes_in += len(data)
-                    now_ms = c.last_ms = int(time() * 1000)
+                    now_ms = c.last_ms = int(self._clock.wall() * 1000)
                     applier.apply(data, now_ms, perf_counter_ns())
                     self.stream_db = c.db.index
                 if self._ack_wanted:
@@ -338,7 +339,7 @@ class Link:
         """CLIENT PAUSE holds the primary's writes back as well; the primary isn't silent meanwhile."""
         self.held_bytes = held
         while pause.mode:
-            wire.io_at_s = monotonic()
+            wire.io_at_s = self._clock.monotonic()
             await asyncio.sleep(PAUSED_S)  # a pause ends in many ways, none awaitable
         self.held_bytes = 0
 

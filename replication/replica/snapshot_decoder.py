@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic, perf_counter
 
 from kvserver.config import Config
 from kvserver.engine.run.executor import Engine
@@ -26,9 +25,12 @@ class Intake:
 
     def __init__(self, config: Config, engine: Engine) -> None:
         access = engine.dbs[0].access
-        self.incoming = Incoming(config.databases, config.rdbchecksum, None if access is None else access.clock)
+        self.incoming = Incoming(
+            config.databases, engine.state.limits, config.rdbchecksum, None if access is None else access.clock
+        )
         self._config = config
-        self._began_s = monotonic()
+        self._clock = engine.services.clock
+        self._began_s = self._clock.monotonic()
 
     async def take(self, body: bytes) -> None:
         """Decode the next bytes.
@@ -36,22 +38,22 @@ class Intake:
         Raises:
             BadSnapshot: they are no RDB.
         """
-        end = perf_counter() + SLICE_S
+        end = self._clock.perf() + SLICE_S
         try:
             for start in range(0, len(body), PIECE):
                 self.incoming.feed(body[start : start + PIECE])
                 if self._config.key_load_delay > 0:
                     await self._pace()
-                if perf_counter() > end:
+                if self._clock.perf() > end:
                     await asyncio.sleep(0)
-                    end = perf_counter() + SLICE_S
+                    end = self._clock.perf() + SLICE_S
         except RdbError as failure:
             raise BadSnapshot(f"bad snapshot: {failure}")
 
     async def _pace(self) -> None:
         """Take the time that key-load-delay (microseconds at each key, for tests) wants."""
         while (delay_us := self._config.key_load_delay) > 0:
-            left_s = self._began_s + self.incoming.keys * delay_us / 1e6 - monotonic()
+            left_s = self._began_s + self.incoming.keys * delay_us / 1e6 - self._clock.monotonic()
             if left_s <= 0:
                 return
             await asyncio.sleep(min(left_s, PACE_S))

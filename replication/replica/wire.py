@@ -7,7 +7,8 @@ import contextlib
 import os
 import socket
 import ssl
-from time import monotonic
+
+from kvserver.doors import Clock
 
 READ_MAX = 1 << 16
 LINE_MAX = 1 << 12
@@ -24,15 +25,16 @@ class LinkError(Exception):
 class Wire:
     """An open connection. `io_at_s`: when bytes last came (monotonic seconds)."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.io_at_s = monotonic()
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, clock: Clock) -> None:
+        self._clock = clock
+        self.io_at_s = self._clock.monotonic()
         self._reader = reader
         self._writer = writer
 
     async def line(self) -> bytes:
         """The next line, without its end. Raises LinkError when it doesn't end, or the connection did."""
         line = await self._reader.readline()
-        self.io_at_s = monotonic()
+        self.io_at_s = self._clock.monotonic()
         if not line.endswith(b"\n"):
             raise LinkError("connection closed during the handshake")
         if len(line) > LINE_MAX:
@@ -44,7 +46,7 @@ class Wire:
         data = await self._reader.read(READ_MAX)
         if not data:
             raise LinkError("connection closed by the primary", soon=True)
-        self.io_at_s = monotonic()
+        self.io_at_s = self._clock.monotonic()
         return data
 
     def write(self, data: bytes) -> None:
@@ -66,8 +68,10 @@ class Wire:
         return -1 if sock is None else int(sock.fileno())
 
 
-async def dial(host: str, port: int, source: str, tls: ssl.SSLContext | None, timeout_s: float) -> Wire:
+async def dial(
+    host: str, port: int, source: str, tls: ssl.SSLContext | None, timeout_s: float, clock: Clock
+) -> Wire:
     """Connect, from the address `source` if one is given. Raises OSError, or TimeoutError after `timeout_s`."""
     async with asyncio.timeout(timeout_s):
         local = (source, 0) if source else None
-        return Wire(*await asyncio.open_connection(host, port, limit=READ_MAX, local_addr=local, ssl=tls))
+        return Wire(*await asyncio.open_connection(host, port, limit=READ_MAX, local_addr=local, ssl=tls), clock)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from random import SystemRandom
-
-import psutil
 
 from kvserver import logs
 from kvserver.acl.plugin import attach as acl
 from kvserver.admin import attach as admin
 from kvserver.cli import handle_signals, run, settle
 from kvserver.config import ConfigError, parse_command_line
+from kvserver.doors import Disk, Doors, real_doors
 from kvserver.engine.events import pubsub
 from kvserver.metrics.view import NodeView
 from kvserver.node.http import Endpoints, HttpServer, read_process
@@ -28,7 +25,7 @@ from replication.sentinel.mind.orders import Announce
 from replication.sentinel.options.directives import render
 from replication.sentinel.shell.metrics import SENTINEL, SentinelView
 from replication.sentinel.shell.process_info import sections
-from replication.sentinel.shell.runner import NotSaved, Runner, now_ms
+from replication.sentinel.shell.runner import NotSaved, Runner
 from replication.sentinel.shell.startup import Started, is_executable, start
 from replication.sentinel.shell.state_file import StateFile
 
@@ -41,13 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         line = parse_command_line(list(sys.argv[1:] if argv is None else argv))
         if not line.config_file:
             raise ConfigError(NEEDS_FILE)
-        state = _open(line.config_file)
-        started = start(line.config_file, state.text, line.options, now_ms(), settle)
+        doors = real_doors()
+        state = _open(line.config_file, doors.disk)
+        started = start(line.config_file, state.text, line.options, doors, settle)
     except ConfigError as failure:
         print(failure, file=sys.stderr)
         return 1
     try:
-        return run(_serve(started, state))
+        return run(_serve(started, state, doors))
     except ConfigError as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -55,9 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _open(path: str) -> StateFile:
+def _open(path: str, disk: Disk) -> StateFile:
     try:
-        state = StateFile(path)
+        state = StateFile(path, disk)
     except OSError as failure:
         raise ConfigError(f"Fatal error, can't open config file '{path}': {failure.strerror}") from None
     problem = state.writable()
@@ -66,14 +64,14 @@ def _open(path: str) -> StateFile:
     return state
 
 
-async def _serve(started: Started, state: StateFile) -> int:
+async def _serve(started: Started, state: StateFile, doors: Doors) -> int:
     log = logs.get("sentinel")
-    node = Node(started.config, started.loaded, [admin, _attach], state.path, shared_handlers)
+    node = Node(started.config, started.loaded, [admin, _attach], state.path, shared_handlers, doors)
     node.services.kept(ProcTitle).mode = "[sentinel]"
     state.users = node.services.access.configuration_lines
     node.engine.rows.update(sentinel_rows())
-    monitor = Monitor(started.world, render, SystemRandom(), now_ms())
-    runner = Runner(monitor, state, lambda channel, text: pubsub.publish(node.engine, channel, text),
+    monitor = Monitor(started.world, render, doors.chance.generator(), doors.clock.boot_ms())
+    runner = Runner(monitor, state, lambda channel, text: pubsub.publish(node.engine, channel, text), doors,
                     started.config.bind_source_addr, node.tls.for_replication)
     node.services.keep(Seat(runner, node.stopped.set, is_executable, sections(node, started.world.my_id)))
     _serve_metrics(node, runner)
@@ -89,7 +87,7 @@ async def _serve(started: Started, state: StateFile) -> int:
     pidfile = Path(started.config.pidfile) if started.config.pidfile else None
     if pidfile is not None:
         with contextlib.suppress(OSError):
-            pidfile.write_text(f"{os.getpid()}\n")
+            pidfile.write_text(f"{doors.machine.pid}\n")
     handle_signals(node.stopped.set)
     log.warning(f"Sentinel ID is {started.world.my_id}")
     runner.order(Announce())
@@ -106,14 +104,13 @@ def _serve_metrics(node: Node, runner: Runner) -> None:
     """Metrics and health over HTTP, if `http-port` is set."""
     if not node.config.http_port:
         return
-    own = psutil.Process()
 
     def view() -> SentinelView:
-        inner = NodeView(node.engine, node.server, read_process(own), server.stalls)
-        return SentinelView(runner.monitor.world, now_ms(), runner.events, runner.save_failures,
+        inner = NodeView(node.engine, node.server, read_process(node.doors.machine), server.stalls)
+        return SentinelView(runner.monitor.world, runner.clock.boot_ms(), runner.events, runner.save_failures,
                             runner.last_switch_s, inner)
 
-    server = HttpServer(Endpoints(rows=lambda: SENTINEL, view=view, reasons=runner.troubles))
+    server = HttpServer(Endpoints(rows=lambda: SENTINEL, view=view, reasons=runner.troubles), runner.clock)
 
     async def start() -> None:
         await server.start(node.config.http_port, node.config.http_bind)

@@ -13,6 +13,7 @@ from support.rdbfiles import engine_of_all_types, snapshot_bytes
 
 from kvserver.engine.keys.keyspace import Db
 from kvserver.engine.run.executor import Engine
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import ListValue
 from persistence.rdb import opcodes
 from persistence.rdb.crc64 import crc64
@@ -73,7 +74,7 @@ class PlainStreams(EngineBuilders):
 
 def load(path: Path) -> tuple[Engine, list[Event], Restorer]:
     """A file decoded into an engine; streams stay among the events only."""
-    decoder = Decoder(PlainStreams())
+    decoder = Decoder(PlainStreams(Limits()))
     events = decoder.feed(path.read_bytes())
     decoder.finish()
     engine = Engine(16, {})
@@ -184,7 +185,7 @@ def test_payloads_equal_those_of_dump() -> None:
         for key, value in engine.dbs[0].keys.items():
             payload = client.dump(key)
             assert verified(payload)
-            _, restored, _ = restore_payload(payload, EngineBuilders())
+            _, restored, _ = restore_payload(payload, EngineBuilders(Limits()))
             hashed = not isinstance(value, bytes) and value.encoding() == b"hashtable"
             if not hashed:  # the order in a hash table is Redis's own
                 assert dump_payload(value) == payload, key

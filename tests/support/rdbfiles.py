@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 
+from kvserver.engine.keys.keyspace import Db
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.values.types import HashValue, ListValue, SetValue, ZSetValue
 from persistence.rdb.crc64 import crc64
@@ -33,9 +34,10 @@ def engine_of_all_types(seed: int = 1) -> Engine:
     return engine
 
 
-def _aggregates(db: object, size: int, rng: random.Random) -> None:
-    items, fields = ListValue(), HashValue()
-    members, numbers, scores = SetValue(), SetValue(), ZSetValue()
+def _aggregates(db: Db, size: int, rng: random.Random) -> None:
+    limits = db.state.limits
+    items, fields = ListValue(limits), HashValue(limits)
+    members, numbers, scores = SetValue(limits), SetValue(limits), ZSetValue(limits)
     for i in range(size):
         items.push_tail(rng.choice((b"%d" % rng.randrange(-(10**6), 10**6), rng.randbytes(rng.randrange(70)))))
         fields.put(b"field:%d" % i, b"%d" % i)
@@ -43,7 +45,7 @@ def _aggregates(db: object, size: int, rng: random.Random) -> None:
         numbers.add(b"%d" % (i * 1000))
         scores.put(b"m:%d" % i, SCORES[i % 9] if i < 9 else rng.random())
     for name, value in (("l", items), ("h", fields), ("s", members), ("i", numbers), ("z", scores)):
-        db.put(b"%b:%d" % (name.encode(), size), value)  # type: ignore[attr-defined]
+        db.put(b"%b:%d" % (name.encode(), size), value)
 
 
 def snapshot_bytes(engine: Engine, functions: tuple[bytes, ...] = ()) -> bytes:

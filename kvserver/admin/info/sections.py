@@ -46,10 +46,10 @@ def server(admin: Admin) -> Fields:
         ("redis_git_sha1", "00000000"),
         ("redis_git_dirty", 0),
         ("redis_mode", "standalone"),
-        ("os", process.system),
-        ("arch_bits", process.arch_bits),
+        ("os", process.machine.system),
+        ("arch_bits", process.machine.arch_bits),
         ("multiplexing_api", "asyncio"),
-        ("process_id", process.pid),
+        ("process_id", process.machine.pid),
         ("process_supervised", "no"),
         ("run_id", process.run_id),
         ("tcp_port", node.port or node.config.tls_port),
@@ -59,10 +59,10 @@ def server(admin: Admin) -> Fields:
         ("hz", node.housekeeper.hz),
         ("configured_hz", admin.config.hz),
         ("lru_clock", state.now_ms // 1000 & ((1 << LRU_CLOCK_BITS) - 1)),
-        ("executable", process.executable),
+        ("executable", process.machine.executable),
         ("config_file", node.config_file),
         ("io_threads_active", 0),
-        ("interpreter", process.interpreter),
+        ("interpreter", process.machine.interpreter),
         ("hot_modules", hot),
     ]
 
@@ -91,7 +91,7 @@ def _has_deadline(wait: object) -> bool:
 def memory(admin: Admin) -> Fields:
     """Section memory; "used" is what has been allocated since the program was loaded."""
     process, config = admin.process, admin.config
-    used, resident = process.used_bytes(), process.resident_bytes()
+    used, resident = process.used_bytes(), process.machine.resident_bytes()
     sessions = list(admin.node.engine.sessions.values())
     pending = sum(CLIENT_BYTES + c.port.pending_bytes() + c.buffered() for c in sessions if c.kind != "replica")
     dataset = max(0, used - pending)
@@ -105,7 +105,7 @@ def memory(admin: Admin) -> Fields:
         ("used_memory_startup", 0),
         ("used_memory_dataset", dataset),
         ("used_memory_dataset_perc", f"{min(100.0, dataset / net * 100):.2f}%"),
-        *_sized("total_system_memory", process.system_bytes),
+        *_sized("total_system_memory", process.machine.total_bytes),
         *_sized("maxmemory", config.maxmemory),
         ("maxmemory_policy", config.maxmemory_policy),
         ("mem_fragmentation_ratio", f"{resident / (used + process.startup_bytes):.2f}"),
@@ -170,7 +170,7 @@ def stats(admin: Admin) -> Fields:
 def cpu(admin: Admin) -> Fields:
     """Section cpu, seconds."""
     names = ("used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_children")
-    return [(name, f"{seconds:.6f}") for name, seconds in zip(names, admin.process.cpu_s(), strict=True)]
+    return [(name, f"{seconds:.6f}") for name, seconds in zip(names, admin.process.machine.cpu_s(), strict=True)]
 
 
 def nothing(admin: Admin) -> Fields:

@@ -142,7 +142,7 @@ def malloc_stats(c: Session, a: list[bytes]) -> bytes:
 
 def purge(c: Session, a: list[bytes]) -> bytes:
     """MEMORY PURGE."""
-    admin_of(c).process.give_back_memory()
+    c.engine.services.doors.process.give_back_memory()
     return OK
 
 

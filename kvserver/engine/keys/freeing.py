@@ -30,7 +30,7 @@ def _shrink(state: State, value: Any) -> bool:
         return True
     if isinstance(value, ExpiringHash) and value.ttls.used:
         state.trash.append(value.ttls)
-        value.ttls = ZSetValue()
+        value.ttls = ZSetValue(value.limits)
     if isinstance(value, Table):
         part = value.steal_part()
         if part is None:

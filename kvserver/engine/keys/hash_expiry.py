@@ -58,7 +58,7 @@ def named(db: Db, key: bytes, value: HashValue, fields: Iterable[bytes]) -> Hash
     left = settled(db, key, value, fields)
     if left is None or db.state.expire_mode == EXPIRE_DELETE:
         return left
-    living = HashValue()
+    living = HashValue(value.limits)
     for field in fields:
         content = left.get(field)
         if content is not None and not is_due(db, left, field):
@@ -85,7 +85,7 @@ def whole(db: Db, key: bytes, value: HashValue) -> HashValue | None:
     late = [field for _, field in value.ttls.slice(0, count)]
     if db.state.expire_mode == EXPIRE_DELETE:
         return delete(db, key, value, late)
-    living = HashValue()
+    living = HashValue(value.limits)
     value.share_with(living)
     living.big = value.big
     for field in late:

@@ -1,14 +1,15 @@
 import cython
 from kvserver.engine.keys.table cimport Table
+from kvserver.engine.values.limits cimport Limits
 
 cdef int _delete, _hide, _ignore_expiry
 cdef long _miss, _new
-cdef list _giants
 
 @cython.final
 cdef class State:
     cdef public long long now_ms
     cdef public long long dirty
+    cdef public Limits limits
     cdef public long long hits, misses, expired_keys, expired_fields, evicted_keys
     cdef public int expire_mode
     cdef public bint follows, held, repeating

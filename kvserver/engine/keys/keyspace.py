@@ -24,7 +24,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from kvserver.engine.keys.table import GIANTS, Table
+from kvserver.engine.keys.table import Table
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import size_of
 
 EXPIRE_DELETE = 0
@@ -57,7 +58,6 @@ BIG = 4096
 """A value of more elements is freed in slices, not at once."""
 
 # C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
-_giants = GIANTS
 _delete = EXPIRE_DELETE
 _hide = EXPIRE_HIDE
 _ignore_expiry = EXPIRE_IGNORE
@@ -71,6 +71,7 @@ class State:
     def __init__(self) -> None:
         self.now_ms = 0
         self.dirty = 0  # changes since the last save
+        self.limits = Limits()
         self.hits = 0
         self.misses = 0
         self.expired_keys = 0
@@ -89,7 +90,7 @@ class State:
         self.freed_in_slices = 0
         self.on_changed: Callable[[Db, bytes, int, bytes], None] = _ignore
         self.on_event: Callable[[Db, bytes, int, bytes], None] = _ignore
-        self.rng = Random()
+        self.rng = Random(0)  # an engine puts its own in place
         self.wall_us: Callable[[], int] = lambda: self.now_ms * 1000  # Unix microseconds; the shell has a finer one
 
     def follow(self, follows: bool) -> None:
@@ -208,7 +209,7 @@ class Db:
         """Store a value, new or in place of another; its time to live goes unless `keep_ttl`."""
         if self.hooks:
             self.before_write(key)
-        if type(value) is not bytes or _giants:
+        if type(value) is not bytes or self.state.limits.giants:
             self.let_go(key, value)
         if self.expires.used and not keep_ttl:
             self.outlive(key)
@@ -238,7 +239,7 @@ class Db:
             if old is not None and type(old) is not bytes and size_of(old) > BIG:
                 self.state.trash.append(old)
         elif type(value) is not bytearray and size_of(value) > BIG:
-            GIANTS[:] = [True]
+            self.state.limits.giants = True
 
     def appeared(self, key: bytes) -> None:
         """Report that a key is new."""

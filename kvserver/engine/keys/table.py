@@ -32,8 +32,7 @@ SPARSE_BYTES = 100
 FEW = 16
 _load = LOAD  # C's copy, declared in the .pxd: a global of Python would be an object to multiply
 GIANT_PARTS = 8
-GIANTS: list[bool] = []
-"""Not empty once there has been an aggregate of thousands of elements: until then nobody looks what is overwritten."""
+"""Parts of a table, or chunks of a list, that make thousands of elements."""
 CURSOR_BITS = 48
 """Bits of the hash that make a cursor; few enough for clients that keep cursors in doubles."""
 _CURSOR_MASK = (1 << CURSOR_BITS) - 1
@@ -168,11 +167,14 @@ class Table:
         self.parts[i] = stay
         self.parts.append(move)
         self.count += 1
-        if self.count == GIANT_PARTS and type(self) is not Table:
-            GIANTS[:] = [True]
+        if self.count == GIANT_PARTS:
+            self.grown()
         if self.count == self.high + 1:
             self.low = self.high
             self.high = self.high * 2 + 1
+
+    def grown(self) -> None:
+        """It has thousands of entries now; for a value that is worth a note."""
 
     def merge(self) -> None:
         """Drop the last part: give its entries back to the part it was split from."""

@@ -53,6 +53,7 @@ class Engine:
     def __init__(self, databases: int, rows: dict[bytes, Row], services: Services | None = None) -> None:
         self.services = Services() if services is None else services
         self.state = State()
+        self.state.rng = self.services.doors.chance.generator()
         self.log = CommandLog()
         self.dbs = [Db(i, self.state) for i in range(databases)]
         self.rows = dict(rows)

@@ -1,9 +1,11 @@
 import cython
+from kvserver.engine.values.limits cimport Limits
 
 cdef Py_ssize_t _chunk, _head_chunk
 
 @cython.final
 cdef class ListValue:
+    cdef public Limits limits
     cdef public list chunks
     cdef public Py_ssize_t size
     cdef public set shared

@@ -9,7 +9,8 @@ import cython
 if cython.compiled:
     from cython.cimports.kvserver.engine.keys.untracked import PyObject_GC_UnTrack  # type: ignore
 
-from kvserver.engine.keys.table import GIANT_PARTS, GIANTS
+from kvserver.engine.keys.table import GIANT_PARTS
+from kvserver.engine.values.limits import Limits
 
 CHUNK = 512
 """Elements a list chunk holds at most."""
@@ -22,7 +23,8 @@ _head_chunk = HEAD_CHUNK
 class ListValue:
     """A list as a list of chunks: both ends are cheap, and no operation moves more than a chunk of elements."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
         self.chunks: list[list[bytes]] = [[]]
         self.size = 0
         self.shared: set[int] | None = None  # ids of chunks that a frozen view holds too
@@ -49,7 +51,7 @@ class ListValue:
             chunk = []
             self.chunks.insert(0, chunk)
             if len(self.chunks) == GIANT_PARTS:
-                GIANTS[:] = [True]
+                self.limits.giants = True
         chunk.insert(0, element)
         self.size += 1
 
@@ -60,7 +62,7 @@ class ListValue:
             chunk = []
             self.chunks.append(chunk)
             if len(self.chunks) == GIANT_PARTS:
-                GIANTS[:] = [True]
+                self.limits.giants = True
         chunk.append(element)
         self.size += 1
 
@@ -224,7 +226,7 @@ class ListValue:
 
     def clone(self) -> ListValue:
         """Return an independent copy; the chunks are shared until either side writes to them."""
-        twin = ListValue()
+        twin = ListValue(self.limits)
         twin.chunks = list(self.chunks)
         twin.size = self.size
         twin.shared = set(map(id, self.chunks))

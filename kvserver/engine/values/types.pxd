@@ -1,20 +1,21 @@
 import cython
 from kvserver.engine.values.ordering cimport Ordering
 from kvserver.engine.keys.table cimport Table
-
-cdef class Limits:
-    cdef public Py_ssize_t hash_entries, hash_value, set_intset, zset_entries, zset_value, list_size
-    cdef public Py_ssize_t hll_sparse, stream_bytes, stream_entries, max_string
+from kvserver.engine.values.limits cimport Limits
 
 cdef class HashValue(Table):
+    cdef public Limits limits
     cdef public bint big
+    @cython.locals(limits=Limits, longest=Py_ssize_t)
     cpdef bint put(self, bytes field, bytes value) except -1
 
 cdef class SetValue(Table):
+    cdef public Limits limits
     cdef public bint big
     cpdef bint add(self, bytes member) except -1
 
 cdef class ZSetValue(Table):
+    cdef public Limits limits
     cdef public bint big
     cdef public Ordering order
     @cython.locals(old=object)

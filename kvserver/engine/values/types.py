@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from kvserver.engine.keys.table import FrozenTable, Table
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.list_value import FrozenList as FrozenList
 from kvserver.engine.values.list_value import ListValue as ListValue
 from kvserver.engine.values.ordering import BOTTOM as BOTTOM
@@ -26,31 +27,17 @@ NODE_COST = 64
 """What a stream's node counts when it is freed, however few its entries are."""
 
 
-class Limits:
-    """Thresholds of representations and sizes, as the options set them (entries, bytes)."""
-
-    def __init__(self) -> None:
-        self.hash_entries = 128
-        self.hash_value = 64
-        self.set_intset = 512
-        self.zset_entries = 128
-        self.zset_value = 64
-        self.list_size = -2
-        self.hll_sparse = 3000
-        self.stream_bytes = 4096
-        self.stream_entries = 100
-        self.max_string = 512 * 1024 * 1024  # what a string may grow to, as proto-max-bulk-len says
-
-
-LIMITS = Limits()
-
-
 class HashValue(Table):
     """field -> value."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         super().__init__()
+        self.limits = limits
         self.big = False
+
+    def grown(self) -> None:
+        """It has thousands of elements now."""
+        self.limits.giants = True
 
     def kind(self) -> bytes:
         """What TYPE answers."""
@@ -62,7 +49,7 @@ class HashValue(Table):
 
     def clone(self) -> HashValue:
         """Return an independent copy."""
-        twin = HashValue()
+        twin = HashValue(self.limits)
         self.share_with(twin)
         twin.big = self.big
         return twin
@@ -70,19 +57,24 @@ class HashValue(Table):
     def put(self, field: bytes, value: bytes) -> bool:
         """Store a field; True when it is new."""
         new = self.set(field, value)
-        if not self.big and (
-            self.used > LIMITS.hash_entries or len(value) > LIMITS.hash_value or len(field) > LIMITS.hash_value
-        ):
-            self.big = True
+        if not self.big:
+            limits = self.limits
+            longest = limits.hash_value
+            self.big = self.used > limits.hash_entries or len(value) > longest or len(field) > longest
         return new
 
 
 class SetValue(Table):
     """Members, each stored as member -> True."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         super().__init__()
+        self.limits = limits
         self.big = False
+
+    def grown(self) -> None:
+        """It has thousands of elements now."""
+        self.limits.giants = True
 
     def kind(self) -> bytes:
         """What TYPE answers."""
@@ -94,7 +86,7 @@ class SetValue(Table):
 
     def clone(self) -> SetValue:
         """Return an independent copy."""
-        twin = SetValue()
+        twin = SetValue(self.limits)
         self.share_with(twin)
         twin.big = self.big
         return twin
@@ -102,7 +94,7 @@ class SetValue(Table):
     def add(self, member: bytes) -> bool:
         """Add a member; True when it is new."""
         new = self.set(member, True)
-        if new and not self.big and (self.used > LIMITS.set_intset or not is_int(member)):
+        if new and not self.big and (self.used > self.limits.set_intset or not is_int(member)):
             self.big = True
         return new
 
@@ -110,10 +102,15 @@ class SetValue(Table):
 class ZSetValue(Table):
     """member -> score (float), and all (score, member) in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         super().__init__()
+        self.limits = limits
         self.big = False
         self.order = Ordering()
+
+    def grown(self) -> None:
+        """It has thousands of elements now."""
+        self.limits.giants = True
 
     def kind(self) -> bytes:
         """What TYPE answers."""
@@ -125,22 +122,22 @@ class ZSetValue(Table):
 
     def clone(self) -> ZSetValue:
         """Return an independent copy."""
-        twin = ZSetValue()
+        twin = ZSetValue(self.limits)
         self.share_with(twin)
         twin.big = self.big
         twin.order = self.order.clone()
         return twin
 
     @staticmethod
-    def of(pairs: list[tuple[float, bytes]]) -> ZSetValue:
+    def of(pairs: list[tuple[float, bytes]], limits: Limits) -> ZSetValue:
         """Make a sorted set of (score, member) that are in ascending order and all different."""
-        value = ZSetValue()
+        value = ZSetValue(limits)
         longest = 0
         for score, member in pairs:
             value.set(member, score)
             longest = max(longest, len(member))
         value.order.fill(pairs)
-        value.big = len(pairs) > LIMITS.zset_entries or longest > LIMITS.zset_value
+        value.big = len(pairs) > limits.zset_entries or longest > limits.zset_value
         return value
 
     def put(self, member: bytes, score: float) -> bool:
@@ -152,7 +149,7 @@ class ZSetValue(Table):
             self.order.discard(old, member)
         self.set(member, score)
         self.order.add(score, member)
-        if not self.big and (self.used > LIMITS.zset_entries or len(member) > LIMITS.zset_value):
+        if not self.big and (self.used > self.limits.zset_entries or len(member) > self.limits.zset_value):
             self.big = True
         return old is None
 
@@ -200,14 +197,14 @@ class ExpiringHash(HashValue):
     looks whether it is one of these (`kvserver.engine.keys.hash_expiry`).
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.ttls = ZSetValue()  # field -> when it expires, Unix milliseconds; and those times in order
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        self.ttls = ZSetValue(limits)  # field -> when it expires, Unix milliseconds; and those times in order
 
     @staticmethod
     def of(plain: HashValue) -> ExpiringHash:
         """Make one of a hash, whose parts it takes over: the other one isn't to be changed any more."""
-        value = ExpiringHash()
+        value = ExpiringHash(plain.limits)
         value.parts, value.shared = plain.parts, plain.shared
         value.count, value.low, value.high, value.used = plain.count, plain.low, plain.high, plain.used
         value.big = plain.big
@@ -219,7 +216,7 @@ class ExpiringHash(HashValue):
 
     def clone(self) -> ExpiringHash:
         """Return an independent copy."""
-        twin = ExpiringHash()
+        twin = ExpiringHash(self.limits)
         self.share_with(twin)
         twin.big = self.big
         twin.ttls = self.ttls.clone()

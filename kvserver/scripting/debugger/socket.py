@@ -5,10 +5,10 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable
-from time import monotonic
 
 from kvserver.client.server import Server
 from kvserver.client.sockets import duplicate
+from kvserver.doors import Clock
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
 
@@ -24,17 +24,18 @@ LOOK_S = 0.05
 class DebugSocket:
     """A client's socket, for as long as its script is debugged."""
 
-    def __init__(self, sock: socket.socket, ended: Callable[[], bool]) -> None:
+    def __init__(self, sock: socket.socket, ended: Callable[[], bool], clock: Clock) -> None:
+        self._clock = clock
         self._sock = sock
         self._ended = ended
         self._gone = False
 
     def send(self, data: bytes) -> None:
         """Send bytes; a peer that doesn't take them in time counts as gone."""
-        deadline = monotonic() + SEND_LIMIT_S
+        deadline = self._clock.monotonic() + SEND_LIMIT_S
         view = memoryview(data)
         while view and not self._gone:
-            left = deadline - monotonic()
+            left = deadline - self._clock.monotonic()
             if left <= 0 or not select.select((), (self._sock,), (), left)[1]:
                 self._gone = True
                 return
@@ -47,8 +48,8 @@ class DebugSocket:
 
     def receive(self) -> bytes:
         """Wait for bytes; none when the peer has gone or thinks for too long, or the script must end."""
-        deadline = monotonic() + IDLE_LIMIT_S
-        while not self._gone and monotonic() < deadline:
+        deadline = self._clock.monotonic() + IDLE_LIMIT_S
+        while not self._gone and self._clock.monotonic() < deadline:
             if select.select((self._sock,), (), (), LOOK_S)[0]:
                 try:
                     data = self._sock.recv(CHUNK)
@@ -85,4 +86,4 @@ def open_socket(server: Server, ended: Callable[[], bool], c: Session) -> DebugS
         raise CommandError("ERR the Lua debugger needs a connection without TLS: it reads the socket itself")
     if c.out or transport.get_write_buffer_size():
         raise CommandError("ERR a script can't be debugged in a pipeline")
-    return DebugSocket(duplicate(sock), ended)
+    return DebugSocket(duplicate(sock), ended, c.engine.services.clock)

@@ -9,7 +9,6 @@ import asyncio
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from time import perf_counter, time
 from typing import Any
 
 from kvserver.config import Config
@@ -35,6 +34,7 @@ class AofLoader:
 
     def __init__(self, engine: Engine, config: Config, folder: Folder, loader: Loader, log: Any) -> None:
         self._engine = engine
+        self._clock = engine.services.clock
         self._config = config
         self._folder = folder
         self._loader = loader
@@ -87,12 +87,12 @@ class AofLoader:
     def _load_files(self, manifest: Manifest) -> Iterator[None]:
         files = manifest.files
         for file in files:
-            began_s = time()
+            began_s = self._clock.wall()
             truncated = yield from self._load_file(file)
             if truncated and file is not files[-1]:
                 raise AofLoadError("Fatal error: the truncated file is not the last file")
             what = "base" if file is manifest.base else "incr"
-            self._log.info(f"DB loaded from {what} file {file.name}: {time() - began_s:.3f} seconds")
+            self._log.info(f"DB loaded from {what} file {file.name}: {self._clock.wall() - began_s:.3f} seconds")
 
     def _load_file(self, file: AofFile) -> Generator[None, None, bool]:
         """Load one file, yielding now and then; the value is whether it was truncated."""
@@ -134,12 +134,12 @@ class AofLoader:
         return truncation is not None
 
     def _feed(self, replay: Replay, block: bytes) -> Iterator[None]:
-        end = perf_counter() + SLICE_S
+        end = self._clock.perf() + SLICE_S
         for i in range(0, len(block), FEED_BYTES):
             replay.feed(block[i : i + FEED_BYTES])
-            if perf_counter() > end or self._config.key_load_delay > 0:
+            if self._clock.perf() > end or self._config.key_load_delay > 0:
                 yield
-                end = perf_counter() + SLICE_S
+                end = self._clock.perf() + SLICE_S
 
     def _truncate(self, name: str, path: Path, truncation: Truncation) -> None:
         """A file ends in half a command: cut that off, if that is wanted."""

@@ -99,7 +99,7 @@ class Replay:
             self._begun = True
             if data.startswith(MAGIC):
                 self.is_snapshot = True
-                self._decoder = Decoder(EngineBuilders(), self._verify)
+                self._decoder = Decoder(EngineBuilders(self._engine.state.limits), self._verify)
                 self._restorer = Restorer(self._engine.dbs, 0, keep_expired=True)
         if self._decoder is not None:
             data = self._feed_snapshot(self._decoder, data)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from time import perf_counter, time
 from typing import Any
 
 from kvserver.config import Config
@@ -54,6 +53,8 @@ class Rewriter:
         self.back_off = BackOff()
         self.current: Snapshot | None = None
         self._engine = engine
+        self._clock = engine.services.clock
+        self._threads = engine.services.doors.threads
         self._config = config
         self._folder = folder
         self._writer = writer
@@ -86,7 +87,7 @@ class Rewriter:
         self.scheduled = self._killed = False
         self._uninterrupted = True
         self.rewrites += 1
-        self.began_s = time()
+        self.began_s = self._clock.wall()
         self._log.info("Background append only file rewriting started", state=self.state)
         self._task = asyncio.get_running_loop().create_task(self._run())
         return True
@@ -143,7 +144,7 @@ class Rewriter:
                 self.current.close()
                 self.kept_bytes = self.current.kept_bytes
                 self.current = None
-            self.last_seconds = int(time() - self.began_s)
+            self.last_seconds = int(self._clock.wall() - self.began_s)
             self._task = None
         self.clean_up()
 
@@ -155,13 +156,13 @@ class Rewriter:
         target = self.manifest.with_new_base(self._folder.filename, config.aof_use_rdb_preamble)
         assert target.base is not None
         output = AtomicFile(
-            self._folder.of(target.base), config.aof_rewrite_incremental_fsync, self._folder.temporary_base
+            self._folder.of(target.base), self._folder.temporary_base, config.aof_rewrite_incremental_fsync
         )
-        size = await write_out(output, lambda: snapshot.next_chunk(SLICE_S, WRITE_BYTES), self._pause_s)
+        size = await write_out(output, self._threads, lambda: snapshot.next_chunk(SLICE_S, WRITE_BYTES), self._pause_s)
         self._log.info("Successfully created the AOF base file", file=target.base.name, bytes=size, keys=snapshot.keys)
         self._uninterrupted = True
         try:
-            self.manifest = await asyncio.to_thread(self._put_in_force, target, wanted)
+            self.manifest = await self._threads.run(self._put_in_force, target, wanted)
         finally:
             self._uninterrupted = False
         self.ok = True
@@ -171,7 +172,9 @@ class Rewriter:
         if self.state == WAIT and not self._killed:
             self.state = ON
         self._log.info(
-            "Background AOF rewrite finished successfully", bytes=size, seconds=round(time() - self.began_s, 3)
+            "Background AOF rewrite finished successfully",
+            bytes=size,
+            seconds=round(self._clock.wall() - self.began_s, 3),
         )
 
     def _pause_s(self) -> float:
@@ -179,7 +182,7 @@ class Rewriter:
         snapshot, delay_us = self.current, self._config.rdb_key_save_delay
         if snapshot is None or delay_us <= 0:
             return 0.0
-        return min(0.1, max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - time()))
+        return min(0.1, max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - self._clock.wall()))
 
     async def _new_increment(self, state: str) -> AppendFile | None:
         """The file for what is logged from the instant on; None when nothing is."""
@@ -188,10 +191,10 @@ class Rewriter:
         self._uninterrupted = True
         try:
             if state == WAIT:
-                file = await asyncio.to_thread(AppendFile, self._folder.temporary_incr, True)
+                file = await self._threads.run(AppendFile, self._folder.temporary_incr, True)
             else:
                 manifest = self.manifest.with_new_incr(self._folder.filename)
-                file = await asyncio.to_thread(self._open_increment, manifest)
+                file = await self._threads.run(self._open_increment, manifest)
                 self.manifest = manifest
         finally:
             self._uninterrupted = False
@@ -223,8 +226,8 @@ class Rewriter:
         engine = self._engine
         if self._config.aof_use_rdb_preamble:
             return self._saver.open(aof_base=True)
-        head = b"#TS:%d\r\n" % int(time()) if self._config.aof_timestamp_enabled else b""
-        return CommandSnapshot(engine, perf_counter, head, engine.services.scripting.sources())
+        head = b"#TS:%d\r\n" % int(self._clock.wall()) if self._config.aof_timestamp_enabled else b""
+        return CommandSnapshot(engine, self._clock.perf, head, engine.services.scripting.sources())
 
     def stream_head(self) -> bytes:
         """What a new file has to begin with, so that it is known which database the log stands at."""
@@ -262,7 +265,7 @@ class Rewriter:
         left = manifest.without_history()
         paths = [self._folder.of(file) for file in manifest.history]
         try:
-            await asyncio.to_thread(self._delete, manifest.history, left, paths)
+            await self._threads.run(self._delete, manifest.history, left, paths)
             self.manifest = left
         except OSError as error:
             self._log.warning("the append-only file's history could not be deleted", error=str(error))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from time import monotonic
+from concurrent.futures import Executor, Future
 from typing import Any
 
 from kvserver.config import Config
+from kvserver.doors import Clock, Threads
 from persistence.aof.write.append_file import AppendFile
 
 SYNC_S = 1.0
@@ -29,7 +29,9 @@ class Syncer:
 
     def __init__(
         self,
-        pool: ThreadPoolExecutor,
+        threads: Threads,
+        pool: Executor,
+        clock: Clock,
         config: Config,
         log: Any,
         busy_elsewhere: Callable[[], bool],
@@ -40,7 +42,9 @@ class Syncer:
         self.error: OSError | None = None
         self.offset = 0  # of the log: what is before it was on the disk at the last look
         self.closing = 0  # files given up and not yet synced
+        self._threads = threads
         self._pool = pool
+        self._clock = clock
         self._config = config
         self._log = log
         self._busy_elsewhere = busy_elsewhere
@@ -61,16 +65,16 @@ class Syncer:
 
     def restart(self) -> None:
         """A new file is being written to: its second begins now."""
-        self._last_s = monotonic()
+        self._last_s = self._clock.monotonic()
 
     def wait(self) -> None:
         """Wait for the sync that is under way. Raises OSError if it fails."""
         if self._running is not None:
-            self._running.result()
+            self._threads.wait(self._running)
 
     def tick(self, file: AppendFile | None, offset: int) -> None:
         """Some times a second: begin a sync if it is time; the file holds the log up to `offset`."""
-        now_s = monotonic()
+        now_s = self._clock.monotonic()
         wanted = file is not None and file.unsynced and self._config.appendfsync == "everysec"
         if file is None or not wanted or self._running is not None:
             return
@@ -83,7 +87,7 @@ class Syncer:
         self._running = None
         before = self.error
         try:
-            future.result()
+            self._threads.wait(future)
             self.error = None
             if not self.closing:
                 self.offset = offset

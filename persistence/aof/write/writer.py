@@ -21,9 +21,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
-from time import monotonic, perf_counter, sleep, time
 from typing import Any, Protocol
 
 from kvserver.config import Config
@@ -60,11 +59,11 @@ class Job:
 
     __slots__ = ("batch", "began_s", "future", "sync")
 
-    def __init__(self, batch: Batch, sync: bool, future: Future[int]) -> None:
+    def __init__(self, batch: Batch, sync: bool, future: Future[int], began_s: float) -> None:
         self.batch = batch
         self.sync = sync
         self.future = future
-        self.began_s = monotonic()
+        self.began_s = began_s
 
 
 class Owner(Protocol):
@@ -93,12 +92,16 @@ class Writer:
         self.delay_s = 0.0  # before each write, for tests (DEBUG AOF-FLUSH-SLEEP)
         self.on_synced: Callable[[], None] = _nobody  # hears that more of the log is on the disk
         self._engine = engine
+        self._clock = engine.services.clock
+        self._threads = engine.services.doors.threads
         self._config = config
         self._holds = holds
         self._log = log
         self._owner = owner
-        self._pool = ThreadPoolExecutor(_THREADS, "aof")
-        self.syncer = Syncer(self._pool, config, log, owner.disk_is_busy, owner.health, self._push)
+        self._pool = self._threads.pool(_THREADS, "aof")
+        self.syncer = Syncer(
+            self._threads, self._pool, self._clock, config, log, owner.disk_is_busy, owner.health, self._push
+        )
         self._queue: deque[Batch] = deque()
         self._head = b""  # what the file's first bytes have to follow
         self._offset = 0  # of the log: up to where bytes have come
@@ -177,7 +180,7 @@ class Writer:
                 batch = Batch(file)
                 self._queue.append(batch)
             if self._config.aof_timestamp_enabled:
-                self._head = self._annotator.annotation(int(time())) + self._head
+                self._head = self._annotator.annotation(int(self._clock.wall())) + self._head
             if self._head:
                 batch.pieces.append(self._head)
                 batch.size += len(self._head)
@@ -212,8 +215,8 @@ class Writer:
 
     def _write_now(self, batch: Batch) -> None:
         """Write a batch on the loop. Raises OSError when that failed, which has been dealt with."""
-        began_s = perf_counter()
-        self._tried_s = monotonic()
+        began_s = self._clock.perf()
+        self._tried_s = self._clock.monotonic()
         try:
             done = batch.file.append(b"".join(batch.pieces))
         except OSError as error:
@@ -228,8 +231,8 @@ class Writer:
 
     def _begin_job(self, sync: bool) -> None:
         batch = self._queue.popleft()
-        self._tried_s = monotonic()
-        self._job = job = Job(batch, sync, self._pool.submit(_write, batch, sync, self.delay_s))
+        self._tried_s = self._clock.monotonic()
+        self._job = job = Job(batch, sync, self._pool.submit(_write, batch, sync, self._pause), self._tried_s)
         job.future.add_done_callback(lambda _: on_loop(self.syncer.loop, lambda: self._end_job(job)))
 
     def _end_job(self, job: Job) -> None:
@@ -237,15 +240,15 @@ class Writer:
         if self._job is not job:
             return
         try:
-            done = job.future.result()
+            done = self._threads.wait(job.future)
         except OSError as error:
             self._queue.appendleft(job.batch)
             self._job = None
             self._failed(error)
             return
         self._job = None
-        spent_s = monotonic() - job.began_s
-        _note(self._engine, "aof-fsync-always" if job.sync else "aof-write-pending-fsync", perf_counter() - spent_s)
+        spent_s = self._clock.monotonic() - job.began_s
+        _note(self._engine, "aof-fsync-always" if job.sync else "aof-write-pending-fsync", self._clock.perf() - spent_s)
         if not job.sync and spent_s >= DELAYED_S:
             self.delayed += 1
         if done < job.batch.size:
@@ -277,7 +280,7 @@ class Writer:
                 f"{error.strerror}. Exiting..."
             )
         self._owner.health()
-        now_s = monotonic()
+        now_s = self._clock.monotonic()
         self._promise(self._offset)
         if now_s - self._complained_s >= COMPLAIN_S:
             self._complained_s = now_s
@@ -311,9 +314,14 @@ class Writer:
 
     def tick(self) -> None:
         """Some times a second: sync if a second has passed, try again what failed."""
-        if self.error is not None and monotonic() - self._tried_s >= RETRY_S:
+        if self.error is not None and self._clock.monotonic() - self._tried_s >= RETRY_S:
             self._push()
         self.syncer.tick(self.file, self._reached)
+
+    def _pause(self) -> None:
+        """On a thread: the delay that DEBUG AOF-FLUSH-SLEEP asks for."""
+        if self.delay_s:
+            self._clock.sleep(self.delay_s)
 
     def _give_up(self) -> None:
         """Let the files go that nothing is left to be written to."""
@@ -327,7 +335,7 @@ class Writer:
 
 def _note(engine: Engine, event: str, began_s: float) -> None:
     """Note a spike for LATENCY."""
-    spent_ms = int((perf_counter() - began_s) * 1000)
+    spent_ms = int((engine.services.clock.perf() - began_s) * 1000)
     if spent_ms:
         engine.services.administration.note_latency(event, spent_ms)
 
@@ -341,10 +349,9 @@ def select(db: int) -> bytes:
     return b"" if db < 0 else encode_request([b"SELECT", b"%d" % db])
 
 
-def _write(batch: Batch, sync: bool, delay_s: float) -> int:
+def _write(batch: Batch, sync: bool, pause: Callable[[], None]) -> int:
     """On a thread: write a batch, and have it on the disk if `sync`."""
-    if delay_s:
-        sleep(delay_s)
+    pause()
     done = batch.file.append(b"".join(batch.pieces))
     if sync and done == batch.size:
         batch.file.sync()

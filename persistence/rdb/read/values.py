@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from kvserver.engine.keys.table import LOAD
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.ordering import CHUNK
-from kvserver.engine.values.types import LIMITS, ExpiringHash, HashValue, ListValue, SetValue, ZSetValue
+from kvserver.engine.values.types import ExpiringHash, HashValue, ListValue, SetValue, ZSetValue
 from kvserver.wire.numbers import is_int
 from persistence.rdb.model import StreamData
 from persistence.rdb.read.builders import Builders
@@ -21,8 +22,8 @@ class ZSetFiller:
     out of order ends that, and it and all later ones are inserted where they belong.
     """
 
-    def __init__(self) -> None:
-        self.value = ZSetValue()
+    def __init__(self, limits: Limits) -> None:
+        self.value = ZSetValue(limits)
         self.runs: list[list[tuple[float, bytes]]] = [[]]
         self.last: tuple[float, bytes] | None = None
         self.descending = True
@@ -35,7 +36,7 @@ class ZSetFiller:
         value = self.value
         if not value.set(member, score):
             return False
-        if len(member) > LIMITS.zset_value:
+        if len(member) > value.limits.zset_value:
             value.big = True
         if self.descending:
             pair = (score, member)
@@ -64,33 +65,39 @@ class ZSetFiller:
         """The sorted set."""
         if self.descending:
             self._settle()
-        if len(self.value) > LIMITS.zset_entries:
+        if len(self.value) > self.value.limits.zset_entries:
             self.value.big = True
         return self.value
 
 
 class EngineBuilders(Builders):
-    """Makes what a `Db` holds. Compact collections become one part at once, without a call per element."""
+    """Makes what a `Db` holds, by the limits of its node.
+
+    Compact collections become one part at once, without a call per element.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
 
     def list(self) -> ListValue:
         """An empty list."""
-        return ListValue()
+        return ListValue(self.limits)
 
     def set(self) -> SetValue:
         """An empty set."""
-        return SetValue()
+        return SetValue(self.limits)
 
     def hash(self) -> HashValue:
         """An empty hash."""
-        return HashValue()
+        return HashValue(self.limits)
 
     def expiring_hash(self) -> ExpiringHash:
         """An empty hash whose fields may expire."""
-        return ExpiringHash()
+        return ExpiringHash(self.limits)
 
     def zset(self) -> ZSetFiller:
         """What gathers a sorted set: its order is made once, at the end."""
-        return ZSetFiller()
+        return ZSetFiller(self.limits)
 
     def finished(self, value: Any) -> Any:
         """The value that was filled."""
@@ -106,7 +113,7 @@ class EngineBuilders(Builders):
 
     def small_set(self, members: dict[bytes, None]) -> SetValue:
         """A set of these members; a small one keeps the dictionary as it is."""
-        value = SetValue()
+        value = SetValue(self.limits)
         size = len(members)
         if size > LOAD:
             for member in members:
@@ -114,12 +121,12 @@ class EngineBuilders(Builders):
             return value
         value.parts = [dict.fromkeys(members, True)]
         value.used = size
-        value.big = size > LIMITS.set_intset or not all(map(is_int, members))
+        value.big = size > self.limits.set_intset or not all(map(is_int, members))
         return value
 
     def small_hash(self, fields: dict[bytes, bytes]) -> HashValue:
         """A hash of these fields; a small one keeps the dictionary as it is."""
-        value = HashValue()
+        value = HashValue(self.limits)
         size = len(fields)
         if size > LOAD:
             for field, content in fields.items():
@@ -128,12 +135,12 @@ class EngineBuilders(Builders):
         value.parts = [fields]
         value.used = size
         longest = max(max(map(len, fields)), max(map(len, fields.values())))
-        value.big = size > LIMITS.hash_entries or longest > LIMITS.hash_value
+        value.big = size > self.limits.hash_entries or longest > self.limits.hash_value
         return value
 
     def small_zset(self, scores: dict[bytes, float]) -> ZSetValue:
         """A sorted set of these members; a small one keeps the dictionary as it is."""
-        value = ZSetValue()
+        value = ZSetValue(self.limits)
         size = len(scores)
         if size > LOAD:
             for member, score in scores.items():
@@ -142,5 +149,5 @@ class EngineBuilders(Builders):
         value.parts = [scores]
         value.used = size
         value.order.fill(sorted([(score, member) for member, score in scores.items()]))
-        value.big = size > LIMITS.zset_entries or max(map(len, scores)) > LIMITS.zset_value
+        value.big = size > self.limits.zset_entries or max(map(len, scores)) > self.limits.zset_value
         return value

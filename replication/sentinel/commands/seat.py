@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kvserver.errors import CommandError, wrong_arity
 from kvserver.wire.resp import bulk, map_header
-from replication.sentinel.shell.runner import Runner, now_ms
+from replication.sentinel.shell.runner import Runner
 from replication.sentinel.world.group import Primary
 from replication.sentinel.world.world import World
 
@@ -36,7 +36,7 @@ class Seat:
     @property
     def now_ms(self) -> int:
         """The moment, in milliseconds of the decisions' clock."""
-        return now_ms()
+        return self.runner.clock.boot_ms()
 
 
 def seat_of(c: Session) -> Seat:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,12 +24,12 @@ def _section(build: Callable[[Node, float, str], Pairs], node: Node, started_s: 
 
 
 def _server(node: Node, started_s: float, my_id: str) -> Pairs:
-    uptime_s = int(time.monotonic() - started_s)
+    uptime_s = int(node.services.clock.monotonic() - started_s)
     return [
         ("redis_version", REDIS_VERSION), ("redis_mode", "sentinel"),
-        ("os", f"{platform.system()} {platform.release()} {platform.machine()}"), ("arch_bits", 64),
-        ("process_id", os.getpid()), ("run_id", my_id),
-        ("tcp_port", node.port or node.config.tls_port), ("server_time_usec", time.time_ns() // 1000),
+        ("os", node.doors.machine.system), ("arch_bits", 64),
+        ("process_id", node.doors.machine.pid), ("run_id", my_id),
+        ("tcp_port", node.port or node.config.tls_port), ("server_time_usec", int(node.services.clock.wall() * 1e6)),
         ("uptime_in_seconds", uptime_s), ("uptime_in_days", uptime_s // 86400), ("hz", node.config.hz),
         ("configured_hz", node.config.hz), ("executable", sys.executable), ("config_file", node.config_file),
     ]
@@ -58,12 +55,8 @@ def _stats(node: Node, started_s: float, my_id: str) -> Pairs:
 
 
 def _cpu(node: Node, started_s: float, my_id: str) -> Pairs:
-    spent = os.times()
-    return [
-        ("used_cpu_sys", f"{spent.system:.6f}"), ("used_cpu_user", f"{spent.user:.6f}"),
-        ("used_cpu_sys_children", f"{spent.children_system:.6f}"),
-        ("used_cpu_user_children", f"{spent.children_user:.6f}"),
-    ]
+    names = ("used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_children")
+    return [(name, f"{spent:.6f}") for name, spent in zip(names, node.doors.machine.cpu_s(), strict=True)]
 
 
 _SECTIONS: dict[str, Callable[[Node, float, str], Pairs]] = {
@@ -73,5 +66,5 @@ _SECTIONS: dict[str, Callable[[Node, float, str], Pairs]] = {
 
 def sections(node: Node, my_id: str) -> dict[str, Callable[[], str]]:
     """Functions that render each section, by lower-case name, in INFO's order. `my_id` is the sentinel's."""
-    started_s = time.monotonic()
+    started_s = node.services.clock.monotonic()
     return {name: _section(build, node, started_s, my_id) for name, build in _SECTIONS.items()}

@@ -8,12 +8,11 @@ occasion, and until then this sentinel watches but neither votes nor leads.
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
-import time
 from collections.abc import Callable
 
 from kvserver import logs
+from kvserver.doors import Doors
 from replication.sentinel.mind.messages import (
     Action,
     Answer,
@@ -46,12 +45,6 @@ Publish = Callable[[bytes, bytes], object]
 _LOGGERS = {Level.DEBUG: "debug", Level.VERBOSE: "debug", Level.NOTICE: "info", Level.WARNING: "warning"}
 
 
-def now_ms() -> int:
-    """Milliseconds of a clock that nobody sets, but that counts the time a machine sleeps where it can."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return (time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)) // 1_000_000
-
-
 class NotSaved(Exception):
     """The state file could not be written."""
 
@@ -60,12 +53,14 @@ class Runner:
     """Runs one Monitor in the current event loop."""
 
     def __init__(
-        self, monitor: Monitor, state: StateFile, publish: Publish, source_ip: str | None,
+        self, monitor: Monitor, state: StateFile, publish: Publish, doors: Doors, source_ip: str | None,
         tls: Callable[[], ssl.SSLContext | None] = lambda: None,
     ) -> None:
         self.monitor = monitor
+        self.clock = doors.clock
+        self._process = doors.process
         self.state = state
-        self.scripts = Scripts(monitor.world.periods, self._script_event)
+        self.scripts = Scripts(monitor.world.periods, doors.clock, self._script_event)
         self.save_failures = 0
         self.events: dict[str, int] = {}
         """How often each event happened, for the metrics."""
@@ -101,9 +96,9 @@ class Runner:
         if self._inside:
             self._waiting.append(event)
             return None
-        answer = self._perform(self.monitor.step(event, now_ms()))
+        answer = self._perform(self.monitor.step(event, self.clock.boot_ms()))
         while self._waiting:
-            self._perform(self.monitor.step(self._waiting.pop(0), now_ms()))
+            self._perform(self.monitor.step(self._waiting.pop(0), self.clock.boot_ms()))
         self._arm()
         return answer
 
@@ -133,7 +128,7 @@ class Runner:
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        delay_s = max(0, self.monitor.deadline_ms - now_ms()) / 1000
+        delay_s = max(0, self.monitor.deadline_ms - self.clock.boot_ms()) / 1000
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._tick)
 
     def _tick(self) -> None:
@@ -178,7 +173,7 @@ class Runner:
                 self.scripts.add((path, *args))
             case Crash(status):
                 self._log.warning("Sentinel CRASH because of SENTINEL simulate-failure")
-                os._exit(status)
+                self._process.exit(status)
 
     def _send(self, action: Send) -> None:
         socket = self._sockets.get((action.link, action.lane))
@@ -210,7 +205,7 @@ class Runner:
         getattr(self._log, _LOGGERS[level])(f"{channel} {message}")
         self.events[channel] = self.events.get(channel, 0) + 1
         if channel == "+switch-master":
-            self.last_switch_s = time.time()
+            self.last_switch_s = self.clock.wall()
         if level is not Level.DEBUG:
             self._publish(channel.encode(), message.encode())
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import time
 from collections.abc import Callable
 
+from kvserver.doors import Clock
 from replication.sentinel.mind.script_queue import Job, Jobs
 from replication.sentinel.world.world import Periods
 
@@ -18,16 +18,16 @@ Tell = Callable[[str, str], None]
 class Scripts:
     """Runs the jobs of a queue. `tick`, called some ten times a second, is all it needs."""
 
-    def __init__(self, periods: Periods, tell: Tell) -> None:
+    def __init__(self, periods: Periods, clock: Clock, tell: Tell) -> None:
         self.jobs = Jobs()
         self._periods = periods
+        self._clock = clock
         self._tell = tell
         self._processes: dict[Job, subprocess.Popen[bytes]] = {}
 
-    @staticmethod
-    def now_ms() -> int:
+    def now_ms(self) -> int:
         """Milliseconds of the clock that jobs are timed by."""
-        return time.monotonic_ns() // 1_000_000
+        return int(self._clock.monotonic() * 1000)
 
     def add(self, argv: tuple[str, ...]) -> None:
         """Queue a script with its arguments; it starts at once if there is room."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kvserver.config import Config, Directive, Loaded, fatal, load
+from kvserver.doors import Doors
 from replication.sentinel.options.directives import apply_directive, host_in, order
 from replication.sentinel.options.kinds import DirectiveError
 from replication.sentinel.shell.resolver import look_up_at_once
@@ -31,7 +31,7 @@ def is_executable(path: str) -> bool:
 
 
 def start(
-    source: str, text: str, options: Sequence[str], now_ms: int, settle: Callable[[Config], object]
+    source: str, text: str, options: Sequence[str], doors: Doors, settle: Callable[[Config], object]
 ) -> Started:
     """Read everything. Raises ConfigError with the text for the operator, which names file and line.
 
@@ -43,10 +43,10 @@ def start(
     config.assign("protected-mode", False)
     loaded = load(config, [(source, text)], options, read_file=_no_includes, sentinel_mode=True)
     settle(config)
-    world = World(secrets.token_hex(20))
+    world = World(doors.chance.token(20))
     statements = sorted(loaded.sentinel, key=lambda each: order(each[1]) if each[1] else 0)
     for where, words in statements:
-        _apply(world, where, words, now_ms)
+        _apply(world, where, words, doors.clock.boot_ms())
     world.port = (config.tls_replication and config.tls_port) or config.port
     world.own_pass = config.requirepass.decode("utf-8", "surrogateescape") or None
     return Started(config, loaded, world)

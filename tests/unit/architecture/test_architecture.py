@@ -148,9 +148,36 @@ def test_logic_is_pure() -> None:
     assert not wrong, listed(wrong)
 
 
-def exempt(module: str) -> bool:
+def exempt(module: str, rule: str = "purity") -> bool:
     """Whether `module`, or ``module:import``, is listed with a reason."""
-    return any(fnmatchcase(module, pattern) for pattern in PLAN["purity"]["exempt"])
+    return any(fnmatchcase(module, pattern) for pattern in PLAN[rule]["exempt"])
+
+
+def test_the_world_comes_through_the_doors() -> None:
+    """No module of any floor binds a clock or randomness of its own: a node is given them."""
+    rule = PLAN["doors"]
+    wrong = [
+        f"{source.name}:{line}: imports {name}"
+        for source in housed()
+        if not exempt(source.module, "doors")
+        for line, name in imports(source, types_too=False)
+        if any(name == each or name.startswith(f"{each}.") for each in rule["forbidden"])
+        if name not in rule["allowed"] and not exempt(f"{source.module}:{name}", "doors")
+    ]
+    assert not wrong, listed(wrong)
+
+
+def test_generators_come_through_the_doors() -> None:
+    """No module makes a generator of random numbers that nobody could have seeded."""
+    wrong = [
+        f"{source.name}:{node.lineno}: Random()"
+        for source in housed()
+        if not exempt(source.module, "doors")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Random"
+        if not node.args
+    ]
+    assert not wrong, listed(wrong)
 
 
 def test_pure_modules_open_no_files() -> None:

@@ -228,7 +228,7 @@ def _search(c: Session, q: Query) -> bytes:
         return _reply(q, found, c.resp) if found else EMPTY_ARRAY
     pairs = sorted([(metres / q.unit_m if q.distances else score, member) for metres, member, score in found])
     event = b"geosearchstore" if q.modern else b"georadiusstore"
-    count = stored(c.db, q.target, ZSetValue.of(pairs), EV_ZSET, event)
+    count = stored(c.db, q.target, ZSetValue.of(pairs, c.db.state.limits), EV_ZSET, event)
     c.db.state.dirty += max(count - 1, 0)
     return integer(count)
 

@@ -11,6 +11,7 @@ from kvserver.engine.commands.typed import WRONG, as_hash, removed
 from kvserver.engine.keys.hash_expiry import named, settled, whole
 from kvserver.engine.keys.keyspace import EV_HASH, Db
 from kvserver.engine.run.session import Session
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import ExpiringHash, HashValue
 from kvserver.errors import CommandError, wrong_arity
 from kvserver.wire.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_int, read_double
@@ -43,7 +44,7 @@ def _set_fields(db: Db, a: list[bytes]) -> int:
     key = a[1]
     value = db.lookup_write(key)
     if value is None:
-        value = HashValue()
+        value = HashValue(db.state.limits)
         db.put(key, value)
     elif type(value) is not HashValue and type(value) is not ExpiringHash:
         return -2
@@ -189,7 +190,7 @@ def _store_number(db: Db, key: bytes, value: HashValue | None, field: bytes, num
         value.keep(field, number)
         return
     if value is None:
-        value = HashValue()
+        value = HashValue(db.state.limits)
         db.put(key, value)
     value.put(field, number)
 
@@ -253,7 +254,7 @@ def _itself(content: bytes) -> bytes:
     return content
 
 
-_NONE = HashValue()  # what commands read where a hash turns out to be gone
+_NONE = HashValue(Limits())  # what commands read where a hash turns out to be gone
 
 
 HANDLERS = {

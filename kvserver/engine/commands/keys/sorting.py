@@ -178,7 +178,7 @@ def _reply(c: Session, result: list[bytes | None]) -> bytes:
 
 
 def _store(db: Db, target: bytes, result: list[bytes | None]) -> bytes:
-    value = ListValue()
+    value = ListValue(db.state.limits)
     for element in result:
         value.push_tail(element or b"")
     stored(db, target, value, EV_LIST, b"sortstore")

@@ -47,7 +47,7 @@ def _push(db: Db, a: list[bytes], head: bool, create: bool) -> bytes:
     if value is None:
         if not create:
             return ZERO
-        value = ListValue()
+        value = ListValue(db.state.limits)
         db.put(key, value)
     elif type(value) is not ListValue:
         return WRONG
@@ -194,7 +194,7 @@ def ltrim(c: Session, a: list[bytes]) -> bytes:
     if start >= stop:
         removed_all(c.db, a[1], value, EV_LIST, b"ltrim")
         return OK
-    rest = ListValue()
+    rest = ListValue(value.limits)
     rest.chunks = value.trim(start, stop)
     if len(rest.chunks) > BIG // CHUNK:
         c.db.state.trash.append(rest)
@@ -299,7 +299,7 @@ def move(db: Db, source: bytes, target: bytes, from_head: bool, to_head: bool) -
     goal = as_list(db.lookup_write(target))
     element = origin.pop_head() if from_head else origin.pop_tail()
     if goal is None:
-        goal = ListValue()
+        goal = ListValue(db.state.limits)
         db.put(target, goal)
     if to_head:
         goal.push_head(element)

@@ -9,6 +9,7 @@ from kvserver.engine.commands.sets.sets import members_reply
 from kvserver.engine.commands.typed import as_set, stored
 from kvserver.engine.keys.keyspace import EV_SET, Db
 from kvserver.engine.run.session import Session
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import SetValue
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.wire.numbers import INT64_MAX, parse_range
@@ -27,24 +28,24 @@ def _common(sets: list[SetValue | None]) -> Iterator[bytes]:
             yield member
 
 
-def _inter(sets: list[SetValue | None]) -> SetValue:
-    return _gather(_common(sets))
+def _inter(sets: list[SetValue | None], limits: Limits) -> SetValue:
+    return _gather(_common(sets), limits)
 
 
-def _union(sets: list[SetValue | None]) -> SetValue:
-    return _gather(member for value in sets if value is not None for member in value)
+def _union(sets: list[SetValue | None], limits: Limits) -> SetValue:
+    return _gather((member for value in sets if value is not None for member in value), limits)
 
 
-def _diff(sets: list[SetValue | None]) -> SetValue:
+def _diff(sets: list[SetValue | None], limits: Limits) -> SetValue:
     first = sets[0]
     others = [value for value in sets[1:] if value is not None]
     if first is None:
-        return SetValue()
-    return _gather(member for member in first if not any(value.has(member) for value in others))
+        return SetValue(limits)
+    return _gather((member for member in first if not any(value.has(member) for value in others)), limits)
 
 
-def _gather(members: Iterator[bytes]) -> SetValue:
-    result = SetValue()
+def _gather(members: Iterator[bytes], limits: Limits) -> SetValue:
+    result = SetValue(limits)
     for member in members:
         result.add(member)
     return result
@@ -56,32 +57,32 @@ def _read(db: Db, keys: list[bytes]) -> list[SetValue | None]:
 
 def sinter(c: Session, a: list[bytes]) -> bytes:
     """SINTER key [key …]."""
-    return members_reply(_inter(_read(c.db, a[1:])), c.resp)
+    return members_reply(_inter(_read(c.db, a[1:]), c.db.state.limits), c.resp)
 
 
 def sunion(c: Session, a: list[bytes]) -> bytes:
     """SUNION key [key …]."""
-    return members_reply(_union(_read(c.db, a[1:])), c.resp)
+    return members_reply(_union(_read(c.db, a[1:]), c.db.state.limits), c.resp)
 
 
 def sdiff(c: Session, a: list[bytes]) -> bytes:
     """SDIFF key [key …]."""
-    return members_reply(_diff(_read(c.db, a[1:])), c.resp)
+    return members_reply(_diff(_read(c.db, a[1:]), c.db.state.limits), c.resp)
 
 
 def sinterstore(c: Session, a: list[bytes]) -> bytes:
     """SINTERSTORE destination key [key …]."""
-    return integer(stored(c.db, a[1], _inter(_read(c.db, a[2:])), EV_SET, b"sinterstore"))
+    return integer(stored(c.db, a[1], _inter(_read(c.db, a[2:]), c.db.state.limits), EV_SET, b"sinterstore"))
 
 
 def sunionstore(c: Session, a: list[bytes]) -> bytes:
     """SUNIONSTORE destination key [key …]."""
-    return integer(stored(c.db, a[1], _union(_read(c.db, a[2:])), EV_SET, b"sunionstore"))
+    return integer(stored(c.db, a[1], _union(_read(c.db, a[2:]), c.db.state.limits), EV_SET, b"sunionstore"))
 
 
 def sdiffstore(c: Session, a: list[bytes]) -> bytes:
     """SDIFFSTORE destination key [key …]."""
-    return integer(stored(c.db, a[1], _diff(_read(c.db, a[2:])), EV_SET, b"sdiffstore"))
+    return integer(stored(c.db, a[1], _diff(_read(c.db, a[2:]), c.db.state.limits), EV_SET, b"sdiffstore"))
 
 
 def sintercard(c: Session, a: list[bytes]) -> bytes:

@@ -27,7 +27,7 @@ def sadd(c: Session, a: list[bytes]) -> bytes:
     key = a[1]
     value = db.lookup_write(key)
     if value is None:
-        value = SetValue()
+        value = SetValue(db.state.limits)
         db.put(key, value)
     elif type(value) is not SetValue:
         return WRONG
@@ -176,7 +176,7 @@ def smove(c: Session, a: list[bytes]) -> bytes:
         return ZERO
     removed(db, a[1], source, EV_SET, b"srem", 1)
     if target is None:
-        target = SetValue()
+        target = SetValue(db.state.limits)
         db.put(a[2], target)
     if target.add(a[3]):
         db.changed(a[2], EV_SET, b"sadd")

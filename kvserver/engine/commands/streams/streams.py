@@ -12,7 +12,6 @@ from kvserver.engine.keys.keyspace import BIG, EV_STREAM, Db, State
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.id_map import LARGEST, MAX_ID, MIN_ID, Id, next_id, previous_id
 from kvserver.engine.values.stream_value import NODE_BYTES_MAX, Entry, StreamValue
-from kvserver.engine.values.types import LIMITS
 from kvserver.errors import NO_KEY, SYNTAX, WRONGTYPE, CommandError, wrong_arity
 from kvserver.wire.numbers import parse_int
 from kvserver.wire.resp import EMPTY_ARRAY, OK, ZERO, array_header, integer, null, null_array
@@ -153,7 +152,7 @@ class Trim:
         elif self.limited and not self.about:
             raise CommandError("ERR syntax error, LIMIT cannot be used without the special ~ option")
         elif self.about and not self.limited:
-            most = _NODES_AT_ONCE * LIMITS.stream_entries
+            most = _NODES_AT_ONCE * c.db.state.limits.stream_entries
             self.limit = min(most, 1_000_000) if most > 0 else 10_000
 
     def apply(self, value: StreamValue, state: State) -> int:
@@ -213,7 +212,7 @@ def _append(
     flat = a[place + 1 :]
     if text_bytes(flat) > NODE_BYTES_MAX:
         raise CommandError("ERR Elements are too large to be stored")
-    stream.append(entry, flat, LIMITS.stream_entries, LIMITS.stream_bytes)
+    stream.append(entry, flat, state.limits.stream_entries, state.limits.stream_bytes)
     if fresh:
         db.put(key, stream)
     db.changed(key, EV_STREAM, b"xadd")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kvserver.engine.commands.strings.bits import Raw, as_string, bit_offset, room_for
 from kvserver.engine.keys.keyspace import EV_STRING
 from kvserver.engine.run.session import Session
+from kvserver.engine.values.limits import Limits
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.wire.numbers import is_int, parse_int
 from kvserver.wire.resp import array, integer, null
@@ -38,7 +39,7 @@ def field_type(raw: bytes) -> tuple[bool, int]:
     raise CommandError(_BAD_TYPE)
 
 
-def parse_steps(a: list[bytes]) -> list[Step]:
+def parse_steps(a: list[bytes], limits: Limits) -> list[Step]:
     """Read what stands behind the key."""
     steps: list[Step] = []
     overflow = b"WRAP"
@@ -54,7 +55,7 @@ def parse_steps(a: list[bytes]) -> list[Step]:
                 raise CommandError("ERR Invalid OVERFLOW type specified")
         else:
             signed, width = field_type(a[i + 1])
-            offset = bit_offset(a[i + 2], width)
+            offset = bit_offset(a[i + 2], limits, width)
             number = parse_int(a[i + 3]) if count == 3 else 0
             steps.append(Step(name, signed, width, offset, number, overflow))
         i += count + 1
@@ -110,7 +111,7 @@ def apply_step(raw: bytearray, step: Step) -> tuple[int | None, bool]:
 
 def bitfield(c: Session, a: list[bytes]) -> bytes:
     """BITFIELD key [GET type offset | [OVERFLOW WRAP|SAT|FAIL] SET|INCRBY type offset value …]."""
-    steps = parse_steps(a)
+    steps = parse_steps(a, c.db.state.limits)
     if all(step.name == b"GET" for step in steps):
         return _read_only(c, a[1], steps)
     db = c.db
@@ -135,7 +136,7 @@ def bitfield(c: Session, a: list[bytes]) -> bytes:
 
 def bitfield_ro(c: Session, a: list[bytes]) -> bytes:
     """BITFIELD_RO key [GET type offset …]."""
-    steps = parse_steps(a)
+    steps = parse_steps(a, c.db.state.limits)
     if any(step.name != b"GET" for step in steps):
         raise CommandError("ERR BITFIELD_RO only supports the GET subcommand")
     return _read_only(c, a[1], steps)

@@ -10,7 +10,7 @@ from kvserver.engine.commands.strings.strings import mutable
 from kvserver.engine.commands.typed import stored
 from kvserver.engine.keys.keyspace import EV_STRING, Db
 from kvserver.engine.run.session import Session
-from kvserver.engine.values.types import LIMITS
+from kvserver.engine.values.limits import Limits
 from kvserver.errors import SYNTAX, WRONGTYPE, CommandError
 from kvserver.wire.numbers import is_int, parse_int, signed64
 from kvserver.wire.resp import MINUS_ONE, ONE, ZERO, integer
@@ -24,7 +24,7 @@ _COUNTED = 1 << 20
 """Bytes whose bits are counted as one integer."""
 
 
-def bit_offset(raw: bytes, width: int = 0) -> int:
+def bit_offset(raw: bytes, limits: Limits, width: int = 0) -> int:
     """Read the place of a bit; with a `width`, "#n" stands for the n-th field of so many bits.
 
     Raises:
@@ -35,7 +35,7 @@ def bit_offset(raw: bytes, width: int = 0) -> int:
     if not is_int(text):
         raise CommandError(_BAD_OFFSET)
     offset = signed64(int(text) * width) if counted else int(text)
-    if offset < 0 or offset >> 3 >= LIMITS.max_string:
+    if offset < 0 or offset >> 3 >= limits.max_string:
         raise CommandError(_BAD_OFFSET)
     return offset
 
@@ -55,7 +55,7 @@ def room_for(db: Db, key: bytes, last_bit: int) -> tuple[bytearray, bool]:
     """Return (a string to be modified in place, whether it is new or longer now) that has the bit `last_bit`."""
     value = as_string(db.lookup_write(key))
     size = (last_bit >> 3) + 1
-    raw = bytearray() if value is None else mutable(value, 0)
+    raw = bytearray() if value is None else mutable(value, 0, db.state.limits)
     grown = len(raw) < size
     if grown:
         raw.extend(bytes(size - len(raw)))
@@ -66,7 +66,7 @@ def room_for(db: Db, key: bytes, last_bit: int) -> tuple[bytearray, bool]:
 
 def setbit(c: Session, a: list[bytes]) -> bytes:
     """SETBIT key offset value."""
-    offset = bit_offset(a[2])
+    offset = bit_offset(a[2], c.db.state.limits)
     on = parse_int(a[3], _BAD_BIT)
     if on not in (0, 1):
         raise CommandError(_BAD_BIT)
@@ -82,7 +82,7 @@ def setbit(c: Session, a: list[bytes]) -> bytes:
 
 def getbit(c: Session, a: list[bytes]) -> bytes:
     """GETBIT key offset."""
-    offset = bit_offset(a[2])
+    offset = bit_offset(a[2], c.db.state.limits)
     raw = as_string(c.db.lookup(a[1]))
     byte = offset >> 3
     if raw is None or byte >= len(raw):

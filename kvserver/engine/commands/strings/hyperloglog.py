@@ -11,7 +11,6 @@ from kvserver.engine.commands.strings.strings import mutable
 from kvserver.engine.keys.keyspace import EV_STRING, EXPIRE_HIDE, Db
 from kvserver.engine.run.session import Session
 from kvserver.engine.values import hll
-from kvserver.engine.values.types import LIMITS
 from kvserver.errors import CommandError
 from kvserver.wire.resp import OK, ONE, ZERO, array, bulk, integer, simple
 
@@ -50,7 +49,7 @@ def pfadd(c: Session, a: list[bytes]) -> bytes:
     else:
         raw = _writable(db, a[1], value)
         updated = 1 if value is None else 0
-    sparse_max = LIMITS.hll_sparse
+    sparse_max = db.state.limits.hll_sparse
     n = len(a)
     damage = False
     marks = hll.Marks() if n > _FEW else None
@@ -74,7 +73,7 @@ def pfadd(c: Session, a: list[bytes]) -> bytes:
 def _writable(db: Db, key: bytes, value: object) -> bytearray:
     """Return what a key holds, a new HyperLogLog for nothing, in the form that can be changed in place."""
     known = as_hll(value)
-    raw = hll.empty() if known is None else mutable(known, 0)
+    raw = hll.empty() if known is None else mutable(known, 0, db.state.limits)
     if raw is not known:
         db.put(key, raw, True)
     return raw
@@ -115,7 +114,7 @@ def pfcount(c: Session, a: list[bytes]) -> bytes:
     except hll.CorruptedError:
         raise CommandError(_CORRUPTED) from None
     if db.state.expire_mode != EXPIRE_HIDE:  # reading changes nothing on a replica, nor while writes are held
-        kept = mutable(db.lookup_write(a[1]), 0)
+        kept = mutable(db.lookup_write(a[1]), 0, db.state.limits)
         kept[8:16] = known.to_bytes(8, "little")
         if kept is not raw:
             db.put(a[1], kept, True)
@@ -140,7 +139,7 @@ def pfmerge(c: Session, a: list[bytes]) -> bytes:
         marks = hll.Marks()
         for index, number in enumerate(numbers):
             if number:
-                hll.raise_register(raw, index, number, LIMITS.hll_sparse, marks)
+                hll.raise_register(raw, index, number, db.state.limits.hll_sparse, marks)
     invalidate(raw)
     db.changed(a[1], EV_STRING, b"pfadd")
     return OK
@@ -156,7 +155,7 @@ def pfdebug(c: Session, a: list[bytes]) -> bytes:
         raise CommandError(b"ERR Unknown PFDEBUG subcommand '%b'" % a[1])
     if len(a) != 3:
         raise CommandError(b"ERR Wrong number of arguments for the '%b' subcommand" % a[1])
-    raw = mutable(value, 0)
+    raw = mutable(value, 0, c.db.state.limits)
     if raw is not value:
         c.db.put(a[2], raw, True)
     try:
@@ -193,7 +192,7 @@ _DEBUG = {b"getreg": _getreg, b"decode": _decode, b"encoding": _encoding, b"tode
 
 def pfselftest(c: Session, a: list[bytes]) -> bytes:
     """PFSELFTEST: registers are kept apart, both encodings agree, and the error is as small as it should be."""
-    rng = c.db.state.rng
+    rng, sparse_max = c.db.state.rng, c.db.state.limits.hll_sparse
     for _ in range(_TEST_CYCLES):
         numbers = bytes(rng.choices(range(64), k=hll.REGISTERS))
         if hll.registers(hll.dense_of(numbers, hll.empty())) != numbers:
@@ -204,16 +203,16 @@ def pfselftest(c: Session, a: list[bytes]) -> bytes:
     checkpoint = 1
     for j in range(1, _TEST_ELEMENTS + 1):
         element = (j ^ seed).to_bytes(8, "little")
-        hll.add(dense, element, LIMITS.hll_sparse)
-        hll.add(other, element, LIMITS.hll_sparse)
+        hll.add(dense, element, sparse_max)
+        hll.add(other, element, sparse_max)
         if j == checkpoint:
-            _check(j, dense, other)
+            _check(j, dense, other, sparse_max)
             checkpoint *= 10
     return OK
 
 
-def _check(count: int, dense: bytearray, other: bytearray) -> None:
-    if count < LIMITS.hll_sparse // 2 and other[4] != hll.SPARSE:
+def _check(count: int, dense: bytearray, other: bytearray, sparse_max: int) -> None:
+    if count < sparse_max // 2 and other[4] != hll.SPARSE:
         raise CommandError("ERR TESTFAILED sparse encoding not used")
     found = hll.estimate(hll.histogram(dense))
     if found != hll.estimate(hll.histogram(other)):

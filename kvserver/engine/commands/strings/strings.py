@@ -9,7 +9,7 @@ from kvserver.engine.commands.args import expire_time, string_arg
 from kvserver.engine.commands.strings.lcs import lcs
 from kvserver.engine.keys.keyspace import EV_GENERIC, EV_STRING, Db
 from kvserver.engine.run.session import Session
-from kvserver.engine.values.types import LIMITS
+from kvserver.engine.values.limits import Limits
 from kvserver.errors import NOT_INT, SYNTAX, WRONGTYPE, CommandError, wrong_arity
 from kvserver.wire.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_int
 from kvserver.wire.resp import EMPTY_BULK, OK, ONE, ZERO
@@ -263,7 +263,7 @@ def append(c: Session, a: list[bytes]) -> bytes:
         db.put(a[1], a[2])
         db.changed(a[1], EV_STRING, b"append")
         return integer(len(a[2]))
-    raw = mutable(value, len(a[2]))
+    raw = mutable(value, len(a[2]), db.state.limits)
     raw += a[2]
     if raw is not value:
         db.put(a[1], raw, True)
@@ -271,10 +271,10 @@ def append(c: Session, a: list[bytes]) -> bytes:
     return integer(len(raw))
 
 
-def mutable(value: object, more: int) -> bytearray:
+def mutable(value: object, more: int, limits: Limits) -> bytearray:
     """Return a string value in a form that can be modified in place, with room checked for `more` bytes."""
     if isinstance(value, bytes | bytearray):
-        if len(value) + more > LIMITS.max_string:
+        if len(value) + more > limits.max_string:
             raise CommandError(_TOO_LONG)
         return bytearray(value) if isinstance(value, bytes) else value
     raise CommandError(WRONGTYPE)
@@ -321,9 +321,9 @@ def setrange(c: Session, a: list[bytes]) -> bytes:
         return WRONG
     if not patch:
         return ZERO if value is None else integer(len(value))
-    if offset + len(patch) > LIMITS.max_string:
+    if offset + len(patch) > db.state.limits.max_string:
         raise CommandError(_TOO_LONG)
-    raw = bytearray() if value is None else mutable(value, 0)
+    raw = bytearray() if value is None else mutable(value, 0, db.state.limits)
     if len(raw) < offset:
         raw.extend(bytes(offset - len(raw)))
     raw[offset : offset + len(patch)] = patch

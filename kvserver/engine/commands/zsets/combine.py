@@ -178,7 +178,7 @@ def _storer(name: str, operation: Operation, options: tuple[bytes, ...]) -> Hand
 
     def handler(c: Session, a: list[bytes]) -> bytes:
         request = _read(c.db, a, 2, name, options)
-        result = ZSetValue.of(_ordered(operation(request), True))
+        result = ZSetValue.of(_ordered(operation(request), True), c.db.state.limits)
         return integer(stored(c.db, a[1], result, EV_ZSET, name.encode()))
 
     return handler

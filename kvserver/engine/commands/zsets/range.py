@@ -243,7 +243,7 @@ def zrangestore(c: Session, a: list[bytes]) -> bytes:
     pairs = [] if value is None else _select(value, options, places)
     if options.reverse:
         pairs.reverse()
-    return integer(stored(c.db, a[1], ZSetValue.of(pairs), EV_ZSET, b"zrangestore"))
+    return integer(stored(c.db, a[1], ZSetValue.of(pairs, c.db.state.limits), EV_ZSET, b"zrangestore"))
 
 
 def zcount(c: Session, a: list[bytes]) -> bytes:

@@ -38,7 +38,7 @@ def zadd(c: Session, a: list[bytes]) -> bytes:
 def _add_one(db: Db, key: bytes, score: float, member: bytes) -> bytes:
     value = db.lookup_write(key)
     if value is None:
-        value = ZSetValue()
+        value = ZSetValue(db.state.limits)
         db.put(key, value)
     elif type(value) is not ZSetValue:
         return WRONG
@@ -83,7 +83,7 @@ def _add_pairs(c: Session, key: bytes, pairs: list[bytes], flags: int) -> bytes:
     value = as_zset(db.lookup_write(key))
     fresh = value is None
     if value is None:
-        value = ZSetValue()
+        value = ZSetValue(db.state.limits)
     added = updated = 0
     result: float | None = None
     for score, member in zip(given, pairs[1::2], strict=True):

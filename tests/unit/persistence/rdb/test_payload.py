@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.rdbfiles import engine_of_all_types
 
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import ListValue
 from persistence.rdb.crc64 import crc64
 from persistence.rdb.errors import RdbError
@@ -38,7 +39,7 @@ def test_values_come_back(key: bytes, compress: bool) -> None:
     """Every type's payload restores to an equal value, and is verified."""
     payload = dump_payload(VALUES[key], compress)
     assert verified(payload)
-    _, value, ttls = restore_payload(payload, EngineBuilders())
+    _, value, ttls = restore_payload(payload, EngineBuilders(Limits()))
     assert plain(value) == plain(VALUES[key])
     assert ttls is None
 
@@ -64,7 +65,7 @@ def test_damage_behind_a_right_checksum_harms_nobody(key: bytes) -> None:
             if damaged:
                 damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         with suppress(RdbError):
-            restore_payload(sealed(bytes(damaged)), EngineBuilders())
+            restore_payload(sealed(bytes(damaged)), EngineBuilders(Limits()))
 
 
 @settings(max_examples=150, deadline=None)
@@ -72,7 +73,7 @@ def test_damage_behind_a_right_checksum_harms_nobody(key: bytes) -> None:
 def test_arbitrary_bodies_harm_nobody(number: int, body: bytes) -> None:
     """Any bytes of any type number raise RdbError or make a value."""
     with suppress(RdbError):
-        _, value, _ = restore_payload(sealed(bytes([number]) + body), EngineBuilders())
+        _, value, _ = restore_payload(sealed(bytes([number]) + body), EngineBuilders(Limits()))
         assert value is not None
 
 
@@ -80,4 +81,4 @@ def test_arbitrary_bodies_harm_nobody(number: int, body: bytes) -> None:
 def test_what_is_no_value_is_refused(body: bytes) -> None:
     """Nothing, half a value, more than a value, an empty collection and an unknown type raise."""
     with pytest.raises(RdbError):
-        restore_payload(sealed(body), EngineBuilders())
+        restore_payload(sealed(body), EngineBuilders(Limits()))

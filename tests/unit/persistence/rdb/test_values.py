@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from kvserver.engine.values.types import LIMITS, ZSetValue
+from kvserver.engine.values.limits import Limits
+from kvserver.engine.values.types import ZSetValue
 from persistence.rdb.read.values import EngineBuilders
 
 
@@ -22,7 +23,7 @@ def test_a_sorted_set_is_in_order_whatever_order_it_came_in(order: str, size: in
         random.Random(size).shuffle(came)
     if order.endswith("last"):
         came.append(came.pop(0))
-    builders = EngineBuilders()
+    builders = EngineBuilders(Limits())
     filler = builders.zset()
     for score, member in came:
         assert filler.put(member, score)
@@ -30,14 +31,14 @@ def test_a_sorted_set_is_in_order_whatever_order_it_came_in(order: str, size: in
     assert isinstance(value, ZSetValue)
     assert list(value.order) == pairs
     assert len(value) == size == len(value.order)
-    assert value.encoding() == (b"skiplist" if size > LIMITS.zset_entries else b"listpack")
+    assert value.encoding() == (b"skiplist" if size > Limits().zset_entries else b"listpack")
     assert value.rank(pairs[-1][1]) == size - 1
     assert value.discard(pairs[0][1])
 
 
 def test_refused_duplicates_leave_no_trace_in_the_order() -> None:
     """A member that comes twice is refused while the order is still growing by appending."""
-    filler = EngineBuilders().zset()
+    filler = EngineBuilders(Limits()).zset()
     assert filler.put(b"a", 2.0)
     assert filler.put(b"b", 1.0)
     assert not filler.put(b"b", 0.5)

@@ -10,6 +10,7 @@ import pytest
 from kvserver.engine.commands.keys import databases
 from kvserver.engine.keys.access import Access, Clock
 from kvserver.engine.run.executor import Engine
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import HashValue, ListValue, SetValue, ZSetValue
 from persistence.rdb.model import Key
 from persistence.rdb.read.builders import Builders
@@ -82,7 +83,7 @@ def change(engine: Engine, rng: random.Random) -> None:
 def aggregate(db: Any, key: bytes, rng: random.Random) -> None:
     value: Any = db.lookup_write(key)
     if value is None:
-        value = {b"h": HashValue, b"l": ListValue, b"s": SetValue, b"z": ZSetValue}[key[:1]]()
+        value = {b"h": HashValue, b"l": ListValue, b"s": SetValue, b"z": ZSetValue}[key[:1]](db.state.limits)
         db.put(key, value)
     for _ in range(rng.choice((1, 3, 40))):
         item = b"%d" % rng.randrange(10**6)
@@ -204,7 +205,7 @@ def test_how_keys_are_used_is_written_and_restored(lfu: bool) -> None:
         for key in db.keys:
             numbers[db.index, key] = rng.randrange(256)
             (db.access.set_frequency if lfu else db.access.set_idle)(key, numbers[db.index, key])
-    decoder = Decoder(EngineBuilders())
+    decoder = Decoder(EngineBuilders(Limits()))
     events = decoder.feed(finish(Snapshot(engine, Ticking(0.0), []), []))
     keys = [event for event in events if isinstance(event, Key)]
     assert {(key.db, key.key): key.freq if lfu else key.idle_s for key in keys} == numbers

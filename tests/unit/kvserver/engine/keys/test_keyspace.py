@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from kvserver.engine.keys import table
 from kvserver.engine.keys.freeing import free_some
 from kvserver.engine.keys.keyspace import (
     BIG,
@@ -21,6 +20,7 @@ from kvserver.engine.keys.keyspace import (
     State,
 )
 from kvserver.engine.keys.table import Table
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import ListValue, SetValue
 
 
@@ -31,8 +31,8 @@ def db() -> Db:
     return Db(0, state)
 
 
-def big_set(members: int) -> SetValue:
-    value = SetValue()
+def big_set(members: int, limits: Limits) -> SetValue:
+    value = SetValue(limits)
     for i in range(members):
         value.set(b"%d" % i, None)
     return value
@@ -125,8 +125,8 @@ def test_misses_and_new_keys_are_events(db: Db) -> None:
 
 def test_big_values_are_freed_in_slices(db: Db) -> None:
     """A big value that is deleted, or in a database that is emptied, waits in the trash and is freed part by part."""
-    db.put(b"small", big_set(10))
-    db.put(b"big", big_set(BIG * 4))
+    db.put(b"small", big_set(10, db.state.limits))
+    db.put(b"big", big_set(BIG * 4, db.state.limits))
     db.remove(b"small")
     assert db.state.trash == []
     db.remove(b"big")
@@ -139,8 +139,8 @@ def test_big_values_are_freed_in_slices(db: Db) -> None:
     assert slices > 8
 
 
-def big_list(members: int) -> ListValue:
-    value = ListValue()
+def big_list(members: int, limits: Limits) -> ListValue:
+    value = ListValue(limits)
     for i in range(members):
         value.push_tail(b"%d" % i)
     return value
@@ -149,15 +149,13 @@ def big_list(members: int) -> ListValue:
 @pytest.mark.parametrize("make", [big_set, big_list])
 @pytest.mark.parametrize("grown", [True, False])
 def test_what_a_string_replaces_is_freed_in_slices(
-    db: Db, make: Callable[[int], SetValue | ListValue], grown: bool
+    db: Db, make: Callable[[int, Limits], SetValue | ListValue], grown: bool
 ) -> None:
     """SET over a big aggregate leaves it to the trash, whether it grew where it stands or was put there as it is."""
-    big = make(BIG * 2)
-    if not grown:
-        del table.GIANTS[:]
+    big = make(BIG * 2, db.state.limits if grown else Limits())
     db.put(b"k", big)
-    db.put(b"small", make(10))
-    assert table.GIANTS
+    db.put(b"small", make(10, db.state.limits))
+    assert db.state.limits.giants
     db.put(b"k", b"string")
     db.put(b"small", b"string")
     assert db.state.trash == [big]
@@ -170,7 +168,7 @@ def test_freeing_finds_big_values_inside(db: Db) -> None:
     """Freeing a detached keyspace frees the big values in it in slices too, and ends."""
     for i in range(2000):
         db.put(b"k%d" % i, b"v")
-    db.put(b"big", big_set(BIG * 4))
+    db.put(b"big", big_set(BIG * 4, db.state.limits))
     keys, expires = db.detach()
     assert isinstance(db.keys, Table)
     assert len(db.keys) == 0

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvserver.engine.values import list_value
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.list_value import ListValue
 
 ELEMENTS = st.sampled_from([b"a", b"b", b"c"])
@@ -66,7 +67,7 @@ def step(value: ListValue, model: list[bytes], what: str, n: int, element: bytes
 @given(STEPS, st.integers(0, 30))
 def test_does_what_a_list_does(steps: list[tuple[str, int, bytes]], freeze_at: int) -> None:
     """Any sequence of operations leaves what a plain list would hold; frozen views and clones don't change."""
-    value, model = ListValue(), list[bytes]()
+    value, model = ListValue(Limits()), list[bytes]()
     views = []
     for number, (what, n, element) in enumerate(steps):
         if number == freeze_at:

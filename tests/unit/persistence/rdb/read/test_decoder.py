@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.rdbfiles import by_hand, engine_of_all_types, snapshot_bytes, text
 
 from kvserver.engine.run.executor import Engine
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import ListValue
 from persistence.rdb import listpack
 from persistence.rdb.errors import RdbError
@@ -57,7 +58,7 @@ def test_all_types_come_back_into_an_engine() -> None:
     data = snapshot_bytes(engine, (b"#!lua name=x\n",))
     other = Engine(4, {})
     restorer = Restorer(other.dbs, 0)
-    restorer.apply(decode(data, 1000, EngineBuilders()))
+    restorer.apply(decode(data, 1000, EngineBuilders(Limits())))
     assert content(other) == content(engine)
     assert restorer.functions == [b"#!lua name=x\n"]
     assert restorer.aux[b"redis-ver"] == b"7.0.15"
@@ -229,7 +230,7 @@ def test_flipped_bits_without_a_checksum_harm_nobody() -> None:
             bit = rng.randrange(8 * (len(data) - 8))
             damaged[bit >> 3] ^= 1 << (bit & 7)
         try:
-            decode(bytes(damaged), 0, EngineBuilders())
+            decode(bytes(damaged), 0, EngineBuilders(Limits()))
         except RdbError:
             continue
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvserver.config.quoting import split_arguments
+from kvserver.doors import real_doors
 from replication.sentinel.mind.hello import HelloMessage, parse_hello
 from replication.sentinel.mind.node_info import parse_info
 from replication.sentinel.options.directives import apply_directive, load, quote, render
@@ -138,7 +139,7 @@ def test_state_file_replaces_or_keeps(tmp_path: Path) -> None:
     """A save replaces the statements on disk; one that can't be made leaves the old file as it was."""
     path = tmp_path / "sentinel.conf"
     path.write_text("port 1\n")
-    state = StateFile(str(path))
+    state = StateFile(str(path), real_doors().disk)
     state.save(["sentinel myid x"])
     assert path.read_text().endswith("sentinel myid x\n")
     before = path.read_text()

@@ -12,6 +12,7 @@ from kvserver.engine.keys.hash_expiry import present
 from kvserver.engine.keys.keyspace import EXPIRE_HIDE, EXPIRE_IGNORE, OBSERVE_NOTIFY, Db
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import NoPort, Session
+from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import ExpiringHash, HashValue
 from kvserver.wire.resp import Parser
 
@@ -278,7 +279,7 @@ def test_a_frozen_view_and_a_clone_stay_as_they_were(node: Node) -> None:
 
 def test_a_big_one_is_freed_in_slices(node: Node) -> None:
     """Fields and times of a hash that is let go are dropped part by part."""
-    value = ExpiringHash()
+    value = ExpiringHash(Limits())
     for i in range(5000):
         value.put(b"%d" % i, b"x")
         value.expire_at(b"%d" % i, 5000 + i)

@@ -1,0 +1,47 @@
+"""Facts of the machine and of this process, asked of the operating system."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+import psutil
+
+from kvserver.doors.allocator import allocated_bytes_meter
+
+
+class RealMachine:
+    """See `kvserver.doors.kinds.Machine`."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._allocated = allocated_bytes_meter() or self.resident_bytes
+        self.pid = os.getpid()
+        self.executable = os.path.abspath(sys.argv[0])
+        self.system = " ".join((platform.system(), platform.release(), platform.machine()))
+        self.interpreter = f"{platform.python_implementation()} {platform.python_version()}"
+        self.arch_bits = 64 if sys.maxsize > 2**32 else 32
+        self.total_bytes = psutil.virtual_memory().total
+
+    def created_s(self) -> float:
+        """When the process began, Unix time."""
+        return float(self._process.create_time())
+
+    def allocated_bytes(self) -> int:
+        """Memory allocated, or in RAM where no allocator tells."""
+        return self._allocated()
+
+    def resident_bytes(self) -> int:
+        """Memory of the process that is in RAM."""
+        return int(self._process.memory_info().rss)
+
+    def cpu_s(self) -> tuple[float, float, float, float]:
+        """Processor time in the kernel and in user code, of this process and of children that ended."""
+        times = self._process.cpu_times()
+        return (
+            times.system,
+            times.user,
+            getattr(times, "children_system", 0.0),
+            getattr(times, "children_user", 0.0),
+        )

@@ -1,0 +1,62 @@
+"""The doors to the machine itself: the one place that binds its clocks, its randomness and its threads."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import cache
+from random import Random
+
+from kvserver.doors.disk import WorkingFolder
+from kvserver.doors.kinds import Chance, Clock, Doors, P, T
+from kvserver.doors.machine import RealMachine
+from kvserver.doors.process import WholeProcess
+
+
+def real_clock() -> Clock:
+    """The machine's clocks."""
+    return Clock(
+        wall=time.time,
+        monotonic=time.monotonic,
+        perf=time.perf_counter,
+        thread=time.thread_time,
+        boot_ms=_boot_ms,
+        sleep=time.sleep,
+        system=True,
+    )
+
+
+def _boot_ms() -> int:
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux
+    return (time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)) // 1_000_000
+
+
+def real_chance() -> Chance:
+    """The machine's randomness."""
+    return Chance(generator=lambda: Random(secrets.randbits(128)), token=secrets.token_hex)
+
+
+class RealThreads:
+    """Threads of this process."""
+
+    def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """Do `work` on a thread of the loop's own pool."""
+        return asyncio.to_thread(work, *args, **kwargs)
+
+    def pool(self, size: int, name: str) -> Executor:
+        """Threads named after their purpose."""
+        return ThreadPoolExecutor(size, name)
+
+    def wait(self, future: Future[T]) -> T:
+        """Stand still until it is done."""
+        return future.result()
+
+
+@cache
+def real_doors() -> Doors:
+    """What a process that isn't told otherwise lives in."""
+    machine = RealMachine()
+    return Doors(real_clock(), real_chance(), machine, WholeProcess(), WorkingFolder(machine.pid), RealThreads())
