@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import glob
-import os
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from kvserver import logs
 from kvserver.admin.shutdown import by_signal
 from kvserver.config import (
     REDIS_VERSION,
@@ -26,6 +22,8 @@ from kvserver.config import (
 )
 from kvserver.node.crash import CrashReports
 from kvserver.node.node import Node, Plugin
+from kvserver.node.process import ProcessShell, open_standard_streams
+from kvserver.node.signals import Stop, set_dispositions
 
 USAGE = """\
 Usage: kvserver [/path/to/redis.conf] [options] [-]
@@ -42,6 +40,7 @@ Examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `kvserver`."""
+    be_a_process()
     args = list(sys.argv[1:] if argv is None else argv)
     if args and args[0] in ("-h", "--help"):
         print(USAGE, end="")
@@ -67,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def sentinel_main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `kvsentinel FILE [--option value …]`."""
+    be_a_process()
     args = list(sys.argv[1:] if argv is None else argv)
     try:
         return _sentinel(parse_command_line(args), args)
@@ -79,6 +79,12 @@ def _sentinel(line: CommandLine, args: list[str]) -> int:
     from replication.sentinel.__main__ import main as run
 
     return int(run([arg for arg in args if arg != "--sentinel"]))
+
+
+def be_a_process() -> None:
+    """Before anything else: what signals do, and standard streams that are there."""
+    set_dispositions()
+    open_standard_streams()
 
 
 def read_config(line: CommandLine) -> tuple[Config, Loaded]:
@@ -121,34 +127,16 @@ def plugins() -> list[Plugin]:
 def serve(config: Config, loaded: Loaded, config_file: str = "") -> int:
     """Run a data node until it is told to stop; return the exit code."""
     path = str(Path(config_file).resolve()) if config_file else ""
+    process = ProcessShell()
     try:
-        stream = settle(config)
+        process.settle(config)
     except ConfigError as failure:
         print(failure, file=sys.stderr)
         return 1
-    reports = CrashReports(stream, logs.get("server"))
+    process.detach()
+    reports = CrashReports(process.output, process.log)
     reports.start()
-    with contextlib.suppress(KeyboardInterrupt):
-        return run(_serve(config, loaded, path, reports))
-    return 0
-
-
-def settle(config: Config) -> TextIO:
-    """Go to the working folder, and send the log where it belongs (a relative name: in that folder); return it.
-
-    Raises:
-        ConfigError: the folder or the file can't be used; the text for the operator.
-    """
-    stream = sys.stdout
-    try:
-        if config.dir:
-            os.chdir(config.dir)
-        if config.logfile:
-            stream = open(config.logfile, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - lives as long as we do
-    except OSError as failure:
-        raise ConfigError(f"Can't use '{failure.filename}': {failure.strerror}") from None
-    logs.configure(config.loglevel, stream)
-    return stream
+    return run(_serve(config, loaded, path, process, reports))
 
 
 def run(main_coroutine: Coroutine[Any, Any, int]) -> int:
@@ -161,69 +149,51 @@ def run(main_coroutine: Coroutine[Any, Any, int]) -> int:
         return runner.run(main_coroutine)
 
 
-async def _serve(config: Config, loaded: Loaded, config_file: str, reports: CrashReports) -> int:
-    log = logs.get("server")
+async def _serve(
+    config: Config, loaded: Loaded, config_file: str, process: ProcessShell, reports: CrashReports
+) -> int:
+    log = process.log
     try:
         node = Node(config, loaded, plugins(), config_file)
     except ConfigError as failure:
         print(failure, file=sys.stderr)
+        if config.logfile:  # a process in the background has no standard error
+            log.error("could not start", error=str(failure))
         return 1
+    node.supervisor = process.supervisor
     node.crash = reports.crash
     reports.switch(config.crash_log_enabled)
     config.on_change("crash-log-enabled", lambda changed: reports.switch(changed.crash_log_enabled))
     for warning in loaded.warnings:
         log.warning("configuration", detail=warning)
-    pidfile = Path(config.pidfile) if config.pidfile else None
+    _watch_signals(node, process)
+    node.on_listening = process.write_pid
     try:
         await node.start()
     except OSError as failure:
         log.error("could not start", error=str(failure))
         await node.stop()
+        process.remove_pid()
         return 1
-    if pidfile is not None:
-        with contextlib.suppress(OSError):
-            pidfile.write_text(f"{os.getpid()}\n")
-    handle_signals(
-        lambda: by_signal(node, config.shutdown_on_sigterm),
-        lambda: by_signal(node, config.shutdown_on_sigint),
-        node.services.administration.shutting_down,
-        node.services.persistence.abandon,
-    )
     await node.stopped.wait()
     await node.stop()
-    if pidfile is not None:
-        pidfile.unlink(missing_ok=True)
+    process.remove_pid()
     log.info("Understudy is now ready to exit, bye bye...")
     return 0
 
 
-def handle_signals(
-    stop: Any,
-    interrupt: Any = None,
-    stopping: Callable[[], bool] | None = None,
-    abandon: Callable[[], None] | None = None,
-) -> None:
-    """Have SIGTERM call `stop`, SIGINT `interrupt` (or `stop`).
+def _watch_signals(node: Node, process: ProcessShell) -> None:
+    """Have SIGTERM and SIGINT stop the node."""
 
-    Another signal while the process is `stopping` (without that: any second one) ends it at once, behind `abandon`.
-    """
-    loop = asyncio.get_running_loop()
-    seen = 0
+    def begin(name: str) -> None:
+        config = node.config
+        by_signal(node, config.shutdown_on_sigint if name == "SIGINT" else config.shutdown_on_sigterm)
 
-    def arrived(action: Any) -> None:
-        nonlocal seen
-        seen += 1
-        if stopping() if stopping is not None else seen > 1:
-            if abandon is not None:
-                abandon()
-            os._exit(1)
-        action()
+    def last_act() -> None:
+        node.services.persistence.abandon()
+        process.remove_pid()
 
-    for number, action in ((signal.SIGTERM, stop), (signal.SIGINT, interrupt or stop)):
-        try:
-            loop.add_signal_handler(number, arrived, action)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_, action=action: loop.call_soon_threadsafe(arrived, action))
+    Stop(begin, lambda: node.serving, node.services.administration.shutting_down, last_act, process.log).watch()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from kvserver.engine.command_table.row import TELLS_DISK, WRITE, Row
 from kvserver.engine.keys.keyspace import Db
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
+from kvserver.node.supervisor import NOT_SAVED, SAVING
 from kvserver.services.offers import Origin, SnapshotStream
 from kvserver.wire.resp import error
 from persistence import function_commands
@@ -167,8 +168,10 @@ class Persistence:
             return ""
         await self.saver.stop()
         good = self.saver.last_ok
+        self.node.supervisor.tell(SAVING)
         failure = await self.saver.begin()
         if failure:
+            self.node.supervisor.tell(NOT_SAVED)
             self.saver.last_ok = good  # the node goes on, and takes writes if it did before
         return f"Error trying to save the DB, can't exit: {failure}" if failure else ""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kvserver import logs
+from kvserver.node.supervisor import CONTINUED, SYNCHRONIZED
 from kvserver.services import Services
 from kvserver.services.offers import PAUSE_WRITES, Pause
 from replication import commands, debugging
@@ -32,6 +33,7 @@ def attach(node: Node) -> None:
     services.keep(ours)
     services.signals.log_synced.connect(ours.file_synced)
     engine.state.follow(config.replicaof is not None)  # so that it loads as what it will be
+    ours.on_synchronized = lambda partial: node.supervisor.tell(CONTINUED if partial else SYNCHRONIZED)
     node.handlers.update(commands.HANDLERS)
     pause = services.administration.pause
     ours.hands.hold_writes = lambda: pause.begin(engine, "failover", PAUSE_WRITES, _FOR_EVER_MS)

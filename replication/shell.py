@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from kvserver.config import Config
@@ -59,6 +60,7 @@ class Replication:
         self.waiting = Waiting(engine, self.feeder.records)
         self.hands = Hands(engine, config, log, self.role, self.feeder, self.waiting, self)
         self.listening_port = config.port
+        self.on_synchronized: Callable[[bool], None] = lambda partial: None
         self._todo: deque[Action] = deque()
         self._acting = False
         self._beats = 0
@@ -121,6 +123,7 @@ class Replication:
     def continued(self, term: int, replid: bytes | None) -> None:
         """The primary lets us continue, perhaps under a new id."""
         self._step(Continued(term, replid, self._settled()))
+        self.on_synchronized(True)
 
     def snapshot_begins(self, term: int) -> None:
         """The primary sends a data set."""
@@ -132,6 +135,7 @@ class Replication:
         self.hands.incoming = incoming
         self._step(SnapshotComplete(term, full.replid, full.offset))
         self.hands.incoming = None
+        self.on_synchronized(False)
 
     def refused(self, term: int, reason: str) -> None:
         """The primary refused us: the link tries again, but doesn't wrest the role back."""

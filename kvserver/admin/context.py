@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kvserver.engine.keys.eviction import Evictor
     from kvserver.engine.run.executor import Engine
     from kvserver.engine.run.session import Session
+    from kvserver.node.supervisor import Supervisor
     from kvserver.services import Services
     from kvserver.services.offers import ShutdownWish
 
@@ -56,6 +57,7 @@ class NodeView(Protocol):
     starts: list[Callable[[], Awaitable[None]]]
     tls: Tls
     handshakes: Handshakes
+    supervisor: Supervisor
     port: int
     log: Any
     crash: Callable[[str], None]

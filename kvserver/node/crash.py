@@ -13,7 +13,9 @@ import faulthandler
 import os
 import signal
 import threading
-from typing import Any, TextIO
+from typing import Any
+
+from kvserver.logs import Output
 
 _HAS_SIGWAIT = hasattr(signal, "sigwait")
 _NUMBERS = {"SEGFAULT": signal.SIGSEGV}
@@ -22,13 +24,13 @@ _NUMBERS = {"SEGFAULT": signal.SIGSEGV}
 class CrashReports:
     """Reports of one process, written to the stream of its log."""
 
-    def __init__(self, stream: TextIO, log: Any) -> None:
+    def __init__(self, stream: Output, log: Any) -> None:
         self._stream = stream
         self._log = log
 
     def start(self) -> None:
         """Be ready; to be called in the main thread, before there are others."""
-        faulthandler.enable(self._stream)
+        faulthandler.enable(self._stream.fileno())
         if _HAS_SIGWAIT:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGABRT})
             threading.Thread(target=self._wait, name="crash reports", daemon=True).start()
@@ -36,7 +38,7 @@ class CrashReports:
     def switch(self, on: bool) -> None:
         """Report or not (crash-log-enabled)."""
         if on:
-            faulthandler.enable(self._stream)
+            faulthandler.enable(self._stream.fileno())
         else:
             faulthandler.disable()
 
@@ -44,7 +46,7 @@ class CrashReports:
         number = signal.sigwait({signal.SIGABRT})
         if faulthandler.is_enabled():
             self._log.error(f"crashed by signal: {int(number)}", sender="another process")
-            faulthandler.dump_traceback(self._stream)
+            faulthandler.dump_traceback(self._stream.fileno())
             faulthandler.disable()  # it would say all that again
         os.abort()
 

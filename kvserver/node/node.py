@@ -24,6 +24,7 @@ from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
 from kvserver.node.housekeeping import Housekeeper
 from kvserver.node.opening import open_all
+from kvserver.node.supervisor import FOLLOWING, READY, SERVING, STOPPING, Supervisor
 from kvserver.services import Services
 
 Hook = Callable[[], Awaitable[None]]
@@ -60,7 +61,10 @@ class Node:
         self.tls_listeners: list[TlsListener] = []
         self.port = config.port
         self._attack_logged_ms = 0
+        self.serving = False  # all is loaded, clients are let in
         self.stopped = asyncio.Event()
+        self.supervisor = Supervisor(self.log)
+        self.on_listening: Callable[[], None] = _nothing
         self.shutdown_hooks: list[Callable[[], Awaitable[str]]] = []  # each may answer why not, "" = go on
         self.crash: Callable[[str], None] = _raise  # ends the process for DEBUG PANIC and the like
         self._periodic: list[asyncio.Task[None]] = []
@@ -175,11 +179,15 @@ class Node:
         self.housekeeper.start()
         gates.set_starting(self.engine, True)  # whoever comes before the data are there is told so
         await self._listen()
+        self.on_listening()
         self.log.info(f"Listening, PID: {self.doors.machine.pid}", port=self.port)
         for hook in self.starts:
             await hook()
         gates.set_starting(self.engine, False)
+        self.serving = True
         self.log.info("Ready to accept connections", port=self.port, pid=self.doors.machine.pid)
+        self.supervisor.tell(SERVING if self.config.replicaof is None else FOLLOWING)
+        self.supervisor.tell(READY)
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -203,6 +211,7 @@ class Node:
 
     async def shutdown(self, force: bool = False) -> str:
         """Stop cleanly; return "" or why the node goes on."""
+        self.supervisor.tell(STOPPING)
         for hook in self.shutdown_hooks:
             reason = await hook()
             if reason and not force:
@@ -246,6 +255,10 @@ def replica_output(config: Config) -> BufferLimit:
 def _raise(name: str) -> None:
     """No process is there to be ended: the command fails."""
     raise RuntimeError(f"DEBUG {name}")
+
+
+def _nothing() -> None:
+    """Nobody waits for the node to listen."""
 
 
 def _soon(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from kvserver import logs
 from kvserver.acl.plugin import attach as acl
 from kvserver.admin import attach as admin
-from kvserver.cli import handle_signals, run, settle
+from kvserver.cli import be_a_process, run
 from kvserver.config import ConfigError, parse_command_line
 from kvserver.doors import Disk, Doors, real_doors
 from kvserver.engine.events import pubsub
@@ -18,6 +16,9 @@ from kvserver.metrics.view import NodeView
 from kvserver.node.http import Endpoints, HttpServer, read_process
 from kvserver.node.node import Node
 from kvserver.node.proc_title import ProcTitle
+from kvserver.node.process import ProcessShell
+from kvserver.node.signals import Stop
+from kvserver.node.supervisor import STOPPING
 from replication.sentinel.commands.seat import Seat
 from replication.sentinel.commands.table import keep_shared, sentinel_rows, served_facts, shared_handlers
 from replication.sentinel.mind.monitor import Monitor
@@ -34,23 +35,20 @@ NEEDS_FILE = "Sentinel needs config file on disk to save state. Exiting..."
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until told to stop; the exit status. Problems with the configuration go to standard error."""
+    be_a_process()
     try:
         line = parse_command_line(list(sys.argv[1:] if argv is None else argv))
         if not line.config_file:
             raise ConfigError(NEEDS_FILE)
         doors = real_doors()
         state = _open(line.config_file, doors.disk)
-        started = start(line.config_file, state.text, line.options, doors, settle)
+        process = ProcessShell()
+        started = start(line.config_file, state.text, line.options, doors, process.settle)
+        process.detach()
+        return run(_serve(started, state, real_doors(), process))
     except ConfigError as failure:
         print(failure, file=sys.stderr)
         return 1
-    try:
-        return run(_serve(started, state, doors))
-    except ConfigError as failure:
-        print(failure, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 0
 
 
 def _open(path: str, disk: Disk) -> StateFile:
@@ -64,7 +62,7 @@ def _open(path: str, disk: Disk) -> StateFile:
     return state
 
 
-async def _serve(started: Started, state: StateFile, doors: Doors) -> int:
+async def _serve(started: Started, state: StateFile, doors: Doors, process: ProcessShell) -> int:
     log = logs.get("sentinel")
     node = Node(started.config, started.loaded, [admin, _attach], state.path, shared_handlers, doors)
     node.services.kept(ProcTitle).mode = "[sentinel]"
@@ -77,25 +75,24 @@ async def _serve(started: Started, state: StateFile, doors: Doors) -> int:
     _serve_metrics(node, runner)
     for warning in started.loaded.warnings:
         log.warning("configuration", detail=warning)
+    node.supervisor = process.supervisor
+    node.on_listening = process.write_pid
+    Stop(lambda name: node.stopped.set(), lambda: node.serving, node.stopped.is_set, process.remove_pid, log).watch()
     try:
         runner.save()
         await node.start()
     except (OSError, NotSaved) as failure:
         log.error("could not start", error=str(failure) or "the state file can't be written")
         await node.stop()
+        process.remove_pid()
         return 1
-    pidfile = Path(started.config.pidfile) if started.config.pidfile else None
-    if pidfile is not None:
-        with contextlib.suppress(OSError):
-            pidfile.write_text(f"{doors.machine.pid}\n")
-    handle_signals(node.stopped.set)
     log.warning(f"Sentinel ID is {started.world.my_id}")
     runner.order(Announce())
     await node.stopped.wait()
+    node.supervisor.tell(STOPPING)
     runner.close()
     await node.stop()
-    if pidfile is not None:
-        pidfile.unlink(missing_ok=True)
+    process.remove_pid()
     log.info("bye")
     return 0
 

@@ -50,7 +50,7 @@ def server(admin: Admin) -> Fields:
         ("arch_bits", process.machine.arch_bits),
         ("multiplexing_api", "asyncio"),
         ("process_id", process.machine.pid),
-        ("process_supervised", "no"),
+        ("process_supervised", node.supervisor.name),
         ("run_id", process.run_id),
         ("tcp_port", node.port or node.config.tls_port),
         ("server_time_usec", state.wall_us()),

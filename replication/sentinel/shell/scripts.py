@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 
 from kvserver.doors import Clock
+from kvserver.node.signals import for_children
 from replication.sentinel.mind.script_queue import Job, Jobs
 from replication.sentinel.world.world import Periods
 
@@ -54,8 +55,9 @@ class Scripts:
     def _start(self, job: Job) -> None:
         """A script gets no descriptors of ours but an empty input and outputs that go nowhere."""
         try:
-            process = subprocess.Popen(job.argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.DEVNULL, close_fds=True)
+            with for_children():
+                process = subprocess.Popen(job.argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                           stderr=subprocess.DEVNULL, close_fds=True)
         except OSError:
             self._ended(job, EXEC_FAILED, 0)
             return
