@@ -104,6 +104,19 @@ def test_redis_cli_and_benchmark_connect(stack: ExitStack, mine: Certificate) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_homemade_authority_will_do(stack: ExitStack, kind: str, tmp_path: Path) -> None:
+    """An authority without key usage, as homemade ones are, is good enough for clients and replicas, as with Redis."""
+    homemade = Authority(tmp_path, "homemade", proper=False).issue("node")
+    primary = Secured(stack, kind, **homemade.options(), **FAST)
+    where = ["-p", str(primary.tls_port), *homemade.redis_cli()]
+    done = subprocess.run([require_peer("redis-cli"), *where, "SET", "k", "v"], capture_output=True, timeout=30)
+    assert done.stdout.strip() == b"OK"
+    words = ["127.0.0.1", primary.tls_port]
+    replica = Secured(stack, tls_replication=True, replicaof=words, **homemade.options(), **FAST).node
+    wait_until(lambda: replica.command("GET", "k") == b"v", what="the replica has the key")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_tls_auth_clients(stack: ExitStack, kind: str, mine: Certificate, stranger: Certificate) -> None:
     """no: nobody needs a certificate; optional: only a good one or none; yes: a good one. As Redis."""
     node = Secured(stack, kind, **mine.options())

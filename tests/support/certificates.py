@@ -44,22 +44,29 @@ class Certificate:
 
 
 class Authority:
-    """Issues certificates for 127.0.0.1, its files in `folder`."""
+    """Issues certificates for 127.0.0.1, its files in `folder`.
 
-    def __init__(self, folder: Path, name: str) -> None:
+    `proper`: its own has what RFC 5280 demands of an authority. From Python 3.13 on clients that verify with
+    `ssl.create_default_context` refuse any other; Redis and OpenSSL by themselves don't.
+    """
+
+    def __init__(self, folder: Path, name: str, proper: bool = True) -> None:
         self.folder = folder
         self.name = name
         self.cert = folder / f"{name}.crt"
         self._key = folder / f"{name}.key"
+        usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"] if proper else []
         _openssl("req", "-x509", *_CURVE, "-nodes", "-keyout", self._key, "-out", self.cert, "-days", 2,
-                 "-subj", f"/CN={name}")
+                 "-subj", f"/CN={name}", *usage)
 
     def issue(self, name: str, password: str = "") -> Certificate:
         """A new certificate and key; with a password the key is encrypted."""
         base = self.folder / f"{self.name}-{name}"
         request, cert, key, extra = (base.with_suffix(ending) for ending in (".csr", ".crt", ".key", ".ext"))
         secrecy = ["-passout", f"pass:{password}"] if password else ["-nodes"]
-        extra.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+        extra.write_text(
+            "subjectAltName=IP:127.0.0.1,DNS:localhost\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+        )
         _openssl("req", "-new", *_CURVE, *secrecy, "-keyout", key, "-out", request, "-subj", f"/CN={name}")
         _openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self._key, "-CAcreateserial",
                  "-days", 2, "-extfile", extra, "-out", cert)
