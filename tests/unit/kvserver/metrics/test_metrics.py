@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kvserver.engine.run.executor import Engine
-from kvserver.metrics import expose
+from kvserver.metrics.exposition import expose
 from kvserver.metrics.node import NODE
 from kvserver.metrics.rows import COUNTER, Metric, gauge
 from kvserver.metrics.stalls import BOUNDS_S, PERIOD_S, StallMeter
