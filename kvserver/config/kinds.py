@@ -38,6 +38,10 @@ class BufferLimit(NamedTuple):
     soft_bytes: int
     soft_seconds: int
 
+    def at_least(self, size: int) -> BufferLimit:
+        """The same with a hard limit of at least `size` bytes, where there is one."""
+        return self._replace(hard_bytes=max(self.hard_bytes, size)) if self.hard_bytes else self
+
 
 class BufferLimits(NamedTuple):
     """client-output-buffer-limit, by class."""

@@ -14,7 +14,8 @@ from kvserver import logs
 from kvserver.client.handshake import Handshakes, TlsListener
 from kvserver.client.server import Server
 from kvserver.client.tls import Tls
-from kvserver.config import BufferLimit, Config, Loaded
+from kvserver.config import Config, Loaded
+from kvserver.config.replica_output import replica_output
 from kvserver.doors import Doors, real_doors
 from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.command_table.row import Handler
@@ -240,16 +241,6 @@ class Node:
         self.housekeeper.stop()
         if self.config.unixsocket:
             self.doors.disk.path(self.config.unixsocket).unlink(missing_ok=True)
-
-
-def replica_output(config: Config) -> BufferLimit:
-    """The output limit of replicas: never below what one that continues may get at once.
-
-    Else it would be cut off each time it comes back. A backlog holds less than twice its size.
-    """
-    limit = config.client_output_buffer_limit.replica
-    least = 2 * config.repl_backlog_size
-    return limit._replace(hard_bytes=max(limit.hard_bytes, least)) if limit.hard_bytes else limit
 
 
 def _raise(name: str) -> None:

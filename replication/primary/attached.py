@@ -14,6 +14,8 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from kvserver.config.kinds import BufferLimit
+
 
 class Phase(enum.Enum):
     """How far a replica has come; the value is INFO's `state=`."""
@@ -93,21 +95,7 @@ def silent(replicas: Iterable[Attached], timeout_s: int, now_s: float) -> list[A
     return [r for r in replicas if r.phase is Phase.ONLINE and now_s - r.acked_at_s > timeout_s]
 
 
-@dataclass(frozen=True, slots=True)
-class OutputLimit:
-    """client-output-buffer-limit: drop above `hard` at once, above `soft` after `soft_s` seconds; 0: none."""
-
-    hard_bytes: int
-    soft_bytes: int
-    soft_s: int
-
-    def at_least(self, size: int) -> OutputLimit:
-        """The hard limit is never below the backlog's size: those bytes are shared with it anyway."""
-        hard = max(self.hard_bytes, size) if self.hard_bytes else 0
-        return OutputLimit(hard, self.soft_bytes, self.soft_s)
-
-
-def over_limit(replica: Attached, pending_bytes: int, limit: OutputLimit, now_s: float) -> bool:
+def over_limit(replica: Attached, pending_bytes: int, limit: BufferLimit, now_s: float) -> bool:
     """Whether `replica`, with so many bytes not yet taken, has to be dropped; keeps the soft clock."""
     if limit.hard_bytes and pending_bytes >= limit.hard_bytes:
         return True
@@ -117,7 +105,7 @@ def over_limit(replica: Attached, pending_bytes: int, limit: OutputLimit, now_s:
     if replica.soft_limit_since_s is None:
         replica.soft_limit_since_s = now_s
         return False
-    return now_s - replica.soft_limit_since_s > limit.soft_s
+    return now_s - replica.soft_limit_since_s > limit.soft_seconds
 
 
 @dataclass(slots=True)

@@ -16,11 +16,12 @@ from collections.abc import Callable
 from typing import Any
 
 from kvserver.config import Config
+from kvserver.config.replica_output import replica_output
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
 from kvserver.services.offers import SnapshotStream
 from replication.backlog import Backlog
-from replication.primary.attached import Attached, OutputLimit, Parts, Phase, over_limit, silent
+from replication.primary.attached import Attached, Parts, Phase, over_limit, silent
 from replication.primary.feed import Feed
 from replication.primary.transfer import Transfer
 from replication.psync import Continue, continue_reply, full_resync_reply
@@ -63,14 +64,8 @@ class Feeder:
                 feed.session.send(data)
             elif feed.held is not None:
                 feed.hold(data)
-                if over_limit(feed.record, feed.held_bytes, self._output_limit(), self._clock.monotonic()):
+                if over_limit(feed.record, feed.held_bytes, replica_output(self.config), self._clock.monotonic()):
                     self.drop(feed, "output buffer limit while its snapshot is on the way")
-
-    def _output_limit(self) -> OutputLimit:
-        limit = self.config.client_output_buffer_limit.replica
-        return OutputLimit(limit.hard_bytes, limit.soft_bytes, limit.soft_seconds).at_least(
-            self.config.repl_backlog_size
-        )
 
     def open_backlog(self) -> None:
         """Begin to keep the stream from here on, forgetting what was kept."""

@@ -1,8 +1,8 @@
 """Acknowledgements, lag, WAIT and output limits of attached replicas."""
 
+from kvserver.config.kinds import BufferLimit
 from replication.primary.attached import (
     Attached,
-    OutputLimit,
     Phase,
     Released,
     Waiter,
@@ -91,13 +91,13 @@ def test_waiting_for_a_file_that_is_no_more() -> None:
 def test_output_limits() -> None:
     """The hard limit drops at once, the soft one only after its time without a pause, zero never."""
     replica = _replica(1)
-    limit = OutputLimit(1000, 100, 10)
+    limit = BufferLimit(1000, 100, 10)
     assert over_limit(replica, 1000, limit, 0.0)
     assert not over_limit(replica, 100, limit, 1.0)
     assert not over_limit(replica, 100, limit, 11.0)
     assert over_limit(replica, 100, limit, 11.5)
     assert not over_limit(replica, 99, limit, 12.0)
     assert not over_limit(replica, 100, limit, 13.0)
-    assert not over_limit(replica, 1 << 40, OutputLimit(0, 0, 0), 99.0)
+    assert not over_limit(replica, 1 << 40, BufferLimit(0, 0, 0), 99.0)
     assert limit.at_least(5000).hard_bytes == 5000
-    assert OutputLimit(0, 0, 0).at_least(5000).hard_bytes == 0
+    assert BufferLimit(0, 0, 0).at_least(5000).hard_bytes == 0
