@@ -14,7 +14,7 @@ import psutil
 import pytest
 import redis
 from redis.sentinel import Sentinel
-from support.ports import free_port
+from support.ports import free_ports
 from support.processes import Process, python_env
 from support.waiting import wait_until
 
@@ -23,22 +23,7 @@ START_S = 60.0
 
 def free_range(count: int) -> int:
     """The first of so many free neighbouring ports, whose HTTP ports are free too."""
-    for _ in range(100):
-        first = free_port()
-        ports = [first + i + above for i in range(count) for above in (0, 1000)]
-        if max(ports) < 65536 and all(is_free(port) for port in ports):
-            return first
-    raise AssertionError("no free ports")
-
-
-def is_free(port: int) -> bool:
-    """Whether nobody listens on a port."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    return free_ports(*(i + above for i in range(count) for above in (0, 1000) if i + above))
 
 
 @contextmanager

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from support import free_port, require_peer, start_prometheus, start_redis, start_redis_sentinel, wait_until
+from support.ports import free_ports
 
 
 def test_redis_answers_and_ends() -> None:
@@ -30,6 +33,24 @@ def test_restart_keeps_port_and_data() -> None:
         server.kill()
         server.start_again()
         assert server.command("GET", "k") == b"v"
+
+
+def test_a_port_is_kept_for_us() -> None:
+    """A server can listen on a port chosen for it, again and again, and nobody comes by it without wanting that one."""
+    port = free_port()
+    with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+        stranger.bind(("127.0.0.1", port))
+    for host in ("127.0.0.1", ""):
+        with socket.create_server((host, port)) as server, socket.create_connection(("127.0.0.1", port)):
+            assert server.accept()[0].close() is None
+
+
+def test_neighbouring_ports_are_kept_too() -> None:
+    """Ports wanted at distances of each other are free together."""
+    first = free_ports(1, 1000)
+    for port in (first, first + 1, first + 1000):
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind(("127.0.0.1", port))
 
 
 def test_failure_at_start_shows_the_log() -> None:
