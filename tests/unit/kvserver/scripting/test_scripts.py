@@ -10,6 +10,7 @@ from kvserver.engine import commands
 from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import NoPort, Session
+from kvserver.scripting import runtime
 from kvserver.scripting.decoding import decode
 from kvserver.scripting.eval_commands import HANDLERS
 from kvserver.scripting.host import Host, host_of
@@ -20,6 +21,13 @@ from kvserver.scripting.tailcalls import keep_frames
 
 def no_clock() -> float:
     return 0.0
+
+
+@pytest.fixture(autouse=True)
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts that take all they can get take less, and so less time."""
+    monkeypatch.setattr(runtime, "LIMIT", 64 << 20)
+    monkeypatch.setattr(runtime, "COLLECT_AT", 8 << 20)
 
 
 @pytest.fixture

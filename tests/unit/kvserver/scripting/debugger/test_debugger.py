@@ -11,6 +11,7 @@ from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import NoPort, Session
 from kvserver.errors import CommandError
+from kvserver.scripting import runtime
 from kvserver.scripting.busy import Busy
 from kvserver.scripting.debugger.words import human, parse_words
 from kvserver.scripting.eval_commands import HANDLERS
@@ -62,6 +63,13 @@ class NoServant:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture(autouse=True)
+def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts that take all they can get take less, and so less time."""
+    monkeypatch.setattr(runtime, "LIMIT", 64 << 20)
+    monkeypatch.setattr(runtime, "COLLECT_AT", 8 << 20)
 
 
 @pytest.fixture
