@@ -87,6 +87,8 @@ def resetstat(c: Session, a: list[bytes]) -> bytes:
     """CONFIG RESETSTAT."""
     admin = admin_of(c)
     engine, server = c.engine, admin.node.server
+    admin.node.housekeeper.cycle.reset_stats()
+    admin.evictor.reset_stats()
     for row in all_rows(engine):
         row.reset_stats()
     engine.errors.clear()
@@ -94,7 +96,7 @@ def resetstat(c: Session, a: list[bytes]) -> bytes:
     state = engine.state
     state.freed_in_slices = 0
     state.hits = state.misses = state.expired_keys = state.expired_fields = state.evicted_keys = 0
-    server.accepted = server.rejected = server.net_in = server.net_out = 0
+    server.accepted = server.rejected = server.net_in = server.net_out = server.reads = server.writes = 0
     server.output_limit_kills = server.query_limit_kills = 0
     admin.rates.reset()
     admin.process.peak_bytes = admin.process.used_bytes()

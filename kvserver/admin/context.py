@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kvserver.client.server import Server
     from kvserver.client.tls import Tls
     from kvserver.engine.command_table.row import Handler
+    from kvserver.engine.commands.keys.expiry import ExpiryCycle
     from kvserver.engine.events.tracking import Tracker
     from kvserver.engine.keys.eviction import Evictor
     from kvserver.engine.run.executor import Engine
@@ -39,6 +40,7 @@ class Housekeeping(Protocol):
     """The node's periodic work, as far as it is steered from here."""
 
     active_expire: bool
+    cycle: ExpiryCycle
     hz: int
     hold_freeing: int
 

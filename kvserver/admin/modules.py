@@ -5,6 +5,7 @@ from __future__ import annotations
 from kvserver.admin.config import allowed
 from kvserver.admin.context import Admin, admin_of
 from kvserver.config.quoting import decode
+from kvserver.doors.kinds import Disk
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
 from kvserver.wire.resp import EMPTY_ARRAY, array, simple
@@ -44,10 +45,18 @@ def list_(c: Session, a: list[bytes]) -> bytes:
 def load(c: Session, a: list[bytes]) -> bytes:
     """MODULE LOAD path [argument …] and MODULE LOADEX path [CONFIG name value …] [ARGS argument …]."""
     path = decode(a[2])
-    found = "\0" not in path and c.engine.services.doors.disk.path(path).exists()
+    found = _exists(c.engine.services.doors.disk, path)
     reason = "modules written for Redis can't be loaded" if found else "there is no such file"
     _guarded(c).node.log.warning("module failed to load", path=path, reason=reason)
     raise CommandError(_NOT_LOADED)
+
+
+def _exists(disk: Disk, path: str) -> bool:
+    """Whether there is such a file; a path that no system could have (too long, a NUL in it) is none."""
+    try:
+        return disk.path(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def unload(c: Session, a: list[bytes]) -> bytes:

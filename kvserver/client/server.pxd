@@ -23,7 +23,7 @@ cdef class Server:
     cdef public Limits limits
     cdef public object holds, needs_auth
     cdef public dict connections
-    cdef public long long accepted, rejected, net_in, net_out, output_limit_kills, query_limit_kills
+    cdef public long long accepted, rejected, net_in, net_out, reads, writes, output_limit_kills, query_limit_kills
     cdef public object on_protocol_error, watch, wall
     cdef public bint system_time
 

@@ -98,6 +98,8 @@ class Server:
         self.rejected = 0
         self.net_in = 0  # bytes
         self.net_out = 0  # bytes
+        self.reads = 0
+        self.writes = 0
         self.output_limit_kills = 0
         self.query_limit_kills = 0
         self.on_protocol_error: Callable[[Session, str], None] = _unheard
@@ -199,6 +201,7 @@ class Connection:
             return
         n = len(data)
         self.server.net_in += n
+        self.server.reads += 1
         c.bytes_in += n
         now = now_ms(self.server)
         self.engine.state.now_ms = now
@@ -314,6 +317,7 @@ class Connection:
         if (self.server.limits.reply_bytes or c.attention & _unauthenticated) and limits.overflows(self, c, n):
             return
         self.server.net_out += n
+        self.server.writes += 1
         c.bytes_out += n
         if self.held or self.server.holds.on:
             held.send_when_safe(self, data)
@@ -329,6 +333,7 @@ class Connection:
         if self.closing:
             return
         self.server.net_out += len(data)
+        self.server.writes += 1
         if self.session is not None:
             self.session.bytes_out += len(data)
         if self.held or self.server.holds.on:

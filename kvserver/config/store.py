@@ -7,14 +7,15 @@ upon which every value returns to what it was and the callbacks that had run alr
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kvserver.config.kinds import ConfigError
 from kvserver.config.option import Option
+from kvserver.config.quoting import encode
 from kvserver.config.settings import Settings
 from kvserver.config.table import BY_NAME, OPTIONS
+from kvserver.wire.glob import matcher
 
 Callback = Callable[["Config"], None]
 
@@ -52,9 +53,9 @@ class Config(Settings):
                 if pattern.lower() in BY_NAME:
                     found.setdefault(pattern, self.show(pattern.lower()))
                 continue
-            glob = pattern.lower().replace("[^", "[!")
+            matches = matcher(encode(pattern), ignore_case=True)
             for name, option in BY_NAME.items():
-                if not option.hidden and fnmatch.fnmatchcase(name, glob):
+                if not option.hidden and matches(name.encode()):
                     found.setdefault(name, self.show(name))
         return list(found.items())
 

@@ -55,6 +55,12 @@ class Machine(Protocol):
     """Kernel, release and architecture."""
     interpreter: str
     arch_bits: int
+    build: str
+    """Names the build of the interpreter that runs this, in hexadecimal."""
+    monotonic_clock: str
+    """The system's function behind it."""
+    compiler: str
+    """The version of gcc that the interpreter was compiled with, 0.0.0 if it was another compiler."""
     total_bytes: int
     """Memory of the machine."""
 
@@ -69,6 +75,9 @@ class Machine(Protocol):
 
     def cpu_s(self) -> tuple[float, float, float, float]:
         """Processor time in the kernel and in user code, of the process and of children that ended."""
+
+    def thread_cpu_s(self) -> tuple[float, float]:
+        """Processor time in the kernel and in user code of the thread that asks: the event loop's."""
 
 
 class Process(Protocol):

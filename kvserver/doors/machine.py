@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
+import time
+import zlib
+from typing import Any
 
 import psutil
 
 from kvserver.doors.allocator import allocated_bytes_meter
+
+resource: Any
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 
 class RealMachine:
@@ -22,6 +32,9 @@ class RealMachine:
         self.system = " ".join((platform.system(), platform.release(), platform.machine()))
         self.interpreter = f"{platform.python_implementation()} {platform.python_version()}"
         self.arch_bits = 64 if sys.maxsize > 2**32 else 32
+        self.build = f"{zlib.crc32(' '.join(platform.python_build()).encode()):016x}"
+        self.monotonic_clock = time.get_clock_info("monotonic").implementation
+        self.compiler = (re.match(r"GCC ([\d.]+)", platform.python_compiler()) or ("", "0.0.0"))[1]
         self.total_bytes = psutil.virtual_memory().total
 
     def created_s(self) -> float:
@@ -45,3 +58,10 @@ class RealMachine:
             getattr(times, "children_system", 0.0),
             getattr(times, "children_user", 0.0),
         )
+
+    def thread_cpu_s(self) -> tuple[float, float]:
+        """Processor time in the kernel and in user code of the thread that asks."""
+        if resource is None or not hasattr(resource, "RUSAGE_THREAD"):
+            return 0.0, time.thread_time()
+        usage = resource.getrusage(resource.RUSAGE_THREAD)
+        return usage.ru_stime, usage.ru_utime

@@ -70,7 +70,9 @@ class Housekeeper:
         if self.active_expire:
             began = clock.perf()
             gone = self.cycle.run(self.engine, more)
-            spent_ms = int((clock.perf() - began) * 1000)
+            spent_s = clock.perf() - began
+            self.cycle.spent_s += spent_s
+            spent_ms = int(spent_s * 1000)
             if spent_ms and gone:
                 self.engine.services.administration.note_latency("expire-cycle", spent_ms)
         if self.engine.state.trash and not self.hold_freeing:

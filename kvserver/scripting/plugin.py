@@ -16,6 +16,7 @@ from kvserver.scripting.eval_commands import HANDLERS
 from kvserver.scripting.host import Host, host_of
 from kvserver.scripting.pump import Pump
 from kvserver.scripting.running import GO_ON, Running
+from kvserver.wire.numbers import human
 from kvserver.wire.resp import OK
 
 if TYPE_CHECKING:
@@ -75,11 +76,20 @@ def _ended(host: Host) -> bool:
 
 def _memory(host: Host) -> list[tuple[str, object]]:
     """The lines of INFO memory."""
-    used = host.used_bytes()
+    used = host.used_bytes()  # of the one interpreter that runs scripts and functions
+    scripts = sum(len(script.body) for script in host.scripts.values())
+    functions = sum(len(library.code) for library in host.libraries.by_name.values())
     return [
         ("used_memory_lua", used),
+        ("used_memory_lua_human", human(used)),
         ("used_memory_vm_eval", used),
-        ("used_memory_scripts_eval", sum(len(script.body) for script in host.scripts.values())),
+        ("used_memory_vm_functions", 0),
+        ("used_memory_vm_total", used),
+        ("used_memory_vm_total_human", human(used)),
+        ("used_memory_scripts_eval", scripts),
+        ("used_memory_functions", functions),
+        ("used_memory_scripts", scripts + functions),
+        ("used_memory_scripts_human", human(scripts + functions)),
         ("number_of_cached_scripts", len(host.scripts)),
         ("number_of_functions", len(host.libraries.functions)),
         ("number_of_libraries", len(host.libraries.by_name)),

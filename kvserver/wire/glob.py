@@ -19,7 +19,8 @@ def matcher(pattern: bytes, ignore_case: bool = False) -> Matcher:
     if pattern.count(b"*") > NESTED_MAX and _nesting(pattern) > NESTED_MAX:
         return _nothing
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
-    return re.compile(_translate(pattern) + rb"\Z", flags).match
+    some = b"(?=.)" if pattern else b""  # in Redis only the empty pattern matches the empty text
+    return re.compile(some + _translate(pattern) + rb"\Z", flags).match
 
 
 def _nothing(text: bytes) -> None:
@@ -104,8 +105,7 @@ def _class(pattern: bytes, i: int) -> tuple[bytes, int]:
             i += 1
             members.append(_hex(pattern[i]))
         elif i + 2 < n and pattern[i + 1] == 45:
-            low, high = sorted((pattern[i], pattern[i + 2]))
-            members.append(_hex(low) + b"-" + _hex(high))
+            members.append(_range(pattern[i], pattern[i + 2]))
             i += 2
         else:
             members.append(_hex(pattern[i]))
@@ -114,6 +114,14 @@ def _class(pattern: bytes, i: int) -> tuple[bytes, int]:
     if not members:
         return (b"." if negate else b"(?!)"), i
     return b"[" + (b"^" if negate else b"") + b"".join(members) + b"]", i
+
+
+def _range(one: int, other: int) -> bytes:
+    """The bytes between two, in C's order of chars: they have signs, so those from 128 on come before 0."""
+    low, high = sorted((one, other), key=lambda byte: (byte + 128) % 256)
+    if low <= high:
+        return _hex(low) + b"-" + _hex(high)
+    return _hex(low) + b"-" + _hex(255) + _hex(0) + b"-" + _hex(high)
 
 
 def _hex(byte: int) -> bytes:

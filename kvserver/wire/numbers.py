@@ -105,6 +105,18 @@ def format_double(value: float) -> bytes:
     return b"%.17g" % value
 
 
+def human(size: int) -> str:
+    """A size as INFO's fields for people show it: 512B, 1.50M."""
+    if size < 1024:
+        return f"{size}B"
+    value = float(size)
+    for unit in "KMGTPE":
+        value /= 1024
+        if value < 1024:
+            return f"{value:.2f}{unit}"
+    return f"{size}B"
+
+
 def add_decimal(old: bytes, step: bytes) -> bytes:
     """Return old + step as INCRBYFLOAT stores it: fixed notation, at most 17 decimals, no trailing zeros.
 

@@ -48,6 +48,9 @@ class FakeMachine:
     system = "Linux 6.1 test"
     interpreter = "CPython 3"
     arch_bits = 64
+    build = "00000000"
+    monotonic_clock = "test"
+    compiler = "0.0.0"
     total_bytes = 8 << 30
     allocated = 1 << 20
 
@@ -62,6 +65,9 @@ class FakeMachine:
 
     def cpu_s(self) -> tuple[float, float, float, float]:
         return 1.0, 2.0, 0.0, 0.0
+
+    def thread_cpu_s(self) -> tuple[float, float]:
+        return 1.0, 2.0
 
 
 class FakeThreads:

@@ -1,8 +1,7 @@
 """The sections about the server as a whole: server, clients, memory, stats, cpu, cluster, keyspace.
 
-Only what is measured is told. Redis's fields about things that don't exist here (forks, copy-on-write, jemalloc,
-I/O threads, script engines' memory ...) are left out, except those that clients are known to read and that have
-one true value here.
+Every field of Redis 7.0 is there, since dashboards and exporters look for them: what is measured is told, and what
+doesn't exist here (forks, defragmentation, I/O threads ...) has the value that Redis gives when it is off, zero.
 """
 
 from __future__ import annotations
@@ -18,22 +17,21 @@ from kvserver.config import REDIS_VERSION
 from kvserver.engine.keys.keyspace import Db
 from kvserver.engine.run.session import ATT_TRACKING
 from kvserver.wire import resp
+from kvserver.wire.numbers import human
 
 Fields = Iterable[tuple[str, object]]
 _TTL_SAMPLE = 20
 LRU_CLOCK_BITS = 24
-
-
-def human(size: int) -> str:
-    """A size as INFO's fields for people show it: 512B, 1.50M."""
-    if size < 1024:
-        return f"{size}B"
-    value = float(size)
-    for unit in "KMGTPE":
-        value /= 1024
-        if value < 1024:
-            return f"{value:.2f}{unit}"
-    return f"{size}B"
+_CPU = (
+    "used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_children",
+    "used_cpu_sys_main_thread", "used_cpu_user_main_thread",
+)  # fmt: skip
+_ABSENT = (
+    "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
+    "total_active_defrag_time", "current_active_defrag_time", "dump_payload_sanitizations",
+    "io_threaded_reads_processed", "io_threaded_writes_processed", "reply_buffer_shrinks", "reply_buffer_expands",
+)  # fmt: skip
+"""Statistics of what doesn't exist here."""
 
 
 def server(admin: Admin) -> Fields:
@@ -45,10 +43,14 @@ def server(admin: Admin) -> Fields:
         ("redis_version", REDIS_VERSION),
         ("redis_git_sha1", "00000000"),
         ("redis_git_dirty", 0),
+        ("redis_build_id", process.machine.build),
         ("redis_mode", "standalone"),
         ("os", process.machine.system),
         ("arch_bits", process.machine.arch_bits),
+        ("monotonic_clock", process.machine.monotonic_clock),
         ("multiplexing_api", "asyncio"),
+        ("atomicvar_api", "gil"),
+        ("gcc_version", process.machine.compiler),
         ("process_id", process.machine.pid),
         ("process_supervised", node.supervisor.name),
         ("run_id", process.run_id),
@@ -105,10 +107,12 @@ def memory(admin: Admin) -> Fields:
         ("used_memory_startup", 0),
         ("used_memory_dataset", dataset),
         ("used_memory_dataset_perc", f"{min(100.0, dataset / net * 100):.2f}%"),
+        *_allocator(used + process.startup_bytes, resident),
         *_sized("total_system_memory", process.machine.total_bytes),
         *_sized("maxmemory", config.maxmemory),
         ("maxmemory_policy", config.maxmemory_policy),
         ("mem_fragmentation_ratio", f"{resident / (used + process.startup_bytes):.2f}"),
+        ("mem_fragmentation_bytes", resident - used - process.startup_bytes),
         ("mem_not_counted_for_evict", unlimited_bytes(admin.node.engine)),
         ("mem_replication_backlog", 0),
         ("mem_clients_slaves", 0),
@@ -119,6 +123,21 @@ def memory(admin: Admin) -> Fields:
         ("active_defrag_running", 0),
         ("lazyfree_pending_objects", len(admin.node.engine.state.trash)),
         ("lazyfreed_objects", admin.node.engine.state.freed_in_slices),
+    ]
+
+
+def _allocator(allocated: int, resident: int) -> Fields:
+    """What is allocated and what the system gives for it; Redis's fields where no jemalloc tells more than that."""
+    return [
+        ("allocator_allocated", allocated),
+        ("allocator_active", resident),
+        ("allocator_resident", resident),
+        ("allocator_frag_ratio", f"{resident / allocated:.2f}"),
+        ("allocator_frag_bytes", resident - allocated),
+        ("allocator_rss_ratio", "1.00"),
+        ("allocator_rss_bytes", 0),
+        ("rss_overhead_ratio", "1.00"),
+        ("rss_overhead_bytes", 0),
     ]
 
 
@@ -141,14 +160,19 @@ def stats(admin: Admin) -> Fields:
         ("total_net_repl_output_bytes", 0),
         ("instantaneous_input_kbps", f"{rates.per_second('input') / 1024:.2f}"),
         ("instantaneous_output_kbps", f"{rates.per_second('output') / 1024:.2f}"),
+        ("instantaneous_input_repl_kbps", "0.00"),
+        ("instantaneous_output_repl_kbps", "0.00"),
         ("rejected_connections", traffic.rejected),
         ("sync_full", 0),
         ("sync_partial_ok", 0),
         ("sync_partial_err", 0),
         ("expired_subkeys", state.expired_fields),
         ("expired_keys", state.expired_keys),
+        *_expiry(admin),
         ("evicted_keys", state.evicted_keys),
         ("evicted_clients", admin.client_limit.evicted),
+        ("total_eviction_exceeded_time", admin.evictor.exceeded_ms()),
+        ("current_eviction_exceeded_time", admin.evictor.exceeding_ms()),
         ("keyspace_hits", state.hits),
         ("keyspace_misses", state.misses),
         ("pubsub_channels", len(engine.channels)),
@@ -157,6 +181,10 @@ def stats(admin: Admin) -> Fields:
         ("latest_fork_usec", 0),
         ("total_forks", 0),
         ("migrate_cached_sockets", 0),
+        ("total_reads_processed", traffic.reads),
+        ("total_writes_processed", traffic.writes),
+        ("slave_expires_tracked_keys", len(state.own_volatile or ())),
+        *((name, 0) for name in _ABSENT),
         ("tracking_total_keys", tracker.table.used),
         ("tracking_total_items", tracker.items),
         ("tracking_total_prefixes", len(tracker.prefixes)),
@@ -167,10 +195,20 @@ def stats(admin: Admin) -> Fields:
     ]
 
 
+def _expiry(admin: Admin) -> Fields:
+    """What the cycle that deletes expired keys found, and what it took."""
+    cycle = admin.node.housekeeper.cycle
+    return [
+        ("expired_stale_perc", f"{cycle.stale * 100:.2f}"),
+        ("expired_time_cap_reached_count", cycle.cut_short),
+        ("expire_cycle_cpu_milliseconds", int(cycle.spent_s * 1000)),
+    ]
+
+
 def cpu(admin: Admin) -> Fields:
     """Section cpu, seconds."""
-    names = ("used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_children")
-    return [(name, f"{seconds:.6f}") for name, seconds in zip(names, admin.process.machine.cpu_s(), strict=True)]
+    seconds = (*admin.process.machine.cpu_s(), *admin.process.machine.thread_cpu_s())
+    return [(name, f"{each:.6f}") for name, each in zip(_CPU, seconds, strict=True)]
 
 
 def nothing(admin: Admin) -> Fields:

@@ -103,6 +103,8 @@ class Evictor:
         self.unsure = False
         self.failed = False  # above the limit, and nothing may be evicted
         self.more = False  # the shell has been asked to go on
+        self.exceeded_s = 0.0  # how long more was in use than allowed, with an eviction not yet at its end
+        self.exceeding_since_s: float | None = None
         self.clients_cut_s = -CLIENTS_GRACE_S  # when clients were cut off last
         self.clock: Clock | None = None
         self.spared: Callable[[], bool] | None = None  # set once a client's commands shall not count as use
@@ -229,6 +231,11 @@ class Evictor:
 
     def evict(self) -> None:
         """Evict until all is well, the time is up, or nothing is left to evict."""
+        self._evict()
+        if self.failed or self.more or self.exceeding_since_s is not None:
+            self._note_exceeding()
+
+    def _evict(self) -> None:
         too_much = self.above()
         if too_much <= 0:
             self.failed = False
@@ -253,6 +260,33 @@ class Evictor:
             free_some(state, lambda: self.clock_s() < end_s)
         self.engine.log_outside()
         self.on_cycle(self.clock_s() - began_s)
+
+    # -- how long the limit was exceeded ----------------------------------------------------------------------
+
+    def _note_exceeding(self) -> None:
+        """Take note whether an eviction ended with too much still in use."""
+        now_s = self.clock_s()
+        if self.failed or self.more:
+            if self.exceeding_since_s is None:
+                self.exceeding_since_s = now_s
+        elif self.exceeding_since_s is not None:
+            self.exceeded_s += now_s - self.exceeding_since_s
+            self.exceeding_since_s = None
+
+    def exceeding_ms(self) -> int:
+        """For how long more has been in use than allowed; 0 when it isn't."""
+        since_s = self.exceeding_since_s
+        return 0 if since_s is None else int((self.clock_s() - since_s) * 1000)
+
+    def exceeded_ms(self) -> int:
+        """For how long more was in use than allowed, all times together."""
+        return int(self.exceeded_s * 1000) + self.exceeding_ms()
+
+    def reset_stats(self) -> None:
+        """Begin to count anew."""
+        self.exceeded_s = 0.0
+        if self.exceeding_since_s is not None:
+            self.exceeding_since_s = self.clock_s()
 
     def _clients_were_cut(self, now_s: float) -> bool:
         """End clients whose buffers are too large; True when that was done now or a moment ago."""

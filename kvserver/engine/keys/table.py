@@ -234,24 +234,26 @@ class Table:
         return self.high if i > self.low or i + self.low + 1 < self.count else self.low
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[tuple[bytes, Any]]]:
-        """Return (next cursor, about `count` entries); cursor 0 begins and a next cursor of 0 ends the scan."""
+        """Return (next cursor, `count` entries or a few less or more); 0 begins a scan, a next cursor of 0 ends it.
+
+        The cursor is the position of the first entry that wasn't returned, so a scan stops anywhere within a part.
+        """
         position = reverse_bits(cursor)
         found: list[tuple[bytes, Any]] = []
         end = 1 << CURSOR_BITS
-        while position < end:
+        while position < end and len(found) < count:
+            wanted = count - len(found)
             i, first, behind = self.interval(position)
             d: dict[bytes, Any] = self.parts[i]
             step = behind - first
-            while step > 1 and len(d) * step > 2 * count * (behind - first):
+            while step > 1 and len(d) * step > 2 * wanted * (behind - first):
                 step >>= 1
-            position -= position % step
-            if step == behind - first:
+            begin = position - position % step
+            if begin == position and step == behind - first and len(d) <= wanted:
                 found.extend(d.items())
+                position = behind
             else:
-                _select(d, found, position, step)
-            position += step
-            if len(found) >= count:
-                break
+                position = _take(d, found, wanted, position, begin, step)
         return (0 if position >= end else reverse_bits(position)), found
 
     def steal_part(self) -> dict[bytes, Any] | None:
@@ -264,13 +266,34 @@ class Table:
         return part
 
 
-def _select(part: dict[bytes, Any], found: list[tuple[bytes, Any]], position: int, step: int) -> None:
-    """Append the entries whose reversed hash lies in [position, position + step)."""
+def _take(
+    part: dict[bytes, Any], found: list[tuple[bytes, Any]], wanted: int, position: int, begin: int, step: int
+) -> int:
+    """Append the first `wanted` of the entries that lie from `position` on within `step` from `begin`.
+
+    Return where the scan goes on: at the next of them, or behind the step. Entries of one position stay together.
+    """
     mask = _CURSOR_MASK ^ (reverse_bits(step - 1) if step > 1 else 0)
-    want = reverse_bits(position) & mask
+    want = reverse_bits(begin) & mask
+    here: list[tuple[int, bytes, Any]] = []
     for key, value in part.items():
-        if hash(key) & mask == want:
-            found.append((key, value))
+        h = hash(key)
+        if h & mask == want:
+            place = reverse_bits(h)
+            if place >= position:
+                here.append((place, key, value))
+    here.sort(key=_place)
+    taken = min(wanted, len(here))
+    while 0 < taken < len(here) and here[taken][0] == here[taken - 1][0]:
+        taken += 1
+    for _, key, value in here[:taken]:
+        found.append((key, value))
+    return here[taken][0] if taken < len(here) else begin + step
+
+
+def _place(entry: tuple[int, bytes, Any]) -> int:
+    """Where an entry lies on the line."""
+    return entry[0]
 
 
 class FrozenTable:

@@ -84,39 +84,54 @@ class ExpiryCycle:
         self.db = 0
         self.part = 0
         self.field_part = 0
+        self.reset_stats()
+
+    def reset_stats(self) -> None:
+        """Begin to count anew."""
+        self.stale = 0.0  # share of the keys with a time that were found expired, a running average
+        self.cut_short = 0  # how often the time was up before the round was complete
+        self.spent_s = 0.0  # counted by who calls `run`
 
     def run(self, engine: Engine, more: Callable[[], bool]) -> int:
         """Delete expired keys until a round is complete or `more()` says that the time is up; count them."""
         state = engine.state
         if state.expire_mode != EXPIRE_DELETE:
             return expire_own(engine, state.own_volatile) if state.own_volatile else 0
+        self.seen = self.late = 0
+        gone, complete = self._round(engine, more)
+        self.cut_short += not complete
+        # Redis's weights: a run counts for a twentieth.
+        self.stale += ((self.late / self.seen if self.seen else 0.0) - self.stale) * 0.05
+        engine.log_outside()
+        return gone
+
+    def _round(self, engine: Engine, more: Callable[[], bool]) -> tuple[int, bool]:
+        """Go once round all databases, from where the last run ended; how many went, and whether that was all."""
         gone = 0
-        now = state.now_ms
+        now = engine.state.now_ms
         for _ in range(len(engine.dbs)):
             db = engine.dbs[self.db]
             while self.part < db.expires.count:
                 part = db.expires.parts[self.part]
                 late = [key for key, when in part.items() if when <= now]
+                self.seen += len(part)
+                self.late += len(late)
                 for key in late:
                     db.expire(key)
                     gone += 1
                     if not gone % 16 and not more():
-                        engine.log_outside()
-                        return gone
+                        return gone, False
                 self.part += 1
                 if not more():
-                    engine.log_outside()
-                    return gone
+                    return gone, False
             while self.field_part < db.field_expires.count:
                 gone += expire_part(db, self.field_part, more)
                 if not more():
-                    engine.log_outside()
-                    return gone
+                    return gone, False
                 self.field_part += 1
             self.part = self.field_part = 0
             self.db = (self.db + 1) % len(engine.dbs)
-        engine.log_outside()
-        return gone
+        return gone, True
 
 
 OWN_KEYS = 256

@@ -45,7 +45,25 @@ def test_scan_returns_each_entry_once_at_rest(count: int) -> None:
     assert sorted(seen) == sorted(model.items())
 
 
-def test_scan_misses_nothing_while_the_table_grows_and_shrinks() -> None:
+@pytest.mark.parametrize("count", [1, 10, 50, 600])
+@pytest.mark.parametrize("size", [1, 72, 511, 20_000])
+def test_a_page_of_a_scan_has_the_size_that_was_asked_for(size: int, count: int) -> None:
+    """A page holds COUNT entries, and at most two more that share a position; the last may hold less."""
+    table = Table()
+    for i in range(size):
+        table.set(b"key:%d" % i, i)
+    cursor, pages = 0, []
+    while True:
+        cursor, entries = table.scan(cursor, count)
+        pages.append(len(entries))
+        if not cursor:
+            break
+    assert sum(pages) == size
+    assert all(count <= page <= count + 2 for page in pages[:-1])
+
+
+@pytest.mark.parametrize("count", [1, 10, 47])
+def test_scan_misses_nothing_while_the_table_grows_and_shrinks(count: int) -> None:
     """Entries that are there from the first call to the last are returned, whatever happens to others."""
     table = Table()
     stay = {b"stay%d" % i for i in range(3000)}
@@ -53,13 +71,13 @@ def test_scan_misses_nothing_while_the_table_grows_and_shrinks() -> None:
         table.set(key, 1)
     cursor, seen, made, gone = 0, set(), 0, 0
     while True:
-        cursor, entries = table.scan(cursor, 10)
+        cursor, entries = table.scan(cursor, count)
         seen.update(key for key, _ in entries)
-        for _ in range(30):
+        for _ in range(3 * count):
             table.set(b"other%d" % made, 1)
             made += 1
         if made > 4000:
-            for _ in range(60):
+            for _ in range(6 * count):
                 table.pop(b"other%d" % gone)
                 gone += 1
         if not cursor:
