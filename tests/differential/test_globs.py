@@ -12,7 +12,11 @@ from support import start_kvserver, start_redis
 from differential.peers import Peer
 
 LETTERS = [bytes((byte,)) for byte in b"[]^-\\abcA1*?\x00\x7f\x80\xff"]
-OPTIONS = ["[", "max[", "maxmemory[", "m[a", "[m", "[m]axmemory", "maxmemor[y", "[^a", "*[", "\\maxmemory", "maxmemory\\", "MAXMEMORY", "MAXM*", "maxmemor[]", "save[", "[a-z", "*[y", "*[^s]e", "[!m]axmemory", "[[]*", "appendonl[x-z]", "?ort"]
+OPTIONS = [
+    "[", "max[", "maxmemory[", "m[a", "[m", "[m]axmemory", "maxmemor[y", "[^a", "*[", "\\maxmemory", "maxmemory\\",
+    "MAXMEMORY", "MAXM*", "maxmemor[]", "save[", "[a-z", "*[y", "*[^s]e", "[!m]axmemory", "[[]*",
+    "appendonl[x-z]", "?ort",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
