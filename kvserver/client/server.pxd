@@ -26,6 +26,8 @@ cdef class Server:
     cdef public long long accepted, rejected, net_in, net_out, reads, writes, output_limit_kills, query_limit_kills
     cdef public object on_protocol_error, watch, wall
     cdef public bint system_time
+    cpdef received(self, Py_ssize_t size)
+    cpdef sent(self, Py_ssize_t size)
 
 cdef long long now_ms(Server server) except -1
 

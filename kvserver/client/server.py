@@ -98,12 +98,21 @@ class Server:
         self.rejected = 0
         self.net_in = 0  # bytes
         self.net_out = 0  # bytes
-        self.reads = 0
-        self.writes = 0
+        self.reads = self.writes = 0
         self.output_limit_kills = 0
         self.query_limit_kills = 0
         self.on_protocol_error: Callable[[Session, str], None] = _unheard
         self.watch: Watch | None = None  # sums up what all clients hold, while that is limited
+
+    def received(self, size: int) -> None:
+        """Count a read of so many bytes."""
+        self.net_in += size
+        self.reads += 1
+
+    def sent(self, size: int) -> None:
+        """Count a write of so many bytes."""
+        self.net_out += size
+        self.writes += 1
 
     def protocol(self) -> Any:
         """Create the `Connection` of a new client (asyncio's protocol factory, which wants another type)."""
@@ -200,8 +209,7 @@ class Connection:
         if c is None or self.closing:
             return
         n = len(data)
-        self.server.net_in += n
-        self.server.reads += 1
+        self.server.received(n)
         c.bytes_in += n
         now = now_ms(self.server)
         self.engine.state.now_ms = now
@@ -316,8 +324,7 @@ class Connection:
         n = len(data)
         if (self.server.limits.reply_bytes or c.attention & _unauthenticated) and limits.overflows(self, c, n):
             return
-        self.server.net_out += n
-        self.server.writes += 1
+        self.server.sent(n)
         c.bytes_out += n
         if self.held or self.server.holds.on:
             held.send_when_safe(self, data)
@@ -332,8 +339,7 @@ class Connection:
         """Send bytes that are no reply to the request being served."""
         if self.closing:
             return
-        self.server.net_out += len(data)
-        self.server.writes += 1
+        self.server.sent(len(data))
         if self.session is not None:
             self.session.bytes_out += len(data)
         if self.held or self.server.holds.on:
