@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 16 * 1024
 FULL_BYTES = 1024
 """Bytes at which a transport is to say that it is full: as small messages they cost its loop ten times as much."""
-BLOCK_COST = 48
-"""Counted on top of a block's bytes: the object's head and its place in the queue."""
+BLOCK_COST = 72
+"""Counted on top of a block's bytes: the object's head, what the allocator adds, its place in the queue."""
 
 
 class Outbox:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 from support import Server, start_kvserver, start_redis
 
-# Fields of Redis 7.0 that are not told here, each group with its reason.
 SECTIONS = ("server", "clients", "memory", "persistence", "stats", "replication", "cpu", "cluster")
 
 
