@@ -64,6 +64,8 @@ class Hands:
         self._feeder = feeder
         self._waiting = waiting
         self._owner = owner
+        self.bound = guards.Bound(config, self._clock.monotonic)
+        engine.set_gate("unreplicated", self.bound.answer)
         engine.log.on_active = self._log_active
 
     def do(self, action: Action) -> None:
@@ -117,6 +119,7 @@ class Hands:
     def refresh_denials(self) -> None:
         """Have the gates look at the commands that the present state forbids."""
         guards.refresh(self._engine, self._config, self._role.link_up, self._feeder.records(), self._clock.monotonic())
+        self.bound.follow_role(self._engine, self._role.leads)
 
     def ask_for_acks(self) -> None:
         """Have the replicas acknowledge at once."""

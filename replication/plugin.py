@@ -40,7 +40,10 @@ def attach(node: Node) -> None:
     ours.hands.let_writes = lambda: pause.end(engine, "failover")
     services.contributions.debug.update(debugging.DEBUG)
     _add_info(ours, services)
-    for name in ("replica-serve-stale-data", "replica-read-only", "min-replicas-to-write", "min-replicas-max-lag"):
+    for name in (
+        "replica-serve-stale-data", "replica-read-only", "min-replicas-to-write", "min-replicas-max-lag",
+        "async-max-unreplicated-ms", "async-max-unreplicated-bytes",
+    ):  # fmt: skip
         config.on_change(name, lambda _: ours.refresh_denials())
     config.on_change("repl-backlog-size", lambda _: ours.resize_backlog())
 
@@ -71,6 +74,7 @@ def _add_info(ours: Replication, services: Services) -> None:
     services.signals.stats_reset.connect(ours.feeder.reset_stats)
     shown = services.contributions
     shown.add_info("replication", lambda: replication_fields(view(ours)))
+    shown.add_info("replication", lambda: _unreplicated(ours))
     shown.add_info("stats", lambda: _stats(ours))
     shown.add_info("memory", lambda: _memory(ours))
     shown.add_info("persistence", lambda: _persistence(ours))
@@ -81,6 +85,14 @@ def _add_info(ours: Replication, services: Services) -> None:
 def _link_trouble(ours: Replication) -> str:
     """Why a replica isn't ready to serve; "" when it is."""
     return "the link to the primary is down" if ours.role.link_up is False else ""
+
+
+def _unreplicated(ours: Replication) -> Iterable[tuple[str, object]]:
+    """What a primary may lose at the most, where a bound on it is stated."""
+    if ours.engine.deny_masks.get("unreplicated"):
+        bound = ours.hands.bound
+        yield "async_unreplicated_ms", bound.age_ms(ours.engine)
+        yield "async_unreplicated_bytes", bound.unreplicated.length(ours.engine.log.offset)
 
 
 def _server(farewell: Farewell) -> Iterable[tuple[str, object]]:

@@ -19,7 +19,7 @@ from kvserver.wire.resp import encode_request
 from replication.handover.decide import Order
 from replication.hands import Hands
 from replication.history import History
-from replication.primary.attached import Parts
+from replication.primary.attached import Parts, furthest
 from replication.primary.feeder import Feeder
 from replication.primary.waiting import Waiting
 from replication.replica.handshake import Full, Settings
@@ -94,6 +94,7 @@ class Replication:
     def promote(self) -> None:
         """Become a primary; no effect on one."""
         self._step(Promote(self._settled(), self._new_id()))
+        self._keep_bound()
 
     def hand_over(self, order: Order) -> None:
         """Hold writes back, and have a replica that has caught up take over."""
@@ -189,6 +190,7 @@ class Replication:
     def refresh_denials(self) -> None:
         """Have the gates look at the commands that the present state forbids."""
         self.hands.refresh_denials()
+        self._keep_bound()
 
     def position(self) -> tuple[bytes, int, int] | None:
         """Where in which history a snapshot taken now stands: id, offset, the stream's database.
@@ -224,6 +226,8 @@ class Replication:
         self.waiting.look()
         if self.engine.deny_masks.get("few-replicas"):
             self.refresh_denials()
+        if self.engine.deny_masks.get("unreplicated"):
+            self.hands.bound.unreplicated.acknowledge(furthest(self.feeder.records()))
 
     def ask_for_acks(self) -> None:
         """Have the replicas acknowledge at once."""
@@ -246,6 +250,7 @@ class Replication:
         self.file_synced()
         if self.link is not None:
             self.link.tick(send_ack=second)
+        self._keep_bound()
         if not second:
             return
         self.refresh_denials()
@@ -253,6 +258,15 @@ class Replication:
             self.feeder.pulse()
             if self.role.leads and self.feeder.feeds:
                 self.engine.log.append_passing(PING)
+
+    def _keep_bound(self) -> None:
+        """Where a bound is stated: record, with or without replicas, and hear of them sooner while a write waits."""
+        if not self.engine.deny_masks.get("unreplicated"):
+            return
+        if not self.role.recording:
+            self.stream_wanted()
+        if self.hands.bound.unreplicated.waiting(self.engine.log.offset):
+            self.ask_for_acks()
 
     def _tell_time(self) -> None:
         feeder = self.feeder

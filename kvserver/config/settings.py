@@ -132,6 +132,8 @@ class Settings:
     replica_announce_port: int
     min_replicas_to_write: int
     min_replicas_max_lag: int
+    async_max_unreplicated_ms: int
+    async_max_unreplicated_bytes: int
     replica_lazy_flush: bool
     replica_ignore_maxmemory: bool
     replica_ignore_disk_write_errors: bool

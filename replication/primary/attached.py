@@ -75,6 +75,11 @@ def enough_replicas(replicas: Iterable[Attached], to_write: int, max_lag_s: int,
     return not to_write or not max_lag_s or good_count(replicas, max_lag_s, now_s) >= to_write
 
 
+def furthest(replicas: Iterable[Attached]) -> int:
+    """The highest offset that some on-line replica has acknowledged, 0 without one."""
+    return max((r.ack_offset for r in replicas if r.phase is Phase.ONLINE), default=0)
+
+
 def acked_count(replicas: Iterable[Attached], offset: int) -> int:
     """How many on-line replicas have acknowledged everything up to and including byte `offset`."""
     return sum(1 for r in replicas if r.phase is Phase.ONLINE and r.ack_offset >= offset)

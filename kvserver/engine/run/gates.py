@@ -173,6 +173,7 @@ TABLE: tuple[tuple[str, int, int, int, bytes | Answer | None, bytes], ...] = (
     ("disk", WRITE | TELLS_DISK, 0, _ALL, MISCONF, b""),
     ("aof", WRITE | TELLS_DISK, 0, _ALL, None, b""),
     ("few-replicas", WRITE, 0, _ALL, NOREPLICAS, b""),
+    ("unreplicated", WRITE, 0, _ALL, None, b""),
     ("readonly", WRITE, 0, _ALL, READONLY, b""),
     ("subscriber", 0, ATT_SUBSCRIBED, CLIENT, subscriber, b""),
     ("stale", NOT_STALE, 0, CLIENT | EXEC | SCRIPT | DECLARED, MASTERDOWN, STALE_SCRIPT),

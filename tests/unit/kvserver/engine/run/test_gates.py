@@ -70,6 +70,7 @@ tracking     | -                        | TRACKING        | CLIENT
 disk         | WRITE TELLS_DISK         | -               | CLIENT EXEC FIRST_WRITE DECLARED
 aof          | WRITE TELLS_DISK         | -               | CLIENT EXEC FIRST_WRITE DECLARED
 few-replicas | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
+unreplicated | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
 readonly     | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
 subscriber   | -                        | SUBSCRIBED      | CLIENT
 stale        | NOT_STALE                | -               | CLIENT EXEC SCRIPT DECLARED
