@@ -84,7 +84,7 @@ class Process(Protocol):
     """What there is once in a process, whoever else lives in it."""
 
     titled: bool
-    """Whether the process can be given a title."""
+    """Whether what gives a process its title is installed."""
 
     def begin_serving(self) -> None:
         """From here on nothing of ours makes cycles in number: the collector is to leave what there is alone."""

@@ -102,7 +102,7 @@ class SharedProcess:
     `gone(status)` is told when the node would have ended the process.
     """
 
-    titled = False
+    titled = True  # nothing is missing that a user could install
 
     def __init__(self, gone: Callable[[int], None]) -> None:
         self._gone = gone

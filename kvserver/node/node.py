@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from kvserver import logs
@@ -61,6 +62,7 @@ class Node:
         self.listeners: list[asyncio.AbstractServer] = []
         self.tls_listeners: list[TlsListener] = []
         self.port = config.port
+        self._socket: Path | None = None  # the unix socket, once it is there
         self._attack_logged_ms = 0
         self.serving = False  # all is loaded, clients are let in
         self.stopped = asyncio.Event()
@@ -204,6 +206,7 @@ class Node:
         if self.config.unixsocket:
             path = self.doors.disk.path(self.config.unixsocket)
             path.unlink(missing_ok=True)
+            self._socket = path.absolute()  # `dir` may change
             self.listeners.append(
                 await loop.create_unix_server(self.server.protocol, str(path), backlog=self.config.tcp_backlog)
             )
@@ -239,8 +242,8 @@ class Node:
             if connection.transport is not None:
                 connection.transport.close()
         self.housekeeper.stop()
-        if self.config.unixsocket:
-            self.doors.disk.path(self.config.unixsocket).unlink(missing_ok=True)
+        if self._socket is not None:
+            self._socket.unlink(missing_ok=True)
 
 
 def _raise(name: str) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
+import os
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -121,3 +125,47 @@ async def test_two_nodes_know_nothing_of_each_other(tmp_path: Path) -> None:
         giant = [str(number) for number in range(9000)]
         await ask_one("RPUSH", "giant", *giant)
         assert (one.engine.state.limits.giants, two.engine.state.limits.giants) == (True, False)
+
+
+async def test_each_node_has_its_files_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    """Snapshots, append-only files and relative names of options stay in the node's folder, not in the process's."""
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    (folders[0] / "users.acl").write_text("user default on nopass ~* &* +@all\n")
+    before = os.getcwd()
+    async with (
+        running(fake_doors(folders[0], 1), appendonly=True, appendfsync="always", aclfile="users.acl") as (_, ask_one),
+        running(fake_doors(folders[1], 2), dbfilename="other.rdb", enable_protected_configs="yes") as (_, ask_two),
+    ):
+        for name, ask in (("one", ask_one), ("two", ask_two)):
+            await ask("SET", "name", name)
+            assert await ask("SAVE") == b"OK"
+        assert await ask_one("ACL", "SAVE") == b"OK"
+        assert await ask_one("CONFIG", "GET", "dir") == [b"dir", str(folders[0]).encode()]
+        (folders[1] / "sub").mkdir()
+        assert isinstance(await ask_two("CONFIG", "SET", "dir", "nowhere"), hiredis.ReplyError)
+        assert await ask_two("CONFIG", "SET", "dir", "sub") == b"OK"
+        assert await ask_two("SAVE") == b"OK"
+        assert await ask_one("CONFIG", "GET", "dir") == [b"dir", str(folders[0]).encode()]
+    assert os.getcwd() == before
+    assert {path.name for path in folders[0].iterdir()} == {"appendonlydir", "dump.rdb", "users.acl"}
+    assert {path.name for path in folders[1].iterdir()} == {"other.rdb", "sub"}
+    assert b"two" in (folders[1] / "sub" / "other.rdb").read_bytes()
+    async with running(fake_doors(folders[0], 3), appendonly=True, aclfile="users.acl") as (_, ask):
+        assert await ask("GET", "name") == b"one"
+
+
+async def test_a_node_in_a_shared_process_changes_nothing_of_it(tmp_path: Path) -> None:
+    """Collector, title, limits and log level stay as they were while a node comes, is told otherwise, and goes."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    state = gc.isenabled(), gc.get_freeze_count(), logging.getLogger().level
+    async with running(fake_doors(tmp_path), maxclients=files[0] * 2) as (node, ask):
+        assert await ask("CONFIG", "SET", "loglevel", "debug", "oom-score-adj", "yes") == b"OK"
+        assert (await ask("CONFIG", "GET", "maxclients"))[1] == b"%d" % (files[0] * 2)
+        told = (await ask("INFO", "everything")).decode()
+        assert f"process_id:{node.doors.machine.pid}\r\n" in told
+        assert f"executable:{node.doors.machine.executable}\r\n" in told
+        assert f"total_system_memory:{node.doors.machine.total_bytes}\r\n" in told
+        assert (gc.isenabled(), gc.get_freeze_count(), logging.getLogger().level) == state
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == files
