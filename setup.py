@@ -8,7 +8,8 @@ Only what has changed is translated and compiled again: build/ is kept from one 
 than what was made of it decides.
 
 UNDERSTUDY_PURE=1 in the environment leaves them out on purpose; UNDERSTUDY_COMPILED=1 demands them, so that
-failing to compile fails the installation. `setup.py annotate [FILE...]` shows what C each line became.
+failing to compile fails the installation. UNDERSTUDY_DEBUG=1 compiles for a debugger.
+`setup.py annotate [FILE...]` shows what C each line became.
 """
 
 from __future__ import annotations
@@ -126,7 +127,9 @@ def extensions() -> list[Any]:
     """The hot modules that exist, not translated yet; none where that isn't wanted."""
     if is_set("UNDERSTUDY_PURE"):
         return []
-    flags = [] if sys.platform == "win32" else [*OPTIMIZE, "-g0", "-ffp-contract=off"]
+    flags = ["-O0", "-g"] if is_set("UNDERSTUDY_DEBUG") else [*OPTIMIZE, "-g0", "-ffp-contract=off"]
+    if sys.platform == "win32":
+        flags = []
     return [
         Extension(module_name(path), [path], extra_compile_args=flags, depends=["setup.py"])
         for path in HOT
