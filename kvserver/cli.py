@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import glob
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from kvserver.admin.shutdown import by_signal
 from kvserver.config import (
@@ -22,8 +20,9 @@ from kvserver.config import (
 )
 from kvserver.node.crash import CrashReports
 from kvserver.node.node import Node, Plugin
-from kvserver.node.process import ProcessShell, open_standard_streams
-from kvserver.node.signals import Stop, set_dispositions
+from kvserver.node.process import ProcessShell
+from kvserver.node.running import be_a_process, run
+from kvserver.node.signals import Stop
 
 USAGE = """\
 Usage: kvserver [/path/to/redis.conf] [options] [-]
@@ -81,12 +80,6 @@ def _sentinel(line: CommandLine, args: list[str]) -> int:
     return int(run([arg for arg in args if arg != "--sentinel"]))
 
 
-def be_a_process() -> None:
-    """Before anything else: what signals do, and standard streams that are there."""
-    set_dispositions()
-    open_standard_streams()
-
-
 def read_config(line: CommandLine) -> tuple[Config, Loaded]:
     """Read files, standard input and options into a configuration.
 
@@ -137,16 +130,6 @@ def serve(config: Config, loaded: Loaded, config_file: str = "") -> int:
     reports = CrashReports(process.output, process.log)
     reports.start()
     return run(_serve(config, loaded, path, process, reports))
-
-
-def run(main_coroutine: Coroutine[Any, Any, int]) -> int:
-    """Run a coroutine on uvloop where that exists, on asyncio's own loop elsewhere."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main_coroutine)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main_coroutine)
 
 
 async def _serve(

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from kvserver import logs
 from kvserver.acl.plugin import attach as acl
 from kvserver.admin import attach as admin
-from kvserver.cli import be_a_process, run
 from kvserver.config import ConfigError, parse_command_line
 from kvserver.doors import Disk, Doors, real_doors
 from kvserver.engine.events import pubsub
@@ -17,6 +16,7 @@ from kvserver.node.http import Endpoints, HttpServer, read_process
 from kvserver.node.node import Node
 from kvserver.node.proc_title import ProcTitle
 from kvserver.node.process import ProcessShell
+from kvserver.node.running import be_a_process, run
 from kvserver.node.signals import Stop
 from kvserver.node.supervisor import STOPPING
 from replication.sentinel.commands.seat import Seat

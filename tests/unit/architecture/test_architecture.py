@@ -123,6 +123,31 @@ def test_imports_point_down() -> None:
     assert not wrong, listed(wrong)
 
 
+def test_no_import_goes_in_a_circle() -> None:
+    """No module needs, by whatever way and however late, one that needs it; types alone don't count."""
+    graph = {
+        source.module: {imported_module(name) for _, name in imports(source, types_too=False)} - {source.module}
+        for source in housed()
+    }
+    left = circling(graph)
+    assert not left, listed([f"{module} -> {', '.join(sorted(targets))}" for module, targets in left.items()])
+    assert circling({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": {"e"}}) == {"b": {"c"}, "c": {"b"}}
+
+
+def circling(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The part of a graph that is in circles, or between two of them.
+
+    It is what is left once all that reach nothing, or that nothing reaches, are gone, again and again.
+    """
+    left = {module: targets & graph.keys() for module, targets in graph.items()}
+    while True:
+        reached = {target for targets in left.values() for target in targets}
+        staying = {module for module, targets in left.items() if targets and module in reached}
+        if len(staying) == len(left):
+            return left
+        left = {module: left[module] & staying for module in left if module in staying}
+
+
 def test_nothing_imports_ops_or_tests() -> None:
     """What serves knows neither the operator's tools nor the tests."""
     wrong = [
