@@ -53,8 +53,7 @@ def up(
     from rich.console import Console
 
     from ops.cluster.layout import Wanted
-    from ops.cluster.up import Options
-    from ops.cluster.up import up as run
+    from ops.cluster.up import Options, up as run
 
     wanted = Wanted(replicas, sentinels, quorum, port, sentinel_port, name)
     options = Options(folder, wanted, demo, seconds, restart_after, plain, with_redis)
@@ -65,8 +64,7 @@ def up(
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def check_rdb(file: Path) -> None:
     """Say what an RDB file holds, and whether it is whole; the exit code is 1 when it isn't."""
-    from persistence.rdb.check import check_rdb as check
-    from persistence.rdb.check import lines
+    from persistence.rdb.check import check_rdb as check, lines
 
     with file.open("rb") as source:
         report = check(iter(lambda: source.read(1 << 20), b""), int(time.time() * 1000))

@@ -12,8 +12,7 @@ from kvserver.engine.run.session import Session
 from kvserver.node.supervisor import NOT_SAVED, SAVING
 from kvserver.services.offers import Origin, SnapshotStream
 from kvserver.wire.resp import error
-from persistence import function_commands
-from persistence import save_commands as commands
+from persistence import function_commands, save_commands as commands
 from persistence.aof import rewrite_commands as aof_commands
 from persistence.aof.append_only import GATE, AppendOnly
 from persistence.info_fields import persistence_fields

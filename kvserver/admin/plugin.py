@@ -6,13 +6,11 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from kvserver.admin import clients as client
-from kvserver.admin import config, debug, eviction, info, lolwut, modules, shutdown
+from kvserver.admin import clients as client, config, debug, eviction, info, lolwut, modules, shutdown
 from kvserver.admin.clients.memory_limit import ClientLimit
 from kvserver.admin.clients.pause import Pause
 from kvserver.admin.context import Admin, NodeView
-from kvserver.admin.info import command_sections as commands
-from kvserver.admin.info import sections
+from kvserver.admin.info import command_sections as commands, sections
 from kvserver.admin.observe import latency, memory, monitor, slowlog
 from kvserver.admin.observe.latency import LatencyMonitor
 from kvserver.admin.observe.monitor import Monitors

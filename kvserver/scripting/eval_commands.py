@@ -5,8 +5,7 @@ from __future__ import annotations
 import cython
 
 from kvserver.engine.run.session import Session
-from kvserver.errors import CommandError
-from kvserver.errors import shown as text_of
+from kvserver.errors import CommandError, shown as text_of
 from kvserver.scripting.debugger.commands import debug, script_debug
 from kvserver.scripting.help import FUNCTION_HELP, SCRIPT_HELP
 from kvserver.scripting.host import Host, Script

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from ops.bench import aof as aof_runs
-from ops.bench import machine, memory, results, servers, stalls, sync, throughput, types
+from ops.bench import aof as aof_runs, machine, memory, results, servers, stalls, sync, throughput, types
 from ops.bench.report import Sheet, throughput_sheet
 
 T = TypeVar("T")

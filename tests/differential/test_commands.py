@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from support import start_kvserver, start_redis
 
 from differential.grammar import KEYS, PRELUDE, command

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from redis.exceptions import ConnectionError as Lost
-from redis.exceptions import ResponseError
+from redis.exceptions import ConnectionError as Lost, ResponseError
 from support import Server, start_kvserver, start_redis, wait_until
 
 SAME_ERRORS = (

@@ -11,8 +11,7 @@ from simulation.checkers import Checkers, Violation
 from simulation.clock import Clock
 from simulation.faults import Faults
 from simulation.network import Network
-from simulation.nodes import PORT as NODE_PORT
-from simulation.nodes import Node
+from simulation.nodes import PORT as NODE_PORT, Node
 from simulation.sentinels import PORT, Sentinel
 
 SETTLE_MS = 15_000

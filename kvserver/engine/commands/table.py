@@ -4,42 +4,24 @@ from __future__ import annotations
 
 from kvserver.engine.command_table.row import Handler
 from kvserver.engine.commands.connection import connection, pubsub, transactions
-from kvserver.engine.commands.geo import geo
-from kvserver.engine.commands.geo import search as geo_search
-from kvserver.engine.commands.hashes import field_expiry as hash_fields
-from kvserver.engine.commands.hashes import hashes
+from kvserver.engine.commands.geo import geo, search as geo_search
+from kvserver.engine.commands.hashes import field_expiry as hash_fields, hashes
 from kvserver.engine.commands.keys import databases, expiry, keys, sorting
-from kvserver.engine.commands.lists import blocking as lists_blocking
-from kvserver.engine.commands.lists import lists
+from kvserver.engine.commands.lists import blocking as lists_blocking, lists
 from kvserver.engine.commands.server import cluster, command
-from kvserver.engine.commands.sets import combine as sets_combine
-from kvserver.engine.commands.sets import sets
+from kvserver.engine.commands.sets import combine as sets_combine, sets
 from kvserver.engine.commands.streams import (
     claim as stream_groups_claim,
-)
-from kvserver.engine.commands.streams import (
     groups as stream_groups,
-)
-from kvserver.engine.commands.streams import (
     info as streams_info,
-)
-from kvserver.engine.commands.streams import (
     read as streams_read,
-)
-from kvserver.engine.commands.streams import (
     streams,
 )
 from kvserver.engine.commands.strings import bitfield, bits, hyperloglog, strings
 from kvserver.engine.commands.zsets import (
     blocking as zsets_blocking,
-)
-from kvserver.engine.commands.zsets import (
     combine as zsets_combine,
-)
-from kvserver.engine.commands.zsets import (
     range as zsets_range,
-)
-from kvserver.engine.commands.zsets import (
     zsets,
 )
 

@@ -15,11 +15,8 @@ from typing import Any
 
 from kvserver.engine.keys.table import FrozenTable, Table
 from kvserver.engine.values.limits import Limits
-from kvserver.engine.values.list_value import FrozenList as FrozenList
-from kvserver.engine.values.list_value import ListValue as ListValue
-from kvserver.engine.values.ordering import BOTTOM as BOTTOM
-from kvserver.engine.values.ordering import TOP as TOP
-from kvserver.engine.values.ordering import Ordering
+from kvserver.engine.values.list_value import FrozenList as FrozenList, ListValue as ListValue
+from kvserver.engine.values.ordering import BOTTOM as BOTTOM, TOP as TOP, Ordering
 from kvserver.engine.values.stream_value import StreamValue
 from kvserver.wire.numbers import is_int
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from persistence.rdb import listpack
-from persistence.rdb import opcodes as op
+from persistence.rdb import listpack, opcodes as op
 from persistence.rdb.errors import RdbError, Short
 from persistence.rdb.model import HASH, LIST, SET, STREAM, STRING, ZSET
 from persistence.rdb.read.builders import Builders

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from persistence.rdb import lzf
-from persistence.rdb import opcodes as op
+from persistence.rdb import lzf, opcodes as op
 
 _U32 = Struct(">BI")
 _U64 = Struct(">BQ")

@@ -20,8 +20,7 @@ import cython
 from kvserver.engine.values.ordering import Chunk
 from kvserver.engine.values.types import ExpiringHash, FrozenHash, ZSetValue
 from kvserver.wire.numbers import format_double
-from persistence.rdb import listpack
-from persistence.rdb import opcodes as op
+from persistence.rdb import listpack, opcodes as op
 from persistence.rdb.read.compact import encode_intset
 from persistence.rdb.stream_values import plain_stream
 from persistence.rdb.write.encoder import double, length, string

@@ -1,8 +1,7 @@
 """The backlog against a plain byte string."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from replication.backlog import BLOCK_BYTES, Backlog
 

@@ -7,8 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from lupa.lua51 import LuaRuntime
 
 COMPARE = b"""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from kvserver.wire.quoting import split_args
 from kvserver.wire.resp import Parser, ProtocolError, bulk, bulks, encode_request, integer

@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from kvserver.wire.resp import encode_request
 from persistence.aof.records import AofFormatError, Record, RecordDecoder, timestamp

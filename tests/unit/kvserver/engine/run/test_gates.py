@@ -8,8 +8,7 @@ from kvserver.engine.command_table import row as row_module
 from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.command_table.row import ANY, DENYOOM, NOT_LOADING, WRITE, Row
 from kvserver.engine.commands import all_handlers
-from kvserver.engine.run import gates
-from kvserver.engine.run import session as session_module
+from kvserver.engine.run import gates, session as session_module
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import (
     ATT_INTERNAL,

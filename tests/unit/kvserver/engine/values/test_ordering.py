@@ -6,8 +6,7 @@ import random
 from bisect import insort
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from kvserver.engine.keys.table import Table
 from kvserver.engine.values import ordering

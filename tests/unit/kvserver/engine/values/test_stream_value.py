@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from kvserver.engine.values.id_map import CHUNK, MAX_ID, MIN_ID, IdMap, next_id, previous_id
 from kvserver.engine.values.stream_value import UNKNOWN, Consumer, Group, StreamValue

@@ -7,8 +7,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from support.rdbfiles import by_hand, engine_of_all_types, snapshot_bytes, text
 
 from kvserver.engine.run.executor import Engine
