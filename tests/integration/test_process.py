@@ -22,6 +22,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX")
 
 STOCK = Path("/etc/redis")
 """Where Debian's packages put their files."""
+START_S = 60.0
+"""How long a start may take beside other programs."""
 
 
 def run(folder: Path, *args: object, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -36,16 +38,17 @@ def in_background(folder: Path, *args: object, **environ: str) -> Iterator[tuple
     port = free_port()
     done = run(folder, *args, "--port", port, "--dir", folder, "--pidfile", folder / "pid", **environ)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    wait_until(lambda: (folder / "pid").exists() and (folder / "pid").read_text().endswith("\n"), what="the pid file")
-    process = psutil.Process(int((folder / "pid").read_text()))
+    pid = folder / "pid"
+    wait_until(lambda: pid.exists() and pid.read_text().endswith("\n"), START_S, "the pid file")
+    process = psutil.Process(int(pid.read_text()))
     try:
         with redis.Redis(port=port, protocol=2) as client:
-            wait_until(lambda: answers(client), what="the server in the background")
+            wait_until(lambda: answers(client), START_S, "the server in the background")
             yield client, process
     finally:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-            process.wait(20)
+            process.wait(START_S)
 
 
 def answers(client: redis.Redis) -> bool:
@@ -71,7 +74,7 @@ def test_the_stock_files_start(name: str, words: list[str], tmp_path: Path) -> N
         assert os.getsid(process.pid) == process.pid
         assert {os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)} == {os.devnull}
         client.shutdown(nosave=True)
-        process.wait(20)
+        process.wait(START_S)
     assert not (tmp_path / "pid").exists()
     assert "ready to exit" in (tmp_path / "log").read_text() or words
 
@@ -109,7 +112,7 @@ class Notified:
         self._path = str(folder / "notify")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(f"\0{self._path}" if abstract else self._path)
-        self._socket.settimeout(20)
+        self._socket.settimeout(START_S)
         self.name = f"@{self._path}" if abstract else self._path
 
     def __enter__(self) -> Notified:
@@ -176,7 +179,7 @@ def test_upstart_is_told_by_stopping(tmp_path: Path) -> None:
         del os.environ["UPSTART_JOB"]
     with node:
         process = psutil.Process(node.pid)
-        wait_until(lambda: process.status() == psutil.STATUS_STOPPED, what="the process stops")
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED, START_S, "the process stops")
         node.send_signal(signal.SIGCONT)
         node.wait_until_answers()
         assert node.info("server")["process_supervised"] == "upstart"
@@ -213,8 +216,8 @@ def test_closed_standard_streams_are_no_clients(tmp_path: Path) -> None:
     process = subprocess.Popen(["/bin/sh", "-c", words], cwd=tmp_path, env=python_env())
     try:
         with redis.Redis(port=port, protocol=2) as client:
-            wait_until(lambda: answers(client), what="the server")
+            wait_until(lambda: answers(client), START_S, "the server")
             assert {os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)} == {os.devnull}
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(START_S) == 0

@@ -22,6 +22,9 @@ KINDS: list[tuple[Callable[[], Server], Callable[[], Server]]] = [
      lambda: start_redis_sentinel("sentinel monitor m 127.0.0.1 1 1")),
 ]  # fmt: skip
 
+START_S = 60.0
+"""How long a start, or an end, may take beside other programs."""
+
 
 def masks(pid: int) -> dict[str, set[int]]:
     """The signals that a process ignores, catches and blocks, by the kernel's names of these."""
@@ -63,7 +66,7 @@ def test_signals_that_stop(start: Callable[[], Server], name: str) -> None:
     """Either signal ends a process in good order, even if its parent had them blocked and ignored."""
     with start() as node:
         node.send_signal(getattr(signal, name))
-        assert node.wait() == 0
+        assert node.wait(START_S) == 0
         assert f"Received {name} scheduling shutdown" in node.log_text()
 
 
@@ -78,7 +81,7 @@ def test_what_the_parent_did_to_signals_doesnt_matter() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     with node:
         node.send_signal(signal.SIGTERM)
-        assert node.wait() == 0
+        assert node.wait(START_S) == 0
 
 
 def test_a_shutdown_is_hurried_by_an_interrupt_only(tmp_path: Path) -> None:
@@ -90,7 +93,7 @@ def test_a_shutdown_is_hurried_by_an_interrupt_only(tmp_path: Path) -> None:
         node.send_signal(signal.SIGTERM)
         assert node.command("PING")
         node.send_signal(signal.SIGINT)
-        assert node.wait() == 1
+        assert node.wait(START_S) == 1
         assert "You insist... exiting now." in node.log_text()
 
 
@@ -102,9 +105,9 @@ def test_a_signal_while_loading_ends_it_at_once(tmp_path: Path) -> None:
     whole = (tmp_path / "dump.rdb").read_bytes()
     pid_file = tmp_path / "pid"
     with start_kvserver(folder=tmp_path, key_load_delay=100_000, save="1 1", pidfile=pid_file, wait=False) as node:
-        wait_until(pid_file.exists, what="the pid file")
+        wait_until(pid_file.exists, START_S, "the pid file")
         node.send_signal(signal.SIGTERM)
-        assert node.wait() == 0
+        assert node.wait(START_S) == 0
         assert "Received shutdown signal during loading, exiting now." in node.log_text()
     assert (tmp_path / "dump.rdb").read_bytes() == whole
     assert not pid_file.exists()
@@ -118,7 +121,7 @@ def test_a_sentinels_script_finds_signals_as_by_default(tmp_path: Path) -> None:
     lines = ["sentinel monitor m 127.0.0.1 1 1", f"sentinel notification-script m {script}"]
     with start_kvsentinel(*lines) as sentinel:
         sentinel.command("SENTINEL", "RESET", "m")
-        wait_until((tmp_path / "out").exists, what="the script")
+        wait_until((tmp_path / "out").exists, START_S, "the script")
         text = (tmp_path / "out").read_text()
     assert re.search(r"SigIgn:\t0+$", text, re.MULTILINE), text
     assert re.search(r"SigBlk:\t0+$", text, re.MULTILINE), text
