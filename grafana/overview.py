@@ -76,6 +76,8 @@ TRAFFIC = Section("Traffic", (
            Query(_rate("connections_rejected_total", "instance"), "{{instance}} refused")), unit="ops"),
     Panel("Clients disconnected at a limit", "Because of unread replies, or of requests too large.",
           (Query(f"sum by (reason) (increase(understudy_clients_killed_total{J}{RATE}))", "{{reason}}"),)),
+    Panel("Why connections ended", "Connections that ended, by reason.",
+          (Query(f"sum by (reason) (increase(understudy_client_disconnections_total{J}{RATE})) > 0", "{{reason}}"),)),
 ))  # fmt: skip
 
 STORE = Section("Keys and memory", (

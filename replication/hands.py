@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kvserver.client.reasons import Reason
 from kvserver.config import Config, Endpoint
 from kvserver.engine.run import blocking
 from kvserver.engine.run.executor import Engine
@@ -152,8 +153,9 @@ class Hands:
         for c in list(self._engine.sessions.values()):
             if c.blocked is not None and c.blocked.kind != "pause":
                 self._waiting.forget(c)
-                c.close_after_reply()
-                blocking.unblock(self._engine, c, UNBLOCKED)
+                blocking.forget(self._engine, c)
+                c.send(UNBLOCKED)
+                c.end(Reason.ROLE_CHANGE)
 
 
 def _nothing() -> None:

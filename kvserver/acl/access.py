@@ -15,6 +15,7 @@ from kvserver.acl.selector import DENIED_CHANNEL, DENIED_COMMAND, DENIED_KEY, De
 from kvserver.acl.user import User
 from kvserver.acl.users import Users
 from kvserver.admin.clients.listing import describe
+from kvserver.client.reasons import Reason
 from kvserver.config.quoting import decode
 from kvserver.engine.command_table.row import Row
 from kvserver.engine.run.session import ATT_MULTI, ATT_RESTRICTED, ATT_UNAUTHENTICATED, Session
@@ -180,10 +181,7 @@ class Access:
         """Take a session's rights and end it; the one that asks for that still gets its reply."""
         self.enter(c, self.users.default)
         c.attend(ATT_UNAUTHENTICATED, True)
-        if c is self.engine.current:
-            c.close_after_reply()
-        else:
-            c.port.close("the user is gone, or has lost permissions")
+        c.end(Reason.ACCESS_LOST)
 
     def password_changed(self) -> None:
         """CONFIG SET requirepass."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kvserver.admin.context import admin_of
 from kvserver.admin.info.command_sections import all_rows
+from kvserver.client.reasons import none_yet
 from kvserver.config import ConfigError, rewrite
 from kvserver.config.quoting import decode, encode
 from kvserver.engine.run.gates import is_loading
@@ -97,7 +98,7 @@ def resetstat(c: Session, a: list[bytes]) -> bytes:
     state.freed_in_slices = 0
     state.hits = state.misses = state.expired_keys = state.expired_fields = state.evicted_keys = 0
     server.accepted = server.rejected = server.net_in = server.net_out = server.reads = server.writes = 0
-    server.output_limit_kills = server.query_limit_kills = 0
+    server.ended.update(none_yet())
     admin.rates.reset()
     admin.process.peak_bytes = admin.process.used_bytes()
     engine.services.signals.stats_reset.emit()

@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from kvserver.client.reasons import Reason
 from kvserver.client.server import Server
 from kvserver.client.tls import Tls
 
@@ -87,6 +88,8 @@ class Handshakes:
         server, context = self._server, self._tls.incoming
         if context is None or len(server.connections) + len(self._tasks) >= server.limits.maxclients:
             server.rejected += 1
+            if context is not None:
+                server.note_end(Reason.MAX_CLIENTS, "", None, _peer(sock))
             sock.close()
             return
         task = asyncio.get_running_loop().create_task(self._shake(sock, context))
@@ -105,6 +108,7 @@ class Handshakes:
             )
         except OSError as error:
             self._log.warning("TLS handshake failed", reason=str(error) or type(error).__name__, peer=peer)
+            self._server.ended[Reason.TLS_ERROR] += 1
 
 
 def _peer(sock: socket.socket) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
 
-from kvserver.client.sockets import hung_up, is_local
+from kvserver.client.output import STOP
+from kvserver.client.reasons import Reason
+from kvserver.client.sockets import address, hung_up, is_local
 from kvserver.engine.run.session import ATT_MONITOR, ATT_UNAUTHENTICATED, Session
 from kvserver.wire.resp import error
 
 if TYPE_CHECKING:
-    from kvserver.client.server import Connection, Server
+    from kvserver.client.connection import Connection, Sending
+    from kvserver.client.server import Server
 
 ARGUMENT_COST = 48
 """Counted on top of each argument's bytes while a request is unfinished: what the object itself takes."""
@@ -28,28 +32,46 @@ REQUEST_KEPT_MS = 2000
 _NO_ARGS: list[bytes] = []
 
 
-def refusal(server: Server, peer: Any) -> str:
-    """Why a new client isn't let in, "" = it is."""
+_REFUSALS = {
+    Reason.MAX_CLIENTS: "ERR max number of clients reached",
+    Reason.PROTECTED_MODE: (
+        "DENIED Redis is running in protected mode because protected mode is enabled and no password is "
+        "set for the default user. In this mode connections are only accepted from the loopback "
+        "interface. To connect from elsewhere set a password, bind explicitly, or disable protected-mode."
+    ),
+}
+
+
+def refusal(server: Server, peer: Any) -> Reason | None:
+    """Why a new client isn't let in, None = it is."""
     if len(server.connections) >= server.limits.maxclients:
-        return "ERR max number of clients reached"
+        return Reason.MAX_CLIENTS
     if server.limits.protected_mode and isinstance(peer, tuple) and not is_local(peer[0]):
-        return (
-            "DENIED Redis is running in protected mode because protected mode is enabled and no password is "
-            "set for the default user. In this mode connections are only accepted from the loopback "
-            "interface. To connect from elsewhere set a password, bind explicitly, or disable protected-mode."
-        )
-    return ""
+        return Reason.PROTECTED_MODE
+    return None
 
 
 def refuse(connection: Connection, peer: Any) -> bool:
     """Send a new client away that isn't let in; True when that was done."""
     reason = refusal(connection.server, peer)
-    if reason:
-        connection.server.rejected += 1
-        connection.closing = True
-        connection.transport.write(error(reason))
-        connection.transport.close()
-    return bool(reason)
+    if reason is None:
+        return False
+    connection.server.rejected += 1
+    connection.transport.write(error(_REFUSALS[reason]))
+    connection.end(reason)
+    return True
+
+
+def peer_of(transport: Any) -> str:
+    """The other side's address, for people."""
+    return address(transport.get_extra_info("peername"), transport)
+
+
+def loss(exc: Exception | None) -> Reason:
+    """Why a connection is over that the transport has lost, `exc` being what it says."""
+    if exc is None:
+        return Reason.PEER_CLOSED
+    return Reason.TLS_ERROR if isinstance(exc, ssl.SSLError) else Reason.PEER_RESET
 
 
 def _output_class(c: Session) -> str:
@@ -78,44 +100,39 @@ def bound_input(connection: Connection, c: Session) -> None:
     if parser.left:
         waiting += count_arguments(connection)
     if waiting > server.limits.query_buffer:
-        server.query_limit_kills += 1
-        connection.close("query buffer limit")
+        connection.end(Reason.QUERY_BUFFER)
     elif waiting > BLOCKED_BUFFER and c.blocked is not None:
         connection.read(False)
 
 
-def bound_output(connection: Connection) -> None:
+def bound_output(connection: Sending) -> None:
     """Serve a slow peer no more, until it has caught up, when too much waits for it.
 
     A replica is always heard: it is slow whenever it takes a snapshot, and has to acknowledge meanwhile.
     """
     c = connection.session
-    if (c is None or c.kind != "replica") and connection.pending_bytes() > connection.server.limits.unsent:
-        connection.paused = True
+    if c is not None and c.kind == "replica":
+        return
+    if connection.pending_bytes() > connection.server.limits.unsent and connection.output.stall() == STOP:
         connection.read(False)
 
 
-def check_output(connection: Connection) -> None:
+def check_output(connection: Sending) -> None:
     """Disconnect a client whose unsent messages exceed its class's limit."""
     c = connection.session
-    if c is None or connection.closing:
+    if c is None or connection.output.ended:
         return
-    server = connection.server
-    limit = server.limits.output.get(_output_class(c))
+    limit = connection.server.limits.output.get(_output_class(c))
     if limit is None:
         return
-    held = connection.pending_bytes()
-    over = bool(limit.hard_bytes) and held > limit.hard_bytes
-    if limit.soft_bytes and held > limit.soft_bytes:
-        now = connection.engine.services.clock.wall()
-        connection.soft_since = connection.soft_since or now
-        over = over or now - connection.soft_since > limit.soft_seconds
-    else:
-        connection.soft_since = 0.0
-    if over:
-        # Whoever sends may be walking over sessions, so this one is forgotten when the loop comes round.
-        server.output_limit_kills += 1
-        connection.abort()
+    waiting = connection.pending_bytes()
+    reason = connection.output.over(limit, waiting, connection.engine.services.clock.wall())
+    if reason is not None:
+        connection.end(reason, _waiting(waiting), later=True)  # whoever sends may be walking over sessions
+
+
+def _waiting(size: int) -> str:
+    return f"{size} bytes wait"
 
 
 def overflows(connection: Connection, c: Session, more: int) -> bool:
@@ -126,8 +143,7 @@ def overflows(connection: Connection, c: Session, more: int) -> bool:
     if server.limits.reply_bytes and _output_class(c) == "normal":
         over = over or pending + more > server.limits.reply_bytes
     if over:
-        server.output_limit_kills += 1
-        connection.close("output buffer limit")
+        connection.end(Reason.OUTPUT_HARD, _waiting(pending + more))
     return over
 
 
@@ -139,30 +155,29 @@ def sweep(server: Server) -> None:
         c = connection.session
         if c is not None:
             _sweep_one(connection, c, not connection.reading and connection.fileno() in gone)
-    unsent = sum(connection.pending_bytes() for connection in connections if connection.slow)
+    unsent = sum(connection.pending_bytes() for connection in connections if connection.output.full)
     server.limits.unsent = UNSENT_MAX if unsent <= UNSENT_TOTAL else 0
 
 
 def _sweep_one(connection: Connection, c: Session, gone: bool) -> None:
-    server = connection.server
+    server, output = connection.server, connection.output
     idle_s = (server.engine.state.now_ms - c.last_ms) / 1000
     if _may_idle_out(c) and 0 < server.limits.timeout_s < idle_s:
-        connection.close("idle")
+        connection.end(Reason.IDLE)
         return
     if c.queue is not None and c.bytes_in - c.multi_from > server.limits.query_buffer:
-        server.query_limit_kills += 1
-        connection.close("query buffer limit")
+        connection.end(Reason.QUERY_BUFFER, "in MULTI")
         return
     if idle_s * 1000 > REQUEST_KEPT_MS and c.args and c.blocked is None:
         c.args = _NO_ARGS
         if not connection.parser.left:
             connection.parser.args = _NO_ARGS
     pending = connection.pending_bytes()
-    if (gone or connection.closing) and pending in (0, connection.last_pending):
-        connection.abort()  # it has taken nothing for a second, and will hardly take more
+    if (gone or output.ended) and pending in (0, connection.last_pending):
+        connection.end(Reason.PEER_RESET, later=True)  # it has taken nothing for a second, and will hardly take more
         return
     connection.last_pending = pending
-    if connection.slow or connection.paused:
+    if output.full or output.stalled:
         check_output(connection)
 
 

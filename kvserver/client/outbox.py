@@ -8,13 +8,6 @@ that it is full, further bytes are gathered in blocks of `BLOCK_BYTES`, and give
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from kvserver.client import limits
-
-if TYPE_CHECKING:
-    from kvserver.client.server import Connection
 
 BLOCK_BYTES = 16 * 1024
 FULL_BYTES = 1024
@@ -50,44 +43,14 @@ class Outbox:
             self._blocks.append(bytes(self._open))
             self._open = bytearray()
 
-    def drain(self, write: Callable[[bytes], None], full: Callable[[], bool]) -> None:
-        """Give blocks away until nothing is left or `full()` says that no more is taken."""
-        while self.size and not full():
-            if not self._blocks:
-                self._close()
-            block = self._blocks.popleft()
-            self.size -= len(block)
-            write(block)
+    def take(self) -> bytes:
+        """Remove and return the first block; there has to be one."""
+        if not self._blocks:
+            self._close()
+        block = self._blocks.popleft()
+        self.size -= len(block)
+        return block
 
     def held_bytes(self) -> int:
         """Bytes of memory that this takes, objects included."""
         return self.size + BLOCK_COST * (1 + len(self._blocks))
-
-
-def send(connection: Connection, data: bytes) -> None:
-    """Write, or gather for a slow peer."""
-    if not connection.slow:
-        connection.transport.write(data)
-        return
-    if connection.outbox is None:
-        connection.outbox = Outbox()
-    connection.outbox.add(data)
-    limits.bound_output(connection)
-
-
-def drain(connection: Connection) -> bool:
-    """Write what has gathered, as much as the transport takes; True when that was all."""
-    outbox = connection.outbox
-    if outbox is not None and not connection.closing:
-        outbox.drain(connection.transport.write, lambda: connection.slow)
-        if outbox.size or connection.slow:
-            return False
-    connection.outbox = None
-    return True
-
-
-def hand_over(connection: Connection) -> None:
-    """Give the transport all that waits for it, so that it closes behind that."""
-    if connection.outbox is not None:
-        connection.outbox.drain(connection.transport.write, lambda: False)
-        connection.outbox = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from kvserver import version
+from kvserver.client.reasons import Reason, over_output_limits
 from kvserver.metrics.rows import COUNTER, GAUGE, HISTOGRAM, Metric, Sample, counter, gauge
 from kvserver.metrics.view import NodeView, as_number, as_text
 from kvserver.wire import resp
@@ -39,8 +40,12 @@ def _roles(view: NodeView) -> list[Sample]:
 
 
 def _kills(view: NodeView) -> list[Sample]:
-    server = view.server
-    return [(("output_limit",), server.output_limit_kills), (("query_limit",), server.query_limit_kills)]
+    ended = view.server.ended
+    return [(("output_limit",), over_output_limits(ended)), (("query_limit",), ended[Reason.QUERY_BUFFER])]
+
+
+def _ends(view: NodeView) -> list[Sample]:
+    return [((reason.word,), count) for reason, count in view.server.ended.items()]
 
 
 def _per_db(table: str) -> Callable[[NodeView], Iterable[Sample]]:
@@ -105,6 +110,8 @@ NODE: tuple[Metric, ...] = (
             lambda v: v.server.rejected),
     Metric("clients_killed_total", COUNTER, "Clients disconnected because they exceeded a limit.", _kills,
            ("reason",)),
+    Metric("client_disconnections_total", COUNTER, "Connections of clients and replicas that ended, by reason.",
+           _ends, ("reason",)),
     counter("network_receive_bytes_total", "Bytes read from clients.", lambda v: v.server.net_in),
     counter("network_transmit_bytes_total", "Bytes written to clients.", lambda v: v.server.net_out),
     gauge("pubsub_channels", "Channels with subscribers.", lambda v: len(v.engine.channels)),

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from kvserver import logs
+from kvserver.client.connection import Connection
 from kvserver.client.handshake import Handshakes, TlsListener
+from kvserver.client.reasons import Level, Reason
 from kvserver.client.server import Server
 from kvserver.client.tls import Tls
 from kvserver.config import Config, Loaded
@@ -53,7 +55,7 @@ class Node:
         self.tls = Tls(config, self.log, self.doors.disk)
         self.services = Services(config, self.tls, self.doors)
         self.engine = Engine(config.databases, {}, self.services)
-        self.server = Server(self.engine, self._needs_auth)
+        self.server = Server(self.engine, self._needs_auth, Connection)
         self.handshakes = Handshakes(self.server, self.tls, self.log)
         self.housekeeper = Housekeeper(self.engine, self.server)
         self.handlers: dict[str, Handler] = handlers()
@@ -74,7 +76,7 @@ class Node:
         engine = self.engine
         engine.state.wall_us = lambda: int(self.doors.clock.wall() * 1e6)
         engine.on_crash = self._crashed
-        engine.on_attack = self._attacked
+        self.server.on_end = self._ended
         for plugin in plugins:
             plugin(self)
         self._build_table()
@@ -95,15 +97,19 @@ class Node:
     def _crashed(self, name: str, trace: str) -> None:
         self.log.error("command failed unexpectedly", command=name, traceback=trace)
 
-    def _attacked(self, c: Session) -> None:
-        """Say it once a minute: whoever does it does it often."""
-        now_ms = self.engine.state.now_ms
-        if now_ms - self._attack_logged_ms >= 60_000:
+    def _ended(self, reason: Reason, detail: str, c: Session | None, peer: str) -> None:
+        """Say why a connection ends, as loudly as Redis does; attacks once a minute, since they come in numbers."""
+        row = reason.value
+        if row.level is Level.VERBOSE and self.config.loglevel not in ("verbose", "debug"):
+            return
+        if reason is Reason.HTTP_ATTACK:
+            now_ms = self.engine.state.now_ms
+            if now_ms - self._attack_logged_ms < 60_000:
+                return
             self._attack_logged_ms = now_ms
-            self.log.warning(
-                "Possible SECURITY ATTACK detected: somebody sends HTTP's POST or Host: to this port, perhaps by "
-                "cross-protocol scripting; the connection was closed", address=c.address,
-            )  # fmt: skip
+        say = self.log.warning if row.level is Level.WARNING else self.log.info
+        who = {"address": peer} if c is None else {"address": c.address, "id": c.id, "user": c.user.decode("latin-1")}
+        say(row.text, reason=reason.word, **who, **({"detail": detail} if detail else {}))
 
     # -- options ----------------------------------------------------------------------------------------------
 
@@ -239,8 +245,7 @@ class Node:
         self.stops.clear()
         self.engine.log.flush()
         for connection in list(self.server.connections.values()):
-            if connection.transport is not None:
-                connection.transport.close()
+            connection.end(Reason.SHUTDOWN)
         self.housekeeper.stop()
         if self._socket is not None:
             self._socket.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from kvserver.client.reasons import Reason
 from kvserver.engine.command_table.row import ADMIN, NOT_BUSY, Row
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import PASS
@@ -78,8 +79,11 @@ class Busy:
 
     def end(self, running: Running) -> None:
         """The script that was slow is over: everybody is served again."""
-        self.host.engine.forbid(NAME, 0)
+        engine = self.host.engine
+        engine.forbid(NAME, 0)
         self.servant.finish()
+        if running.stop == KILLED_SCRIPT and engine.services.administration.shutting_down():
+            running.caller.end(Reason.SHUTDOWN)
 
     def gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
         """Refuse what isn't allowed while a script is slow."""

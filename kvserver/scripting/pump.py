@@ -14,7 +14,8 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kvserver.client.server import Connection, Server
+from kvserver.client.connection import Connection
+from kvserver.client.server import Server
 from kvserver.client.sockets import duplicate
 from kvserver.engine.run.session import Session
 
@@ -121,7 +122,8 @@ class Pump:
             encrypted = transport.get_extra_info("ssl_object") is not None
             if connection.session is besides or encrypted or known is None or not connection.reading:
                 continue
-            if connection.closing or connection.paused or connection.slow:
+            output = connection.output
+            if output.ended or output.stalled or output.full:
                 continue
             direct = Direct(duplicate(known), transport)
             connection.transport = direct
@@ -138,7 +140,7 @@ class Pump:
         connection = self._server.protocol()
         direct = Direct(sock, None)
         connection.connection_made(direct)
-        if connection.closing:
+        if connection.output.ended:
             sock.close()
             return
         self._taken[connection] = direct
@@ -153,7 +155,7 @@ class Pump:
             data = b""
         if data:
             connection.data_received(data)
-        if not data or connection.closing:
+        if not data or connection.output.ended:
             selector.unregister(sock)
             direct = self._taken.pop(connection)
             connection.transport = direct.real or direct

@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from kvserver.client.reasons import Reason
 from kvserver.config import Config
 from kvserver.config.replica_output import replica_output
 from kvserver.engine.run.executor import Engine
@@ -65,7 +66,7 @@ class Feeder:
             elif feed.held is not None:
                 feed.hold(data)
                 if over_limit(feed.record, feed.held_bytes, replica_output(self.config), self._clock.monotonic()):
-                    self.drop(feed, "output buffer limit while its snapshot is on the way")
+                    self.drop(feed, Reason.OUTPUT_HARD, "while its snapshot is on the way")
 
     def open_backlog(self) -> None:
         """Begin to keep the stream from here on, forgetting what was kept."""
@@ -119,17 +120,17 @@ class Feeder:
         if self.feeds.pop(session.id, None) is not None and not self.feeds:
             self.no_replicas_since_s = self._clock.monotonic()
 
-    def drop(self, feed: Feed, reason: str) -> None:
+    def drop(self, feed: Feed, reason: Reason, detail: str) -> None:
         """Disconnect a replica; it may come back and continue."""
-        self._log.info("disconnecting replica", replica=feed.name, reason=reason)
+        self._log.info("disconnecting replica", replica=feed.name, reason=detail)
         feed.held = None
         feed.live = False
-        feed.session.port.close(reason)
+        feed.session.end(reason, detail)
 
-    def drop_all(self, reason: str) -> None:
-        """Disconnect all replicas, so that they ask again whether they may continue."""
+    def drop_all(self, detail: str) -> None:
+        """Disconnect all replicas, so that they ask again whether they may continue; `detail` says why."""
         for feed in list(self.feeds.values()):
-            self.drop(feed, reason)
+            self.drop(feed, Reason.REPLICA_HISTORY, detail)
             self.detach(feed.session)
 
     def acknowledge(self, feed: Feed, offset: int, file_offset: int = 0) -> None:
@@ -158,7 +159,7 @@ class Feeder:
         """Some ten times a second: begin a snapshot whose time has come, drop the silent."""
         self.consider()
         for record in silent(self.records(), self.config.repl_timeout, self._clock.monotonic()):
-            self.drop(self.feeds[record.replica_id], "no acknowledgement for repl-timeout")
+            self.drop(self.feeds[record.replica_id], Reason.REPL_TIMEOUT, "no acknowledgement for repl-timeout")
 
     def pulse(self) -> None:
         """Keep the connections of those alive who wait for a snapshot to begin."""
@@ -214,7 +215,7 @@ class Feeder:
         except Exception as failure:
             self._log.error("sending a snapshot failed", error=repr(failure))
             for feed in transfer.present():
-                self.drop(feed, "sending its snapshot failed")
+                self.drop(feed, Reason.REPLICA_TRANSFER, "sending its snapshot failed")
         finally:
             snapshot.close()
         for feed in transfer.present():

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import aiofiles.tempfile
 
+from kvserver.client.reasons import Reason
 from kvserver.doors import Doors
 from kvserver.services.offers import SnapshotStream
 from replication.primary.attached import Phase
@@ -41,7 +42,7 @@ class Transfer:
         doors: Doors,
         timeout_s: int,
         present: Callable[[Feed], bool],
-        drop: Callable[[Feed, str], None],
+        drop: Callable[[Feed, Reason, str], None],
         delay_us: Callable[[], int],
     ) -> None:
         self._group = group
@@ -134,6 +135,6 @@ class Transfer:
         for feed in self.present():
             full, stuck = feed.is_full(PENDING_MAX, self._timeout_s, now_s)
             if stuck:
-                self._drop(feed, "it doesn't read its snapshot")
+                self._drop(feed, Reason.REPL_TIMEOUT, "it doesn't read its snapshot")
             waiting = waiting or (full and not stuck)
         return waiting

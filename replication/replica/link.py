@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine
 from time import perf_counter_ns  # as the executor's: tells how long a command took, decides nothing
 from typing import Any, Protocol
 
+from kvserver.client.reasons import Reason
 from kvserver.config import Config
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
@@ -82,7 +83,7 @@ class _Port:
     def write(self, data: bytes) -> None:
         """The primary wants no replies."""
 
-    def close(self, reason: str) -> None:
+    def end(self, reason: Reason, detail: str = "", own: bool = False) -> None:
         """Cut the connection; the link will connect again."""
         self._link.cut()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from kvserver.admin.clients.listing import parse_type, type_of
 from kvserver.admin.clients.pause import BLOCKED_KIND, MODE_ALL, MODE_WRITE
 from kvserver.admin.context import admin_of
+from kvserver.client.reasons import Reason
 from kvserver.engine.run import blocking
 from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError, shown
@@ -96,10 +97,7 @@ def _end(c: Session, tests: list[Test], skip_me: bool) -> int:
         if not (skip_me and session is c) and all(test(session) for test in tests)
     ]
     for session in chosen:
-        if session is c:
-            c.close_after_reply()
-        else:
-            session.port.close("killed by CLIENT KILL")
+        session.end(Reason.CLIENT_KILL)
     return len(chosen)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import nlargest
 
+from kvserver.client.reasons import Reason
 from kvserver.config import Config
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
@@ -129,7 +130,7 @@ class ClientLimit:
         self.evicted += 1
         self._lately = True
         self.forget(c)
-        c.port.close("client eviction")
+        c.port.end(Reason.EVICTED, f"it holds {size} bytes")
 
 
 def held_by(c: Session) -> int:

@@ -13,6 +13,7 @@ from kvserver.admin.clients.memory_limit import CLIENT_BYTES
 from kvserver.admin.clients.pause import BLOCKED_KIND
 from kvserver.admin.context import Admin
 from kvserver.admin.eviction import unlimited_bytes
+from kvserver.client.reasons import Reason, over_output_limits
 from kvserver.config import REDIS_VERSION
 from kvserver.engine.keys.keyspace import Db
 from kvserver.engine.run.session import ATT_TRACKING
@@ -190,8 +191,9 @@ def stats(admin: Admin) -> Fields:
         ("tracking_total_prefixes", len(tracker.prefixes)),
         ("unexpected_error_replies", engine.unexpected_errors),
         ("total_error_replies", sum(engine.errors.values())),
-        ("client_query_buffer_limit_disconnections", traffic.query_limit_kills),
-        ("client_output_buffer_limit_disconnections", traffic.output_limit_kills),
+        ("client_query_buffer_limit_disconnections", traffic.ended[Reason.QUERY_BUFFER]),
+        ("client_output_buffer_limit_disconnections", over_output_limits(traffic.ended)),
+        *((f"client_disconnects_{reason.word}", count) for reason, count in traffic.ended.items()),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kvserver.client.reasons import Reason
 from kvserver.engine.commands.keys.keys import parse_cursor, scan_options, scan_reply
 from kvserver.engine.keys.hash_expiry import is_due
 from kvserver.engine.keys.table import Table
@@ -28,7 +29,7 @@ def pick(c: Session, table: Table, count: int) -> list[tuple[bytes, Any]]:
     if count < 0:
         if -count > MOST:
             if 0 < c.engine.services.config.client_output_buffer_limit.normal.hard_bytes < -count:
-                c.port.close("output buffer limit")
+                c.end(Reason.OUTPUT_HARD, f"{-count} entries are asked for")
             raise CommandError(OUT_OF_RANGE)
         return [table.random_entry(rng) for _ in range(-count)]  # type: ignore[misc]
     if count >= len(table):

@@ -32,7 +32,7 @@ cdef class Engine:
     cdef public long unexpected_errors
     cdef public long long last_ns
     cdef public double slow_s
-    cdef public object on_slow, on_crash, on_attack, call_tracked, may
+    cdef public object on_slow, on_crash, call_tracked, may
     cdef public list on_key_changed, on_close
     cdef public dict channels, patterns, shard_channels
     cdef public object services

@@ -81,7 +81,6 @@ class Engine:
         self.slow_s = 1e9  # calls that last longer are shown to on_slow
         self.on_slow: Callable[[Session, Row, list[bytes], float], None] = _not_slow
         self.on_crash: Callable[[str, str], None] = _no_crash
-        self.on_attack: Callable[[Session], None] = _no_attack
         self.may: Callable[[Session, Row, list[bytes]], bool] = _may_not  # whether rights suffice, for certain
         self.call_tracked: Callable[[Session, Row, list[bytes]], bytes | None] = self.call
         self.on_key_changed: list[Callable[[Session | None, Db, bytes], None]] = []
@@ -285,10 +284,6 @@ def _no_deadline(when_ms: int) -> None:
 
 def _not_slow(c: Session, row: Row, args: list[bytes], spent_s: float) -> None:
     """Nobody collects slow calls."""
-
-
-def _no_attack(c: Session) -> None:
-    """No shell is attached."""
 
 
 def _may_not(c: Session, row: Row, args: list[bytes]) -> bool:

@@ -22,6 +22,7 @@ class Holds:
 
     def __init__(self) -> None:
         self.on = False
+        self.on_switch: Callable[[bool], None] = _nobody  # called when `on` changes
         self.safe = 0  # what all promises have reached
         self._promises: dict[str, int] = {}
         self._waiting: deque[tuple[int, Release, bytes]] = deque()
@@ -32,14 +33,19 @@ class Holds:
     def promise(self, name: str, offset: int) -> None:
         """Begin a promise, or move one that there is: it has reached `offset`, and replies beyond wait for it."""
         self._promises[name] = offset
-        self.on = True
+        self._switch(True)
         self._look()
 
     def drop(self, name: str) -> None:
         """End a promise; what waited for it alone goes out."""
         if self._promises.pop(name, None) is not None:
-            self.on = bool(self._promises)
+            self._switch(bool(self._promises))
             self._look()
+
+    def _switch(self, on: bool) -> None:
+        if on != self.on:
+            self.on = on
+            self.on_switch(on)
 
     def wait(self, offset: int, release: Release, data: bytes) -> None:
         """Have `release(data)` called when the log is safe up to `offset`."""
@@ -56,3 +62,7 @@ class Holds:
         while waiting and waiting[0][0] <= safe:
             _, release, data = waiting.popleft()
             release(data)
+
+
+def _nobody(on: bool) -> None:
+    """Nobody looks at it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvserver.client.reasons import Reason
 from kvserver.engine.command_table import naming
 from kvserver.engine.command_table.row import Row
 from kvserver.engine.run import watching
@@ -18,8 +19,7 @@ def unfound(engine: Engine, c: Session, args: list[bytes]) -> bytes | None:
     row = naming.resolve(engine.rows, args)
     if row is None and naming.is_http(args[0]):
         # A web page tries to reach us over its visitor's browser; Redis ends such a connection, too.
-        c.close_after_reply()
-        engine.on_attack(c)
+        c.end(Reason.HTTP_ATTACK)
         return None
     reply = naming.refusal(engine.rows, args)
     if row is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kvserver.client.reasons import Reason
 from kvserver.engine.command_table.row import Row
 from kvserver.engine.keys.keyspace import Db
 
@@ -51,8 +52,8 @@ class Port(Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes, in order, as soon as may be."""
 
-    def close(self, reason: str) -> None:
-        """End the connection now."""
+    def end(self, reason: Reason, detail: str = "", own: bool = False) -> None:
+        """End the connection, what is queued being sent or dropped as the reason says; see `Session.end`."""
 
     def resume(self) -> None:
         """Go on with the requests that arrived while the session was blocked."""
@@ -70,7 +71,7 @@ class NoPort:
     def write(self, data: bytes) -> None:
         """Nobody reads."""
 
-    def close(self, reason: str) -> None:
+    def end(self, reason: Reason, detail: str = "", own: bool = False) -> None:
         """Nothing is open."""
 
     def resume(self) -> None:
@@ -177,9 +178,15 @@ class Session:
         else:
             self.attention &= ~bit
 
-    def close_after_reply(self) -> None:
-        """End the connection when the replies so far have been sent."""
+    def end(self, reason: Reason, detail: str = "") -> None:
+        """End the connection: the one way for whoever isn't the connection itself.
+
+        What the client hasn't been sent yet goes out or is dropped as the reason says; a client whose own request
+        this is gets that request's reply, unless the reason drops everybody's.
+        """
+        own = self.out is not None or self.engine.current is self
         self.attention |= ATT_CLOSE
+        self.port.end(reason, detail, own)
 
 
 def _none() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kvserver.client.reasons import Reason
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
 from kvserver.scripting.host import Host, host_of
@@ -42,7 +43,7 @@ def debug(host: Host, c: Session, source: bytes, evaluate: Callable[[], bytes]) 
     channel = host.open_channel(c)
     debugger = host.debugger
     debugger.begin(channel, source)
-    c.close_after_reply()
+    c.end(Reason.DEBUGGER)
     try:
         if not host.debug_modes.pop(c.id):
             raise CommandError(_NO_COPY)

@@ -17,6 +17,7 @@ _SHARED = frozenset((
     "commands_total", "command_seconds_total",
     "commands_rejected_total", "commands_failed_total", "errors_total", "internal_errors_total",
     "connected_clients", "max_clients", "connections_total", "connections_rejected_total", "clients_killed_total",
+    "client_disconnections_total",
     "network_receive_bytes_total", "network_transmit_bytes_total", "pubsub_channels", "pubsub_patterns",
     "loop_stall_seconds", "loop_stall_worst_seconds",
 ))

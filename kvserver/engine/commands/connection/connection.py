@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvserver.client.reasons import Reason
 from kvserver.config import REDIS_VERSION
 from kvserver.engine.commands.keys.keys import db_index
 from kvserver.engine.events import pubsub
@@ -121,7 +122,7 @@ def echo(c: Session, a: list[bytes]) -> bytes:
 
 def quit_(c: Session, a: list[bytes]) -> bytes:
     """QUIT."""
-    c.close_after_reply()
+    c.end(Reason.QUIT)
     return OK
 
 

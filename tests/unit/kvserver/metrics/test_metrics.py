@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kvserver.client.reasons import none_yet
 from kvserver.engine.run.executor import Engine
 from kvserver.metrics.exposition import expose
 from kvserver.metrics.node import NODE
@@ -25,7 +26,7 @@ def view(info: dict[str, list[tuple[str, Any]]] | None = None) -> NodeView:
         engine.services.contributions.add_info(section, lambda fields=fields: fields)
     server = SimpleNamespace(
         connections={}, limits=SimpleNamespace(maxclients=10), accepted=0, rejected=0, net_in=0, net_out=0,
-        output_limit_kills=0, query_limit_kills=0,
+        ended=none_yet(),
     )  # fmt: skip
     return NodeView(engine, server, Process(1.0, 2, 3.0), StallMeter())
 

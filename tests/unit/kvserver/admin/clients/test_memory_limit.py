@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from kvserver.admin.clients.memory_limit import CLIENT_BYTES, MORE, WATCH_BYTES, ClientLimit, held_by
+from kvserver.client.reasons import Reason
 from kvserver.config import Config
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import Session
@@ -22,8 +23,8 @@ class Wire:
     def write(self, data: bytes) -> None:
         self.unsent += len(data)
 
-    def close(self, reason: str) -> None:
-        assert reason == "client eviction"
+    def end(self, reason: Reason, detail: str = "", own: bool = False) -> None:
+        assert reason is Reason.EVICTED
         assert self.session is not None
         self.engine.close_session(self.session)
 

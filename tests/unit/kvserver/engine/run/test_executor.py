@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from kvserver.client.reasons import Reason
 from kvserver.engine.command_table.registry import build_rows
 from kvserver.engine.commands import all_handlers
 from kvserver.engine.keys.keyspace import EXPIRE_HIDE, EXPIRE_IGNORE
@@ -180,11 +181,16 @@ def test_our_own_errors_are_told_apart(node: Node) -> None:
 
 def test_http_is_cut_off(node: Node) -> None:
     """POST and Host: get no reply; the connection is to be closed, and somebody is told."""
-    told: list[Session] = []
-    node.engine.on_attack = told.append
+    told: list[Reason] = []
+
+    class Port(NoPort):
+        def end(self, reason: Reason, detail: str = "", own: bool = False) -> None:
+            told.append(reason)
+
+    node.client.port = Port()
     assert node.do("POST / HTTP/1.1") is None
     assert node.client.attention & ATT_CLOSE
-    assert told == [node.client]
+    assert told == [Reason.HTTP_ATTACK]
 
 
 def test_a_session_leaves_nothing_behind(node: Node) -> None:

@@ -1,0 +1,417 @@
+# cython: boundscheck=False, wraparound=False
+"""The shell around client sockets: bytes in, one write out per chunk (an asyncio protocol).
+
+Theory of operation.  A `Connection` feeds what arrives to its parser, has the engine execute request after
+request, gathers the replies and writes them at once.  What can't be written at once, and how a connection ends, is
+decided by its `Output` (output.py); this shell does what that asks for.  Three things bound what is held for a
+client:
+
+- replies: when more than `GATHER_MAX` bytes have gathered they are written and the other clients have their
+  turn; what a slow peer doesn't take waits, and when that is more than `Limits.unsent`, reading and serving stop
+  until it has caught up (back-pressure: nothing is dropped).  A smaller bound wouldn't do: clients send long
+  pipelines before they read the first reply;
+- messages nobody waits for (pub/sub, MONITOR, the replication stream) can't be held back, so a client that
+  exceeds client-output-buffer-limit is disconnected;
+- requests: the query buffer has a limit, in which the arguments of an unfinished request and what MULTI has
+  queued count; and while a session is blocked its socket is read only a little.
+
+Every end goes through `Connection.end`, with its `Reason` (reasons.py): the first one counts, is logged, and says
+whether what is queued is still sent.
+
+A socket that isn't read doesn't tell when its peer has gone, and one that is being closed may wait for ever for
+a peer that doesn't read: `limits.sweep`, once a second, ends both.
+
+While what all clients hold together is limited (maxmemory-clients), `Server.watch` is shown each client that is
+served or sent something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import cython
+
+from kvserver.client import limits
+from kvserver.client.outbox import FULL_BYTES
+from kvserver.client.output import ABORT, CLOSE, DRAIN, HOLD, RESUME, SOON, STOP, WRITE, Output, State
+from kvserver.client.reasons import Reason
+from kvserver.client.sockets import address, tune_socket
+from kvserver.engine.run.session import (
+    ATT_CLOSE,
+    ATT_REPLY,
+    ATT_UNAUTHENTICATED,
+    REPLY_OFF,
+    REPLY_ON,
+    REPLY_SKIP,
+    REPLY_SKIP_NEXT,
+    Session,
+)
+from kvserver.wire.resp import Parser, ProtocolError, error
+
+if cython.compiled:
+    from cython.cimports.cpython.time import perf_counter_ns
+    from cython.cimports.kvserver.client.server import now_ms  # type: ignore
+else:
+    from time import perf_counter_ns
+
+    from kvserver.client.server import now_ms
+
+if TYPE_CHECKING:
+    from kvserver.client.server import Server
+
+GATHER_MAX = 1 << 20
+"""Bytes of replies gathered before they are written although more requests wait."""
+REPLY_COST = 256
+"""Counted on top of each reply's bytes: some four thousand short requests in a row are a turn, too."""
+
+POSTED_MAX = 1 << 14
+"""Bytes of messages posted in a turn from which on the client's output limit is looked at."""
+
+# C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
+_gather_max = GATHER_MAX
+_reply_cost = REPLY_COST
+_close = ATT_CLOSE
+_reply = ATT_REPLY
+_unauthenticated = ATT_UNAUTHENTICATED
+_write = WRITE
+_hold = HOLD
+_posted_max = POSTED_MAX
+
+
+def _attend(parser: Parser, c: Session, reply: bytes | None) -> bytes | None:
+    """Apply what is special about the session to a reply: CLIENT REPLY, and trust after AUTH."""
+    if not parser.trusted:
+        parser.trusted = not c.attention & ATT_UNAUTHENTICATED
+    if c.attention & _reply:
+        mode = c.reply_mode
+        if mode == REPLY_SKIP_NEXT:
+            c.reply_mode = REPLY_SKIP
+            return None
+        if mode == REPLY_SKIP:
+            c.reply_mode = REPLY_ON
+            c.attend(ATT_REPLY, False)
+            return None
+        if mode == REPLY_OFF:
+            return None
+    return reply
+
+
+class Sending:
+    """The sending half of a connection, and its end: does what the `Output` asks for."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.engine = server.engine
+        self.transport: Any = None
+        self.session: Session | None = None
+        self.output = Output()
+        self.reason: Reason | None = None  # why it ends
+        self.reading = True
+
+    def _send(self, data: bytes) -> None:
+        """Send what can't just be written, behind what is posted."""
+        c = self.session
+        if self.output.posted_bytes:
+            data = self.output.take_posted() + data
+        holds = self.server.holds
+        offset = self.engine.log.offset
+        # A replica's stream isn't held: it is part of what makes the log safe.
+        exempt = c is None or c.kind == "replica"
+        do = self.output.send(data, exempt or not holds.on or offset <= holds.safe, exempt)
+        if do == _write:
+            self.transport.write(data)
+            return
+        if do & _write:
+            self.transport.write(data)
+        elif do & _hold:
+            holds.wait(offset, self._released, data)
+        else:
+            limits.bound_output(self)
+        self._do(do)
+
+    def _turn_over(self) -> None:
+        """Send what was posted in this turn, if nothing has taken it along."""
+        if self.output.posted_bytes:
+            self.server.writes += 1
+            self._send(b"")
+
+    def _released(self, data: bytes) -> None:
+        """What was held back is safe now."""
+        do = self.output.released(data)
+        if do & _write:
+            self.transport.write(data)
+        self._do(do)
+        self._do(self.output.relax())
+
+    def _do(self, do: int) -> None:
+        """Do what the output asks for, writing apart: that is for who has the bytes."""
+        if do & DRAIN:
+            while (data := self.output.take()) is not None:
+                self.transport.write(data)
+        if do & CLOSE:
+            self.transport.close()
+        if do & ABORT:
+            self.transport.abort()
+        if do & STOP:
+            self.read(False)
+        if do & RESUME:
+            self.resume()
+
+    def resume(self) -> None:
+        """Go on with requests that arrived meanwhile."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes that are no reply to the request being served."""
+        output = self.output
+        if output.ended or not data:
+            return
+        self.server.net_out += len(data)
+        if self.session is not None:
+            self.session.bytes_out += len(data)
+        if self.session is not None and self.session.kind == "replica":
+            self.server.writes += 1
+            self._send(data)  # the stream comes once a turn anyway
+        elif output.posts():
+            if output.post(data) & SOON:
+                asyncio.get_running_loop().call_soon(self._turn_over)
+        else:
+            self.server.writes += 1
+            self._send(data)
+        if output.full or output.stalled or output.posted_bytes > _posted_max:
+            limits.check_output(self)
+        if self.server.watch is not None and self.session is not None:
+            self.server.watch.note(self.session)
+
+    def end(self, reason: Reason, detail: str = "", own: bool = False, later: bool = False) -> None:
+        """End the connection; `own` when the client's own request does it.
+
+        What is queued is sent or dropped, as the reason says. `later`: the session is forgotten as the loop comes
+        round, not at once, since the caller may be walking over sessions.
+        """
+        sends = reason.sends(own)
+        if self.output.ended and (sends or self.output.state == State.GONE):
+            return
+        if self.reason is None:
+            self._note(reason, detail)
+        c = self.session
+        if sends:
+            if c is not None:
+                c.attention |= ATT_CLOSE
+                if own or c.out is not None:
+                    return  # its reply comes first: see `serve` and `resume`
+            self._do(self.output.end())
+            return
+        self._do(self.output.drop())
+        if c is not None and c.kind == "replica":
+            return  # the feeder walks over its replicas; the transport tells soon
+        if later:
+            asyncio.get_running_loop().call_soon(self._forget)  # with TLS the transport tells late
+        else:
+            self._forget()
+
+    def _note(self, reason: Reason, detail: str) -> None:
+        self.reason = reason
+        peer = "" if self.session is not None else limits.peer_of(self.transport)
+        self.server.note_end(reason, detail, self.session, peer)
+
+    def _forget(self) -> None:
+        c = self.session
+        if c is not None:
+            self.session = None
+            self.server.connections.pop(c.id, None)
+            self.engine.close_session(c)
+
+    def pending_bytes(self) -> int:
+        """Bytes written, or held back, that the peer hasn't taken."""
+        return int(self.transport.get_write_buffer_size()) + self.output.unsent()
+
+    def fileno(self) -> int:
+        """The socket's file descriptor, -1 for none."""
+        sock = self.transport.get_extra_info("socket")
+        return -1 if sock is None else int(sock.fileno())
+
+    def read(self, on: bool) -> None:
+        """Have the socket read, or not."""
+        if on != self.reading and not self.transport.is_closing():
+            self.reading = on
+            if on:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
+
+
+class Connection(Sending):
+    """One client's socket, shaped as `asyncio.Protocol`; see the module's theory of operation."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.parser = Parser(server.limits.max_bulk)
+        self.unfinished: list[bytes] | None = None  # arguments of a request in parts, counted as they come
+        self.counted = 0  # how many of them
+        self.counted_bytes = 0
+        self.last_pending = 0  # unsent bytes at the last sweep
+
+    # -- asyncio's calls --------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet or refuse a new client."""
+        self.transport = transport
+        server = self.server
+        server.accepted += 1
+        peer = transport.get_extra_info("peername")
+        if limits.refuse(self, peer):
+            return
+        self.transport.set_write_buffer_limits(high=FULL_BYTES)
+        self.output.gate(server.holds.on)
+        self.engine.state.now_ms = now_ms(server)
+        session = self.engine.open_session(self)
+        session.address = address(peer, transport)
+        session.local_address = address(transport.get_extra_info("sockname"), transport)
+        session.buffered = self.buffered
+        self.engine.services.access.enter_default(session)
+        if server.needs_auth():
+            session.attend(ATT_UNAUTHENTICATED, True)
+            self.parser.trusted = False
+        self.session = session
+        server.connections[session.id] = self
+        tune_socket(transport.get_extra_info("socket"), server.limits.keepalive_s)
+
+    def data_received(self, data: bytes) -> None:
+        """Serve what a chunk completes."""
+        c = self.session
+        if c is None or self.output.ended:
+            return
+        n = len(data)
+        self.server.received(n)
+        c.bytes_in += n
+        now = now_ms(self.server)
+        self.engine.state.now_ms = now
+        c.last_ms = now
+        self.parser.feed(data)
+        watch = self.server.watch
+        if watch is not None:
+            watch.note(c)
+            watch.settle()
+        if c.blocked is None and not self.output.stalled:
+            self.serve()
+        if self.parser.pos < len(self.parser.buf) or self.parser.pieces is not None or self.parser.left:
+            limits.bound_input(self, c)
+        elif self.unfinished is not None:
+            self.unfinished = None
+        if watch is not None:
+            watch.note(c)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the client."""
+        if self.reason is None and self.session is not None:
+            self._note(limits.loss(exc), "" if exc is None else str(exc))
+        self.output.drop()
+        self._forget()
+
+    def eof_received(self) -> bool:
+        """The client sends no more: close, once the replies so far are out. True while they aren't safe."""
+        self.end(Reason.PEER_CLOSED)
+        return self.output.held > 0
+
+    def pause_writing(self) -> None:
+        """The transport is full: gather what comes, and serve the peer only as long as that isn't too much."""
+        self.output.no_room()
+        if self.session is not None and self.session.attention & ATT_UNAUTHENTICATED:
+            self.end(Reason.OUTPUT_HARD, later=True)
+        else:
+            limits.bound_output(self)
+
+    def resume_writing(self) -> None:
+        """The transport has room again."""
+        self._do(self.output.room())
+        self._do(self.output.relax())
+
+    # -- serving ----------------------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Execute the requests that are whole, and write their replies."""
+        c = self.session
+        if c is None:
+            return
+        engine = self.engine
+        parser = self.parser
+        out: list[bytes] = []
+        gathered = 0
+        c.out = out
+        engine.last_ns = perf_counter_ns()
+        try:
+            while True:
+                args = parser.next()
+                if args is None:
+                    break
+                reply = engine.execute(c, args)
+                if c.attention or not parser.trusted:
+                    reply = _attend(parser, c, reply)
+                if reply is not None:
+                    out.append(reply)
+                    gathered += len(reply) + _reply_cost
+                    if gathered > _gather_max:
+                        self._yield(c, out)
+                        break
+                elif c.blocked is not None:
+                    break
+                if c.attention & _close or self.output.ended:
+                    break
+        except ProtocolError as failure:
+            out.append(error(f"ERR Protocol error: {failure}"))
+            c.end(Reason.PROTOCOL_ERROR, str(failure))
+        c.out = None
+        if out and not self.output.ended:
+            self._flush(c, out)
+        if c.attention & _close:
+            self._do(self.output.end())
+        if parser.pos >= len(parser.buf):
+            parser.buf = b""  # all is served: an idle client holds no chunk
+            parser.pos = 0
+
+    def _yield(self, c: Session, out: list[bytes]) -> None:
+        """Write what has gathered; go on after the other clients have had their turn."""
+        if self.output.ended:
+            return
+        self._flush(c, out)
+        if not self.output.stalled:
+            self.read(False)
+            asyncio.get_running_loop().call_soon(self._resume_soon)
+
+    def _flush(self, c: Session, out: list[bytes]) -> None:
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        n = len(data)
+        if (self.server.limits.reply_bytes or c.attention & _unauthenticated) and limits.overflows(self, c, n):
+            return
+        self.server.sent(n)
+        c.bytes_out += n
+        if self.output.direct:
+            self.transport.write(data)
+        else:
+            self._send(data)
+
+    def resume(self) -> None:
+        """Go on with requests that arrived meanwhile; or end, if the one that waited wanted that."""
+        c = self.session
+        if c is not None and c.attention & ATT_CLOSE and c.out is None:
+            self._do(self.output.end())
+        if c is None or self.output.ended or self.output.stalled or c.blocked is not None:
+            return
+        if c.out is None:
+            self.read(True)
+            asyncio.get_running_loop().call_soon(self._resume_soon)
+
+    def _resume_soon(self) -> None:
+        c = self.session
+        if c is None or self.output.ended or self.output.stalled or c.blocked is not None:
+            return
+        self.read(True)
+        self.serve()
+        if self.server.watch is not None:
+            self.server.watch.note(c)
+
+    def buffered(self) -> int:
+        """Bytes of requests received and not yet served."""
+        return self.parser.buffered() + self.parser.gathered()
