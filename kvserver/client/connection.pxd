@@ -1,7 +1,6 @@
 import cython
 from kvserver.client.output cimport Output
 from kvserver.client.server cimport Server
-from kvserver.engine.keys.keyspace cimport State
 from kvserver.engine.run.executor cimport Engine
 from kvserver.engine.run.session cimport Session
 from kvserver.wire.resp cimport Parser
