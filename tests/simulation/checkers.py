@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from replication.sentinel.mind.hello import parse_hello
 from replication.sentinel.mind.messages import Action, Answer, Emit, Request, Send
+from simulation.nodes import Node
 from simulation.sentinels import Sentinel
 
 MEMORY_MS = 20_000
@@ -38,6 +39,7 @@ class Checkers:
     """The epoch in which a sentinel stood for election last, and (below) the replica that it chose last."""
     selected: dict[str, str] = field(default_factory=dict)
     said_down: dict[str, int] = field(default_factory=dict)
+    contents: dict[tuple[bytes, int], int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
 
@@ -73,6 +75,16 @@ class Checkers:
                     self._elected(my_id)
                 elif channel == "+odown":
                     self._objectively_down(sentinel, my_id)
+
+    def holds(self, node: Node) -> None:
+        """A node that another may ask, or that asks to continue, stands at an offset of an id: all there hold the same.
+
+        What is written while nobody records isn't numbered, and the id is nobody's business then.
+        """
+        if node.role.recording:
+            place = (node.role.history.replid, node.offset)
+            if self.contents.setdefault(place, node.data) != node.data:
+                raise Violation(f"{node.host} holds other data than another node did at {place}")
 
     def _voted(self, sentinel: Sentinel, voter: str, epoch: int, leader: str) -> None:
         before = self.votes.setdefault((voter, epoch), leader)

@@ -14,11 +14,14 @@ class Faults:
     """Breaks one thing at a time, or several; `mend` ends all of it.
 
     With `unsound`, also what the safety argument excludes: a disk that loses a write it confirmed, and
-    operators who force failovers at several sentinels at once. All must be well again after that, too.
+    operators who force failovers at several sentinels at once. All must be well again after that, too. With
+    `hand_overs`, operators who say FAILOVER to a primary while all this goes on; it can leave nodes that follow each
+    other in a circle, which nobody but an operator resolves (`operate`).
     """
 
     def __init__(
         self, network: Network, rng: Random, sentinels: list[Sentinel], nodes: list[Node], unsound: bool = False,
+        hand_overs: bool = False,
     ) -> None:
         self.network = network
         self.rng = rng
@@ -31,6 +34,9 @@ class Faults:
             (1, self._jump), (2, self._break_connections), (2, self._tear_connections),
             (8, self._revive), (4, self._heal),
         ]
+        self.hand_overs = hand_overs
+        if hand_overs:
+            self._kinds += [(5, self._hand_over), (1, self._abort_hand_over)]
         if unsound:
             self._kinds += [(4, self._lose_a_write), (3, self._force_failovers)]
 
@@ -46,7 +52,13 @@ class Faults:
             self._start(process)
         for sentinel in self.sentinels:
             sentinel.crash_in = -1
+        self._abort_hand_over()
         self._heal()
+
+    def operate(self) -> None:
+        """What an operator does about a circle: the node that has most leads."""
+        if self.hand_overs and not self._leading():
+            max(self.nodes, key=lambda node: node.offset).replicaof("NO", "ONE")
 
     def _everyone(self) -> list[Process]:
         return [*self.nodes, *self.sentinels]
@@ -56,9 +68,21 @@ class Faults:
             process.restart()
 
     def _kill_leader(self) -> None:
-        leading = [n for n in self.nodes if n.alive and n.follows is None]
+        leading = self._leading()
         if leading:
             self.rng.choice(leading).kill()
+
+    def _leading(self) -> list[Node]:
+        return [n for n in self.nodes if n.alive and n.follows is None]
+
+    def _hand_over(self) -> None:
+        """An operator's FAILOVER, to and fro if there is luck."""
+        for node in self._leading():
+            node.hand_over(timeout_ms=self.rng.choice((200, 2_000, 10_000)))
+
+    def _abort_hand_over(self) -> None:
+        for node in self.nodes:
+            node.abort_hand_over()
 
     def _kill_node(self) -> None:
         self.rng.choice(self.nodes).kill()

@@ -8,6 +8,7 @@ torn: what was on its way is lost in both directions, the end of a message with 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -77,6 +78,7 @@ class Connection:
     """The server's end is gone, and the client couldn't be told: its next message is answered by a reset."""
     subscribed: bool = False
     queued: list[tuple[bytes, ...]] | None = None
+    on_the_way: dict[bool, deque[Callable[[], None]]] = field(default_factory=lambda: {True: deque(), False: deque()})
     ready_at: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
 
     def send(self, args: tuple[bytes, ...], tag: object) -> None:
@@ -94,21 +96,23 @@ class Connection:
         clock = self.network.clock
         arrival = max(clock.now_ms + self.network.delay(), self.ready_at[to_server])
         self.ready_at[to_server] = arrival
-        clock.after(arrival - clock.now_ms, lambda: self._arrive(to_server, deliver, RETRANSMIT_MS))
+        self.on_the_way[to_server].append(deliver)
+        clock.after(arrival - clock.now_ms, lambda: self._arrive(to_server, RETRANSMIT_MS))
 
-    def _arrive(self, to_server: bool, deliver: Callable[[], None], retry_ms: int) -> None:
+    def _arrive(self, to_server: bool, retry_ms: int) -> None:
+        """One message arrives: the oldest, since none overtakes one that had to be sent again."""
         if not self.open or self.torn:
             return
         if self.network.reaches(self.client_process, self.server):
             if self.orphaned:
                 self._lose()
             else:
-                deliver()
+                self.on_the_way[to_server].popleft()()
             return
         clock = self.network.clock
         self.ready_at[to_server] = max(self.ready_at[to_server], clock.now_ms + retry_ms)
         again = min(retry_ms * 2, MAX_RETRANSMIT_MS)
-        clock.after(retry_ms, lambda: self._arrive(to_server, deliver, again))
+        clock.after(retry_ms, lambda: self._arrive(to_server, again))
 
     def close(self) -> None:
         """The client closes: the other side forgets at once."""

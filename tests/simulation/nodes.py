@@ -1,47 +1,323 @@
-"""A data node as sentinels see it: PING, INFO, hellos, SLAVEOF in a transaction, and replication."""
+"""A data node without a process: the real role, history, backlog and PSYNC, and data that are a number.
+
+What a node holds is the digest of everything ever written into it, so that two nodes hold the same exactly when
+their digests are the same. Sentinels see it by PING, INFO, hellos and SLAVEOF in a transaction, other nodes by PSYNC.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 
-from replication.sentinel.mind.messages import Reply
+from replication.backlog import Backlog
+from replication.handover.decide import Order
+from replication.history import same_id
+from replication.primary.attached import Attached, Phase
+from replication.psync import Continue, Request, decide
+from replication.role import Role, State
+from replication.role_messages import (
+    Abort,
+    Action,
+    AskForAcks,
+    CloseBacklog,
+    Continued,
+    DropReplicas,
+    EndLink,
+    Event,
+    Follow,
+    HandOver,
+    Install,
+    LinkLost,
+    OpenBacklog,
+    Promote,
+    Rejected,
+    Restarted,
+    SnapshotBegins,
+    SnapshotComplete,
+    StartLink,
+    StreamWanted,
+    Tick,
+)
+from replication.sentinel.mind.messages import Cause, Reply
 from simulation.network import Connection, Network, Process
 
 PORT = 6379
 SYNC_MS = 50
+RETRY_MS = 200
+CONNECT_MS = 1_000
+ACK_MS = 200
+TIMEOUT_MS = 5_000
+UNIT = 16
+"""Bytes of each write in the stream."""
+BACKLOG_BYTES = 4096
+BACKLOG_TTL_S = 20
+_PRIME = (1 << 61) - 1
+
+Saw = Callable[["Node"], None]
+
+
+def digest(data: int, stream: bytes) -> int:
+    """What the data become when this is written into them."""
+    for start in range(0, len(stream), UNIT):
+        data = (data * 1_000_003 + int.from_bytes(stream[start : start + UNIT])) % _PRIME
+    return data
+
+
+@dataclass
+class Feed:
+    """A replica's connection: `held` is the stream kept back until its snapshot has gone out."""
+
+    record: Attached
+    held: list[bytes] | None = None
+
+
+class Link:
+    """A replica's way to its primary. With some luck it outlives its end, as a task whose cancellation was lost."""
+
+    def __init__(self, node: Node, host: str, term: int) -> None:
+        self.node = node
+        self.role = node.role
+        self.host = host
+        self.term = term
+        self.connection: Connection | None = None
+        self.full: tuple[bytes, int] | None = None
+        self.acked_at_ms = self.heard_at_ms = 0
+        self.attempt = 0
+
+    def start(self) -> None:
+        """Connect, and if nothing comes of it try again."""
+        self.node.network.connect(self, self.node, self.host, None)
+        self._start_again(CONNECT_MS)
+
+    def _start_again(self, delay_ms: int) -> None:
+        attempt = self.attempt = self.attempt + 1
+        self.node.network.clock.after(delay_ms, lambda: self.node.take(lambda: self._due(attempt)))
+
+    def _due(self, attempt: int) -> None:
+        if attempt == self.attempt and self.connection is None and self.node.link is self:
+            self.start()
+
+    def stop(self) -> None:
+        if self.node.rng.randrange(4):
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def _admitted(self) -> bool:
+        if self.role is self.node.role and self.role.admits(self.term):
+            return True
+        self.hang_up()
+        return False
+
+    # As a client of the primary
+
+    def opened(self, connection: Connection) -> None:
+        if self.connection is not None:
+            connection.close()
+            return
+        self.connection = connection
+        self.heard_at_ms = self.node.network.clock.now_ms
+        if not self._admitted():
+            return
+        role, offset = self.role, self.node.offset
+        place = (role.history.replid, b"%d" % (offset + 1)) if role.shared else (b"?", b"-1")
+        more = (b"FAILOVER",) if role.state is State.ASKING else ()
+        connection.send((b"PSYNC", *place, *more), "psync")
+
+    def ended(self, connection: Connection, cause: Cause) -> None:
+        if self.connection not in (connection, None) or not self._admitted():
+            return
+        self._lost()
+
+    def _lost(self) -> None:
+        self.connection = self.full = None
+        self.node.step(LinkLost(self.term))
+        self._start_again(RETRY_MS)
+
+    def received(self, connection: Connection, tag: object, reply: Reply) -> None:
+        if self.connection is not connection or not self._admitted():
+            return
+        self.heard_at_ms = self.node.network.clock.now_ms
+        node = self.node
+        match reply if tag != "ack" else None:
+            case [b"CONTINUE", bytes(replid), bytes(missing)]:
+                node.step(Continued(self.term, replid, node.offset))
+                node.apply(missing)
+            case [b"FULLRESYNC", bytes(replid), int(offset)]:
+                self.full = (replid, offset)
+                node.step(SnapshotBegins(self.term))
+            case [b"snapshot", int(data)] if self.full is not None:
+                node.incoming = data
+                node.step(SnapshotComplete(self.term, *self.full))
+            case bytes(stream):
+                node.apply(stream)
+            case [b"-", str(reason)]:
+                self.hang_up()
+                node.step(Rejected(self.term, reason, node.offset, node.new_id()))
+                self._start_again(RETRY_MS)
+
+    def tick(self, now_ms: int) -> None:
+        """Acknowledge now and then, and leave a primary that is silent."""
+        if self.connection is None:
+            return
+        if now_ms - self.heard_at_ms > TIMEOUT_MS:
+            self.hang_up()
+            self._lost()
+        elif self.role.link_up and now_ms - self.acked_at_ms >= ACK_MS:
+            self.acked_at_ms = now_ms
+            self.connection.send((b"REPLCONF", b"ACK", b"%d" % self.node.offset), "ack")
 
 
 class Node(Process):
-    def __init__(self, network: Network, host: str, rng: Random, priority: int = 100) -> None:
+    def __init__(self, network: Network, host: str, rng: Random, saw: Saw, priority: int = 100) -> None:
         super().__init__(network, host)
         self.rng = rng
+        self.saw = saw
         self.priority = priority
-        self.run_id = f"{rng.getrandbits(160):040x}"
-        self.follows: tuple[str, int] | None = None
-        self.link_up = False
-        self.link_since_ms = network.clock.now_ms
-        self.offset = 0
+        self.quiet = False
+        self.configured: tuple[str, int] | None = None
+        self.saved: tuple[bytes | None, int, int] = (None, 0, 0)
+        self.dropped = 0
+        self._boot()
+
+    def new_id(self) -> bytes:
+        return b"%040x" % self.rng.getrandbits(160)
+
+    @property
+    def follows(self) -> tuple[str, int] | None:
+        return self.role.primary
+
+    @property
+    def link_up(self) -> bool:
+        return self.role.link_up is True
+
+    def _boot(self) -> None:
+        self.run_id = f"{self.rng.getrandbits(160):040x}"
+        self.role = Role(self.new_id())
+        self.link: Link | None = None
+        self.backlog: Backlog | None = None
+        self.feeds: dict[Connection, Feed] = {}
+        self.incoming = 0
+        self.link_since_ms = self.no_replicas_since_ms = self.network.clock.now_ms
+        replid, self.offset, self.data = self.saved
+        if replid is not None:
+            self.step(Restarted(replid, self.offset, self.configured is not None, self.new_id()))
+        if self.configured is not None:
+            self.step(Follow(self.configured, self.offset, self.new_id()))
+        else:
+            self.step(Promote(self.offset, self.new_id()))
+
+    def save(self) -> None:
+        """What a snapshot of this instant says: the history only if one could continue from there."""
+        recorded = self.role.recording
+        self.saved = (self.role.history.replid, self.offset, self.data) if recorded else (None, 0, self.data)
+
+    def kill(self) -> None:
+        """Die: all is on the disk, or all but the place in the history, or no more than the last snapshot."""
+        if self.alive:
+            luck = self.rng.randrange(4)
+            if luck < 2:
+                self.save()
+            elif luck == 2:
+                self.saved = (None, 0, self.data)
+        super().kill()
 
     def restart(self) -> None:
         """Come back with the role it was last told (CONFIG REWRITE), as a new process."""
-        self.run_id = f"{self.rng.getrandbits(160):040x}"
+        self.dropped += self.role.stale
         self.alive = True
-        self.link_up, self.link_since_ms = False, self.network.clock.now_ms
+        self._boot()
+
+    # -- the shell of the role --------------------------------------------------------------------------------
+
+    def step(self, event: Event) -> None:
+        up = self.role.link_up
+        for action in self.role.step(event, self.network.clock.now_ms / 1000):
+            self._do(action)
+        self.role.check_invariants()
+        if self.role.link_up != up:
+            self.link_since_ms = self.network.clock.now_ms
+        self.saw(self)
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case OpenBacklog(offset):
+                self.backlog = Backlog(BACKLOG_BYTES, offset)
+            case CloseBacklog():
+                self.backlog = None
+            case EndLink():
+                assert self.link is not None
+                self.link.stop()
+                self.link = None
+            case StartLink((host, _), term):
+                self.link = Link(self, host, term)
+                self.link.start()
+            case Install(offset):
+                self.offset, self.data = offset, self.incoming
+            case DropReplicas():
+                for connection in list(self.feeds):
+                    self._drop(connection)
+            case AskForAcks() | _:
+                pass
+
+    def _drop(self, connection: Connection) -> None:
+        self.feeds.pop(connection, None)
+        connection.broken_by(self)
+
+    # -- the data path ----------------------------------------------------------------------------------------
 
     def replicate(self) -> None:
-        """One turn of the data path: write a little as a primary, catch up as a replica."""
+        """One turn: write a little as a primary, acknowledge as a replica, look at the time."""
         if not self.alive or self.paused:
             return
-        if self.follows is None:
-            self.offset += self.rng.randrange(200)
+        for connection in [c for c in self.feeds if c not in self.connections]:
+            del self.feeds[connection]
+        if self.feeds:
+            self.no_replicas_since_ms = self.network.clock.now_ms
+        if self.role.leads and not self.quiet and not self.role.held and not self.rng.randrange(3):
+            self._take(self.rng.getrandbits(8 * UNIT).to_bytes(UNIT))
+        if self.link is not None:
+            self.link.tick(self.network.clock.now_ms)
+        if not self.rng.randrange(200):
+            self.save()
+        if self.role.leads:
+            idle_s = (self.network.clock.now_ms - self.no_replicas_since_ms) / 1000
+            records = [feed.record for feed in self.feeds.values()]
+            self.step(Tick(self.offset, self.new_id(), records, 0.0 if self.feeds else idle_s, BACKLOG_TTL_S))
+
+    def apply(self, stream: bytes) -> None:
+        """What the primary's stream brings."""
+        for start in range(0, len(stream), UNIT):
+            self._take(stream[start : start + UNIT])
+
+    def _take(self, unit: bytes) -> None:
+        self.data = digest(self.data, unit)
+        if self.backlog is None:
             return
-        source = self.network.processes.get(self.follows[0])
-        up = isinstance(source, Node) and source.alive and not source.paused \
-            and self.network.reaches(self, source)
-        if up != self.link_up:
-            self.link_up, self.link_since_ms = up, self.network.clock.now_ms
-        if up and isinstance(source, Node):
-            self.offset = source.offset
+        self.offset += len(unit)
+        self.backlog.append(unit)
+        for connection, feed in self.feeds.items():
+            if feed.held is not None:
+                feed.held.append(unit)
+            else:
+                connection.reply(unit, None)
+        self.saw(self)
+
+    def hand_over(self, timeout_ms: int) -> None:
+        """FAILOVER TIMEOUT, if there is anybody to hand over to."""
+        if self.alive and not self.paused and self.role.state is State.PRIMARY and self.feeds:
+            self.step(HandOver(Order(timeout_ms=timeout_ms)))
+
+    def abort_hand_over(self) -> None:
+        """FAILOVER ABORT."""
+        if self.alive and self.role.held:
+            self.step(Abort("an operator's wish", self.offset, self.new_id()))
+
+    # -- as a server ------------------------------------------------------------------------------------------
 
     def serve(self, connection: Connection, args: tuple[bytes, ...]) -> Reply:
         command = args[0].upper()
@@ -67,20 +343,61 @@ class Node(Process):
             case b"PUBLISH", channel, payload:
                 return self._publish(channel, payload)
             case b"SLAVEOF", host, port:
-                self._follow(host.decode(), port.decode())
+                self.replicaof(host.decode(), port.decode())
+            case b"PSYNC", replid, offset, *more:
+                return self._psync(connection, replid, int(offset), bool(more))
+            case b"REPLCONF", b"ACK", offset:
+                if connection in self.feeds:
+                    self.feeds[connection].record.acknowledge(int(offset), self.network.clock.now_ms / 1000)
             case b"CLIENT", b"KILL", *_:
                 self._kill_clients(connection)
         return b"OK"
 
-    def _follow(self, host: str, port: str) -> None:
+    def replicaof(self, host: str, port: str) -> None:
+        if self.role.held:  # not allowed while failing over
+            return
         target = None if (host, port) == ("NO", "ONE") else (host, int(port))
-        if target != self.follows:
-            self.follows = target
-            self.link_up, self.link_since_ms = False, self.network.clock.now_ms
+        self.configured = target
+        if target is None:
+            self.step(Promote(self.offset, self.new_id()))
+        elif target != self.follows:
+            self.step(Follow(target, self.offset, self.new_id()))
+
+    def _psync(self, connection: Connection, replid: bytes, offset: int, failover: bool) -> Reply:
+        role = self.role
+        if failover:
+            if not role.follows or not same_id(replid, role.history.replid):
+                return [b"-", "PSYNC FAILOVER refused"]
+            self.configured = None
+            self.step(Promote(self.offset, self.new_id()))
+        if role.state is State.ASKING or role.link_up is False:
+            return [b"-", "NOMASTERLINK"]
+        self.step(StreamWanted(self.offset, self.new_id()))
+        record = Attached(0, connection.client_process.host, PORT, Phase.ONLINE, self.network.clock.now_ms / 1000)
+        decision = decide(Request(replid, offset), role.history, self.backlog)
+        if isinstance(decision, Continue):
+            assert self.backlog is not None
+            record.ack_offset = offset - 1
+            self.feeds[connection] = Feed(record)
+            return [b"CONTINUE", decision.replid, b"".join(self.backlog.read_from(offset))]
+        feed = self.feeds[connection] = Feed(record, held=[])
+        record.phase = Phase.SEND_SNAPSHOT
+        data, delay_ms = self.data, self.rng.randrange(SYNC_MS)
+        self.network.clock.after(delay_ms, lambda: self.take(lambda: self._send_snapshot(connection, feed, data)))
+        return [b"FULLRESYNC", role.history.replid, self.offset]
+
+    def _send_snapshot(self, connection: Connection, feed: Feed, data: int) -> None:
+        if self.feeds.get(connection) is not feed or feed.held is None:
+            return
+        connection.reply([b"snapshot", data], None)
+        for chunk in feed.held:
+            connection.reply(chunk, None)
+        feed.held = None
+        feed.record.phase = Phase.ONLINE
 
     def _kill_clients(self, keep: Connection) -> None:
         for connection in list(self.connections):
-            if connection is not keep and connection.server is self:
+            if connection is not keep and connection.server is self and connection not in self.feeds:
                 connection.broken_by(self)
 
     def _publish(self, channel: bytes, payload: bytes) -> int:
@@ -90,18 +407,16 @@ class Node(Process):
         return len(listeners)
 
     def info(self) -> bytes:
-        now = self.network.clock.now_ms
         lines = ["# Server", f"run_id:{self.run_id}", "# Replication"]
         if self.follows is None:
-            replicas = [n for n in self.network.processes.values()
-                        if isinstance(n, Node) and n.link_up and n.follows == (self.host, PORT)]
             lines.append("role:master")
-            lines += [f"slave{i}:ip={n.host},port={PORT},state=online,offset={n.offset},lag=0"
-                      for i, n in enumerate(replicas)]
+            lines += [f"slave{i}:ip={feed.record.ip},port={PORT},state=online,offset={feed.record.ack_offset},lag=0"
+                      for i, (c, feed) in enumerate(self.feeds.items()) if c in self.connections]
         else:
             lines += ["role:slave", f"master_host:{self.follows[0]}", f"master_port:{self.follows[1]}",
                       f"master_link_status:{'up' if self.link_up else 'down'}",
                       f"slave_repl_offset:{self.offset}", f"slave_priority:{self.priority}"]
             if not self.link_up:
-                lines.append(f"master_link_down_since_seconds:{(now - self.link_since_ms) // 1000}")
+                down_ms = self.network.clock.now_ms - self.link_since_ms
+                lines.append(f"master_link_down_since_seconds:{down_ms // 1000}")
         return ("\r\n".join(lines) + "\r\n").encode()

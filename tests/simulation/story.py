@@ -19,11 +19,14 @@ SETTLE_MS = 15_000
 CONVERGE_MS = 150_000
 """Liveness: TILT (30 s), then at most an election or two, waits and corrections, all with default periods."""
 REPLICATION_TURN_MS = 50
+OPERATOR_MS = 30_000
+"""How often an operator looks whether anybody leads, in stories with hand-overs."""
 
 
 class Story:
     def __init__(
         self, seed: int, sentinels: int | None = None, nodes: int | None = None, unsound: bool = False,
+        hand_overs: bool = False,
     ) -> None:
         rng = self.rng = Random(seed)
         self.seed = seed
@@ -32,14 +35,14 @@ class Story:
         node_count = nodes or rng.choice((2, 3, 3, 4))
         sentinel_count = sentinels or rng.choice((3, 3, 3, 5))
         self.down_after_ms = rng.choice((500, 1_000, 3_000))
-        self.nodes = [Node(self.network, f"10.0.1.{i}", rng) for i in range(node_count)]
-        for node in self.nodes[1:]:
-            node.follows = (self.nodes[0].host, NODE_PORT)
         majority = sentinel_count // 2 + 1
         quorum = rng.choice((majority, 2))
         self.checkers = Checkers(majority, quorum, unsound)
+        self.nodes = [Node(self.network, f"10.0.1.{i}", rng, self.checkers.holds) for i in range(node_count)]
         self.sentinels = [self._sentinel(i, quorum) for i in range(sentinel_count)]
-        self.faults = Faults(self.network, rng, self.sentinels, self.nodes, unsound)
+        self.faults = Faults(self.network, rng, self.sentinels, self.nodes, unsound, hand_overs)
+        for node in self.nodes[1:]:
+            node.replicaof(self.nodes[0].host, str(NODE_PORT))
         self.clock.after(0, self._replicate)
         self.clock.run_until(self.clock.now_ms + SETTLE_MS)
         for sentinel in self.sentinels:
@@ -84,9 +87,24 @@ class Story:
         start = self.clock.now_ms
         while self.clock.now_ms - start < within_ms:
             self.clock.run_until(self.clock.now_ms + 100)
+            if (self.clock.now_ms - start) % OPERATOR_MS < 100:
+                self.faults.operate()
             if self.well():
                 return self.clock.now_ms - start
         raise Violation(f"not well {within_ms} ms after the last fault: {self.state()}")
+
+    def settle(self, within_ms: int = SETTLE_MS) -> None:
+        """Write no more; all must hold the same soon. Raises Violation if they don't."""
+        for node in self.nodes:
+            node.quiet = True
+        if not self.clock.run_until(self.clock.now_ms + within_ms, self._same):
+            held = ", ".join(f"{n.host} {n.role.history.replid[-6:].decode()}:{n.offset}" for n in self.nodes)
+            raise Violation(f"not the same everywhere: {held}")
+        for node in self.nodes:
+            node.quiet = False
+
+    def _same(self) -> bool:
+        return len({(node.offset, node.data) for node in self.nodes}) == 1
 
     def well(self) -> bool:
         """All sentinels name the same primary, it leads, and every other node follows it."""
@@ -110,14 +128,15 @@ class Story:
         return "; ".join(views + [f"{n.host} follows {n.follows}" for n in self.nodes])
 
 
-def run(seed: int, faults: int = 25, unsound: bool = False) -> Story:
-    """A whole story; raises Violation naming the seed. With `unsound`, see `Faults`."""
+def run(seed: int, faults: int = 25, unsound: bool = False, hand_overs: bool = False) -> Story:
+    """A whole story; raises Violation naming the seed. With `unsound` or `hand_overs`, see `Faults`."""
     story = None
     try:
-        story = Story(seed, unsound=unsound)
+        story = Story(seed, unsound=unsound, hand_overs=hand_overs)
         for _ in range(2):
             story.trouble(faults)
             story.converge()
+            story.settle()
     except (Violation, Broken) as violation:
         tail = "\n".join(story.checkers.log[-60:]) if story is not None else ""
         raise Violation(f"seed {seed}: {violation}\n{tail}") from None
