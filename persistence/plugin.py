@@ -8,7 +8,7 @@ from kvserver import logs
 from kvserver.engine.command_table.row import TELLS_DISK, WRITE, Row
 from kvserver.engine.keys.keyspace import Db
 from kvserver.engine.run.executor import Engine
-from kvserver.engine.run.session import Session
+from kvserver.engine.run.session import REPLAY, Session
 from kvserver.node.supervisor import NOT_SAVED, SAVING
 from kvserver.services.offers import Origin, SnapshotStream
 from kvserver.wire.resp import error
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kvserver.node.node import Node
 
 TICK_S = 0.1
+FLUSH_PROMISE = "flushall"
+"""The promise that isn't kept for any offset until the file that FLUSHALL has emptied is on the disk."""
 
 
 class Persistence:
@@ -51,6 +53,10 @@ class Persistence:
         signals, contributions = services.signals, services.contributions
         self.aof.writer.on_synced = signals.log_synced.emit
         self.saver.rewriting = lambda: self.aof.rewriter.in_progress
+        self.saver.on_judged = self.judge_saves
+        self.saver.on_flushing = self.hold_replies
+        for option in ("save", "stop-writes-on-bgsave-error"):
+            node.config.on_change(option, lambda _: self.judge_saves())
         signals.data_replaced.connect(self.aof.restart)
         signals.db_emptied.connect(self.on_flush)
         signals.stats_reset.connect(self.aof.reset_stats)
@@ -138,20 +144,31 @@ class Persistence:
         )
 
     def tick(self) -> None:
-        """Some times a second: save points, and whether writes must be refused."""
+        """Some times a second: save points, rewrites, syncs."""
         if not self.loader.loading:
             self.saver.tick()
         self.aof.tick()
-        broken = not self.saver.last_ok and self.node.config.stop_writes_on_bgsave_error
-        wanted = WRITE | TELLS_DISK if broken and self.node.config.save else 0
-        if self.engine.deny_masks.get("disk", 0) != wanted:
-            self.engine.forbid("disk", wanted)
+
+    def judge_saves(self) -> None:
+        """A save has ended, or an option about them has changed: refuse writes, or take them."""
+        config = self.node.config
+        broken = not self.saver.last_ok and config.stop_writes_on_bgsave_error and config.save
+        self.engine.forbid("disk", WRITE | TELLS_DISK if broken else 0)
+
+    def hold_replies(self, on: bool) -> None:
+        """While FLUSHALL's file is on its way to the disk nobody is told anything, as nobody is served by Redis."""
+        holds = self.node.server.holds
+        if on:
+            holds.promise(FLUSH_PROMISE, -1)
+        else:
+            holds.drop(FLUSH_PROMISE)
 
     def on_flush(self, db: Db) -> None:
         """A database was emptied; only FLUSHALL, and once, concerns the saver."""
         current = self.engine.current
-        command = current.row.name if current is not None and current.row is not None else ""
-        if command == "flushall" and db is self.engine.dbs[-1]:
+        if current is None or current.row is None or current.context == REPLAY:
+            return
+        if current.row.name == "flushall" and db is self.engine.dbs[-1]:
             self.saver.flushed()
 
     def aof_gate(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:

@@ -59,7 +59,6 @@ def bgsave(c: Session, a: list[bytes]) -> bytes:
     saver = snapshotter_of(c)
     if saver.in_progress:
         raise CommandError(_IN_PROGRESS)
-    saver.flush_only = False
     if saver.busy_elsewhere():
         if len(a) == 1:
             raise CommandError(

@@ -65,6 +65,7 @@ class Hands:
         self._feeder = feeder
         self._waiting = waiting
         self._owner = owner
+        self.denials = guards.Denials(engine, config)
         self.bound = guards.Bound(config, self._clock.monotonic)
         engine.set_gate("unreplicated", self.bound.answer)
         engine.log.on_active = self._log_active
@@ -96,6 +97,7 @@ class Hands:
                 self._unblock_all()
             case RememberPrimary(primary):
                 self._config.assign("replicaof", None if primary is None else Endpoint(*primary))
+                self._engine.services.signals.role_changed.emit()
             case HoldWrites():
                 self.hold_writes()
             case LetWrites():
@@ -119,7 +121,7 @@ class Hands:
 
     def refresh_denials(self) -> None:
         """Have the gates look at the commands that the present state forbids."""
-        guards.refresh(self._engine, self._config, self._role.link_up, self._feeder.records(), self._clock.monotonic())
+        self.denials.refresh(self._role.link_up, self._feeder.records(), self._clock.monotonic())
         self.bound.follow_role(self._engine, self._role.leads)
 
     def ask_for_acks(self) -> None:

@@ -53,6 +53,7 @@ def plug_in(admin: Admin, limit: ClientLimit) -> None:
     engine.set_gate(NAME, evictor.gate)
     for name in OPTIONS:
         node.config.on_change(name, lambda config: evictor.configure())
+    node.services.signals.role_changed.connect(evictor.watch)  # a replica leaves the limit to its primary
     evictor.configure()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from kvserver import logs
 from kvserver.client.connection import Connection
@@ -76,6 +76,7 @@ class Node:
         engine = self.engine
         engine.state.wall_us = lambda: int(self.doors.clock.wall() * 1e6)
         engine.on_crash = self._crashed
+        engine.on_broken = self._broken
         self.server.on_end = self._ended
         for plugin in plugins:
             plugin(self)
@@ -96,6 +97,16 @@ class Node:
 
     def _crashed(self, name: str, trace: str) -> None:
         self.log.error("command failed unexpectedly", command=name, traceback=trace)
+
+    def _broken(self, what: str, trace: str) -> NoReturn:
+        """End the process as it stands: nothing more is acknowledged, logged, sent or saved."""
+        try:
+            self.log.critical(
+                "the data set was changed, and an error of ours kept the change from the log: ending at once, since "
+                "what is in memory may differ from the file and from the replicas", command=what, traceback=trace,
+            )  # fmt: skip
+        finally:  # memory may be short, or the log's disk full
+            self.doors.process.exit(1)
 
     def _ended(self, reason: Reason, detail: str, c: Session | None, peer: str) -> None:
         """Say why a connection ends, as loudly as Redis does; attacks once a minute, since they come in numbers."""
@@ -136,6 +147,8 @@ class Node:
         limits.maxclients = config.maxclients
         limits.query_buffer = config.client_query_buffer_limit
         limits.max_bulk = self.engine.state.limits.max_string = config.proto_max_bulk_len
+        for connection in self.server.connections.values():
+            connection.parser.max_bulk = limits.max_bulk
         limits.timeout_s = config.timeout
         limits.keepalive_s = config.tcp_keepalive
         limits.output = {**config.client_output_buffer_limit._asdict(), "replica": replica_output(config)}

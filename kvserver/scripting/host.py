@@ -142,11 +142,11 @@ class Host:
             self.api.running = None
             engine.depth -= 1
             c.row, c.args = row, args
+            if engine.state.logging and engine.depth == 0:
+                engine.log_batch()  # also what was done before an error of ours
+                c.write_offset = engine.log.offset
         if running.stop != GO_ON:
             machine.rearm()
-        if engine.state.logging and engine.depth == 0:
-            engine.log_batch()
-            c.write_offset = engine.log.offset
         engine.last_ns = started_ns
         return self._reply(name, result)
 

@@ -50,6 +50,8 @@ class Signals:
         """A client asked for RESET: forget what it switched on."""
         self.db_emptied: Signal[[Db]] = Signal()
         """All keys of a database are gone at once; its tables wait in the trash."""
+        self.role_changed: Signal[[]] = Signal()
+        """The node follows another primary than before, or none."""
         self.data_replaced: Signal[[]] = Signal()
         """Another data set is in force, received from a primary."""
         self.log_synced: Signal[[]] = Signal()

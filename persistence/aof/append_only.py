@@ -54,7 +54,7 @@ class AppendOnly:
 
     def must_wait(self) -> bool:
         """Whether a rewrite can't begin at once: a save is in progress, or a transaction."""
-        return self._saver.keeps_waiting or bool(self._engine.depth)
+        return self._saver.in_progress or bool(self._engine.depth)
 
     # -- start ------------------------------------------------------------------------------------------------
 
@@ -124,7 +124,7 @@ class AppendOnly:
         """Begin with a base of what there is; False when that can't be."""
         rewriter = self.rewriter
         rewriter.state = WAIT
-        if self._saver.keeps_waiting:
+        if self._saver.in_progress:
             rewriter.scheduled = True
             self._log.info(
                 "AOF was enabled but there is already another background operation. An AOF background was scheduled "
@@ -174,7 +174,7 @@ class AppendOnly:
     def tick(self) -> None:
         """Some times a second."""
         self.writer.tick()
-        if self._loading.loading or self._saver.keeps_waiting or self.rewriter.in_progress:
+        if self._loading.loading or self._saver.in_progress or self.rewriter.in_progress:
             return
         rewriter, config = self.rewriter, self._config
         if rewriter.scheduled:

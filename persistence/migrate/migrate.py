@@ -141,8 +141,9 @@ def _let_go(c: Session, keys: list[bytes]) -> None:
     """Delete what has arrived, and log that."""
     db, engine = c.db, c.engine
     for key in keys:
-        if db.remove(key):
-            db.state.also(db.index, [b"DEL", key])
+        if db.peek(key) is not None:
+            db.state.also(db.index, [b"DEL", key])  # first: what is deleted has to be in the log, whatever happens
+            db.remove(key)
             db.changed(key, EV_GENERIC, b"del")
     engine.log_outside()
 

@@ -26,6 +26,7 @@ async def write_out(
     Raises:
         OSError: the file can't be written.
     """
+    # Each call of a thread is shielded: who cancels this waits until none is at work on the file any more.
     writing: asyncio.Future[None] | None = None
     gathered: list[bytes] = []
     size = 0
@@ -38,15 +39,16 @@ async def write_out(
                 size += len(chunk)
             if size >= WRITE_BYTES or chunk is None:
                 if writing is not None:
-                    await writing
+                    await asyncio.shield(writing)
                 writing = asyncio.ensure_future(threads.run(file.write, b"".join(gathered)))
                 gathered, size = [], 0
             if chunk is None:
                 break
             await asyncio.sleep(pause_s())
         if writing is not None:
-            await writing
-        await threads.run(file.commit)
+            await asyncio.shield(writing)
+        writing = asyncio.ensure_future(threads.run(file.commit))
+        await asyncio.shield(writing)
         return file.size
     except BaseException:
         if writing is not None:

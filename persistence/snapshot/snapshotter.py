@@ -17,6 +17,7 @@ from kvserver.engine.run.executor import Engine
 from persistence.disk import AtomicFile
 from persistence.rdb.facts import aux_fields
 from persistence.snapshot import points
+from persistence.snapshot.flusher import Flusher
 from persistence.snapshot.output import SLICE_S, WRITE_BYTES, write_at_once, write_out
 from persistence.snapshot.snapshot import Snapshot
 
@@ -32,19 +33,20 @@ class Snapshotter:
         self.log = log
         self.last_save_s = int(self._clock.wall())
         self.last_try_s = 0
+        self.on_judged: Callable[[], None] = _nobody  # hears that `last_ok` was set
+        self.on_flushing: Callable[[bool], None] = _unheard  # that FLUSHALL's file is being written, or is there
         self.last_ok = True
         self.last_seconds = -1
         self.saves = 0
         self.began_s = 0.0
         self.scheduled = False
-        self.flush_only = False  # the save scheduled or in progress is FLUSHALL's, made by Redis before it replies
-        self.owed = 0  # changes that a scheduled save will have saved, should it succeed
         self.skip_checksums = False  # DEBUG SET-SKIP-CHECKSUM-VALIDATION
         self.kept_bytes = 0
         self.current: Snapshot | None = None
         self.file: AtomicFile | None = None  # what a save in progress writes
         self.rewriting: Callable[[], bool] = _never  # whether the append-only file is being rewritten
         self._task: asyncio.Task[str] | None = None
+        self._flusher = Flusher(self)
 
     @property
     def in_progress(self) -> bool:
@@ -52,17 +54,27 @@ class Snapshotter:
         return self._task is not None
 
     @property
-    def keeps_waiting(self) -> bool:
-        """Whether a rewrite of the append-only file has to wait for the save in progress."""
-        return self._task is not None and not self.flush_only
+    def last_ok(self) -> bool:
+        """Whether the last save succeeded; true before the first."""
+        return self._last_ok
+
+    @last_ok.setter
+    def last_ok(self, ok: bool) -> None:
+        self._last_ok = ok
+        self.on_judged()
 
     @property
     def path(self) -> Path:
         """Where the file goes."""
         return self._doors.disk.path(self.config.dir) / self.config.dbfilename
 
-    def open(self, aof_base: bool = False, data: bool = True, libraries: bool = True) -> Snapshot:
-        """A snapshot of this instant, for any consumer; one that a log continues belongs to no replication history."""
+    def open(
+        self, aof_base: bool = False, data: bool = True, libraries: bool = True, origin: bool = True
+    ) -> Snapshot:
+        """A snapshot of this instant, for any consumer, with its `origin` in a replication history.
+
+        One that a log continues (`aof_base`) belongs to none, nor does one taken inside a transaction.
+        """
         engine = self.engine
         services = engine.services
         return Snapshot(
@@ -71,7 +83,7 @@ class Snapshotter:
             aux_fields(
                 int(self._clock.wall()),
                 services.administration.used_bytes(),
-                None if aof_base else services.replication.position(),
+                None if aof_base or not origin else services.replication.position(),
                 aof_base,
             ),
             services.scripting.sources() if libraries else (),
@@ -80,11 +92,10 @@ class Snapshotter:
             data,
         )
 
-    def begin(self, flush_only: bool = False) -> asyncio.Task[str]:
+    def begin(self) -> asyncio.Task[str]:
         """Start a save of this instant; the task's result is "" or why it failed. None may be in progress."""
         assert self._task is None
         self.scheduled = False
-        self.flush_only = flush_only
         self.began_s = self._clock.wall()
         self.last_try_s = int(self.began_s)
         snapshot = self.current = self.open()
@@ -97,6 +108,7 @@ class Snapshotter:
         Raises:
             OSError: the file can't be written.
         """
+        self._flusher.finish()
         write_at_once(AtomicFile(self.path, self._doors.disk.temporary(self.path)), self.open())
         self.last_save_s = int(self._clock.wall())
         self.engine.state.dirty = 0
@@ -107,20 +119,21 @@ class Snapshotter:
 
     def flushed(self) -> None:
         """FLUSHALL: what a save in progress would write is no longer wanted; save points want the empty set saved."""
-        if self._task is not None:
-            cancel(self._task)
+        unwanted, self._task = self._task, None
+        if unwanted is not None:
+            cancel(unwanted)
         if self.config.save:
-            self.scheduled = self.flush_only = True
-            self.owed += self.engine.state.dirty
-            self.engine.state.dirty = 0
+            self._flusher.begin(unwanted)
 
     def abandon(self) -> None:
         """The process ends at once: leave no unfinished file behind."""
         if self.file is not None:
             self.file.temporary.unlink(missing_ok=True)
+        self._flusher.finish()
 
     async def stop(self) -> None:
-        """Give up a save in progress."""
+        """Give up a save in progress; what FLUSHALL has begun is finished."""
+        await self._flusher.wait()
         task = self._task
         if task is not None:
             cancel(task)
@@ -132,7 +145,7 @@ class Snapshotter:
             return
         now = int(self._clock.wall())
         if self.scheduled:
-            self.begin(self.flush_only)
+            self.begin()
             return
         due = points.due(
             self.config.save, self.engine.state.dirty, now, self.last_save_s, self.last_try_s, self.last_ok
@@ -144,10 +157,13 @@ class Snapshotter:
     async def _save(self, snapshot: Snapshot, dirty: int) -> str:
         path = self.path
         failure = "interrupted"
+        me = asyncio.current_task()
         try:
-            self.file = AtomicFile(path, self._doors.disk.temporary(path), self.config.rdb_save_incremental_fsync)
+            await self._flusher.wait()  # whose file is the older one
+            temporary = self._doors.disk.temporary(path)
+            file = self.file = AtomicFile(path, temporary, self.config.rdb_save_incremental_fsync)
             size = await write_out(
-                self.file, self._doors.threads, lambda: self._next_chunk(snapshot), lambda: self._pause_s(snapshot)
+                file, self._doors.threads, lambda: self._next_chunk(snapshot), lambda: self._pause_s(snapshot)
             )
             failure = ""
             self.last_save_s = int(self._clock.wall())
@@ -162,15 +178,13 @@ class Snapshotter:
             self.log.error("snapshot failed", exc_info=True)
         finally:
             snapshot.close()
-            self.current = self.file = None
-            self._task = None
-            self.flush_only = self.flush_only and self.scheduled
+            if self._task is me:  # else FLUSHALL has let go of it
+                self.current = self.file = None
+                self._task = None
             self.kept_bytes = snapshot.kept_bytes
             self.last_seconds = int(self._clock.wall() - self.began_s)
             if failure != "interrupted":
                 self.last_ok = not failure
-                self.engine.state.dirty += self.owed if failure else 0
-                self.owed = 0
         return failure
 
     def _next_chunk(self, snapshot: Snapshot) -> bytes | None:
@@ -184,6 +198,14 @@ class Snapshotter:
         if delay_us <= 0:
             return 0.0
         return max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - self._clock.wall())
+
+
+def _nobody() -> None:
+    """Nobody listens."""
+
+
+def _unheard(on: bool) -> None:
+    """Nobody listens."""
 
 
 def _never() -> bool:

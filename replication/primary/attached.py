@@ -11,6 +11,7 @@ dropped for silence or for reading too slowly.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -72,7 +73,20 @@ def good_count(replicas: Iterable[Attached], max_lag_s: int, now_s: float) -> in
 
 def enough_replicas(replicas: Iterable[Attached], to_write: int, max_lag_s: int, now_s: float) -> bool:
     """Whether writes may be accepted under min-replicas-to-write; 0 in either option switches it off."""
-    return not to_write or not max_lag_s or good_count(replicas, max_lag_s, now_s) >= to_write
+    until_s = good_until_s(replicas, to_write, max_lag_s)
+    return until_s is None or now_s <= until_s
+
+
+def good_until_s(replicas: Iterable[Attached], to_write: int, max_lag_s: int) -> float | None:
+    """Until when writes are accepted under min-replicas-to-write if no replica acknowledges anything more.
+
+    In seconds of the clock of `acked_at_s`; None for as long as the options are as they are (0 in either switches
+    the rule off), minus infinity when there are too few replicas now.
+    """
+    if not to_write or not max_lag_s:
+        return None
+    acks = sorted((r.acked_at_s for r in replicas if r.phase is Phase.ONLINE), reverse=True)
+    return acks[to_write - 1] + max_lag_s if len(acks) >= to_write else -math.inf
 
 
 def furthest(replicas: Iterable[Attached]) -> int:

@@ -16,7 +16,7 @@ from kvserver.engine.command_table.row import WRITE
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.log import CommandLog
 from kvserver.engine.run.session import Session
-from kvserver.wire.resp import Parser
+from kvserver.wire.resp import Parser, ProtocolError
 
 PASSING = frozenset((b"PING", b"REPLCONF", b"PUBLISH", b"SPUBLISH"))
 """Commands of a stream that change nothing: replicas of this one need them, and no file keeps them."""
@@ -73,11 +73,22 @@ class Applier:
         self._parser.feed(data)
         try:
             self._run(engine, self.session)
+        except ProtocolError:
+            raise
+        except Exception:
+            # What was applied isn't in the log yet: the primary would be asked for it again.
+            engine.broken("the primary's stream")
         finally:
             state.repeat(False)
-        self.settle()
+            self.settle()
 
     def _log(self, log: CommandLog, whole: int) -> None:
+        try:
+            self._append(log, whole)
+        except Exception:
+            self._engine.broken("the primary's stream")
+
+    def _append(self, log: CommandLog, whole: int) -> None:
         """Append what is whole, that which nobody keeps apart from the rest."""
         held, start = self._held, self._kept_from
         at = 0

@@ -157,6 +157,8 @@ class Evictor:
         wanted = GATED if self.options.maxmemory and not self.exempt() else 0
         if self.engine.deny_masks.get(NAME, 0) != wanted:
             self.failed = False
+            self.measured_at_s = 0.0
+            self.unsure = True  # the first request measures
             self.engine.forbid(NAME, wanted)
 
     # -- how much is in use -----------------------------------------------------------------------------------

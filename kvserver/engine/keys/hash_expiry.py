@@ -97,9 +97,9 @@ def delete(db: Db, key: bytes, value: ExpiringHash, late: list[bytes]) -> Expiri
     """Delete fields whose time has come, log their HDEL, tell who observes; None when the hash is gone with them."""
     state = db.state
     db.before_write(key)
+    state.also(db.index, [b"HDEL", key, *late])  # first: what is deleted has to be in the log, whatever happens
     for field in late:
         value.pop(field)
-    state.also(db.index, [b"HDEL", key, *late])
     state.expired_fields += len(late)
     if db.observers:
         state.on_changed(db, key, EV_HASH, b"hexpired")

@@ -14,7 +14,7 @@ cdef class State:
     cdef public int expire_mode
     cdef public bint follows, held, repeating
     cdef public dict own_volatile
-    cdef public bint logging
+    cdef public bint logging, touched
     cdef public list effects
     cdef public list replacements
     cdef public long notify_flags

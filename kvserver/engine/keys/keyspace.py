@@ -9,6 +9,9 @@ through three doors, and everything that watches the keyspace stands behind one 
   keyspace notifications, tracking, a blocked client) tells `State.on_changed`;
 - effects for the command log that differ from the request go through `State.also` and `State.instead`.
 
+The first of them also raise `State.touched`, until the effect is in the log: an error of ours in between leaves data
+that nobody else has (see `Engine.call`).  What deletes by itself (`drop`) names its effect first and deletes then.
+
 With no observer and no hook each door costs a test of one integer or list.
 
 Expired keys (Redis's expireIfNeeded): whoever may delete them does so on meeting them, and logs a DEL. Three
@@ -71,6 +74,7 @@ class State:
     def __init__(self) -> None:
         self.now_ms = 0
         self.dirty = 0  # changes since the last save
+        self.touched = False  # the command that runs may have changed something that nobody has logged yet
         self.limits = Limits()
         self.hits = 0
         self.misses = 0
@@ -194,6 +198,7 @@ class Db:
             if self.state.own_volatile is not None and self.state.expire_mode == _hide:
                 self.expire(key)  # it would be hidden for ever, whatever is written to it
             return None
+        self.state.touched = True
         if self.hooks:
             self.before_write(key)
         if self.access is not None:
@@ -207,6 +212,7 @@ class Db:
 
     def put(self, key: bytes, value: Any, keep_ttl: bool = False) -> None:
         """Store a value, new or in place of another; its time to live goes unless `keep_ttl`."""
+        self.state.touched = True
         if self.hooks:
             self.before_write(key)
         if type(value) is not bytes or self.state.limits.giants:
@@ -248,6 +254,7 @@ class Db:
 
     def remove(self, key: bytes) -> bool:
         """Delete a key; True when it was there.  Its time isn't asked: whoever must know has looked it up before."""
+        self.state.touched = True
         if self.hooks:
             self.before_write(key)
         if self.expires.used:
@@ -292,13 +299,13 @@ class Db:
         """Delete a key that no request deletes, log its DEL, and tell who observes."""
         if self.hooks:
             self.before_write(key)
+        self.state.also(self.index, [b"DEL", key])
         self.expires.pop(key)
         value = self.keys.pop(key)
         if self.access is not None:
             self.access.forget(key)
         if value is not None and type(value) is not bytes and size_of(value) > BIG:
             self.state.trash.append(value)
-        self.state.also(self.index, [b"DEL", key])
         if self.observers:
             self.state.on_changed(self, key, event_class, event)
 
@@ -307,6 +314,7 @@ class Db:
 
         On a replica open for writes, what its own clients let expire is noted: no DEL will come for that.
         """
+        self.state.touched = True
         if self.hooks:
             self.before_write(key)
         self.expires.set(key, when_ms)
@@ -318,6 +326,7 @@ class Db:
         """Remove a key's expiry time; True when it had one."""
         if not self.expires.used or self.expires.get(key) is None:
             return False
+        self.state.touched = True
         if self.hooks:
             self.before_write(key)
         self.expires.pop(key)
@@ -349,6 +358,7 @@ class Db:
 
     def detach(self) -> tuple[Table, Table]:
         """Empty the database; return its old (keys, expires) for whoever frees or still reads them."""
+        self.state.touched = True
         old = self.keys, self.expires
         self.keys = Table()
         self.expires = Table()

@@ -32,7 +32,7 @@ cdef class Engine:
     cdef public long unexpected_errors
     cdef public long long last_ns
     cdef public double slow_s
-    cdef public object on_slow, on_crash, call_tracked, may
+    cdef public object on_slow, on_crash, on_broken, call_tracked, may
     cdef public list on_key_changed, on_close
     cdef public dict channels, patterns, shard_channels
     cdef public object services
@@ -40,7 +40,7 @@ cdef class Engine:
     cpdef bytes ask(self, Session c, Row row, list args, int context)
     @cython.locals(row=Row, reply=bytes)
     cpdef bytes execute(self, Session c, list args)
-    @cython.locals(st=State, dirty="long long", previous=Session, reply=bytes, now=cython.longlong, spent=double)
+    @cython.locals(st=State, dirty="long long", previous=Session, reply=bytes, refusal=object, now=cython.longlong, spent=double)
     cpdef bytes call(self, Session c, Row row, list args)
     cpdef count_slow(self, Session c, Row row, list args, double spent)
     @cython.locals(st=State)

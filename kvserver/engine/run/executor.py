@@ -10,13 +10,22 @@ Effects.  A handler that changed something has raised `State.dirty`; then the re
 `State.instead` named, after what `State.also` named.  Several effects of one request are wrapped in MULTI/EXEC,
 so that a replica applies all or none.  A transaction is one unit of the same kind: `depth` defers logging to
 its end.
+
+Errors of ours.  A handler that raises what it shouldn't is answered by "internal error" as long as it has changed
+nothing.  Once it may have (`State.touched`), or when an effect can't be put into the log, nobody can say any more what
+the others would have to do to have the same data: then the process ends at once (`broken`), before anybody is told
+anything, as Redis's does when memory can't be had.  What is on the disk and on the replicas is consistent, and is
+gone on with.
 """
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from functools import partial
+from typing import Any, NoReturn
 
 import cython
 
@@ -26,7 +35,7 @@ from kvserver.engine.keys.keyspace import Db, State
 from kvserver.engine.run import blocking, gates, refusing, watching
 from kvserver.engine.run.gates import PASS, Answer, Gate
 from kvserver.engine.run.log import EXEC, CommandLog
-from kvserver.engine.run.session import ATT_RESTRICTED, ATT_TRACKING, Blocked, Session
+from kvserver.engine.run.session import ATT_RESTRICTED, ATT_TRACKING, REPLAY, STREAM, Blocked, Session
 from kvserver.errors import CommandError
 from kvserver.services import Services
 from kvserver.wire.resp import error
@@ -60,7 +69,8 @@ class Engine:
         self.rows.update({name.lower(): row for name, row in rows.items()})
         self.state.on_changed = self.key_changed
         self.state.on_event = _no_event
-        self.log.on_active = self._set_logging
+        self.log.on_active = partial(setattr, self.state, "logging")
+        self.log.on_broken = self.broken
         self.gates: list[Gate] = gates.build()
         self.deny = 0
         self.deny_masks: dict[str, int] = {}
@@ -81,6 +91,7 @@ class Engine:
         self.slow_s = 1e9  # calls that last longer are shown to on_slow
         self.on_slow: Callable[[Session, Row, list[bytes], float], None] = _not_slow
         self.on_crash: Callable[[str, str], None] = _no_crash
+        self.on_broken: Callable[[str, str], None] = _no_crash  # ends the process
         self.may: Callable[[Session, Row, list[bytes]], bool] = _may_not  # whether rights suffice, for certain
         self.call_tracked: Callable[[Session, Row, list[bytes]], bytes | None] = self.call
         self.on_key_changed: list[Callable[[Session | None, Db, bytes], None]] = []
@@ -112,20 +123,13 @@ class Engine:
         session.become_internal(kind)
         return session
 
-    def gate(self, name: str) -> Gate:
-        """Return a gate by its name. Raises KeyError: the table has no such row."""
-        for gate in self.gates:
-            if gate.name == name:
-                return gate
-        raise KeyError(name)
-
     def set_gate(self, name: str, answer: Answer) -> None:
         """Give a row of the table the function that answers; see `gates.py`."""
-        self.gate(name).answer = answer
+        gates.named(self.gates, name).answer = answer
 
     def forbid(self, name: str, mask: int) -> None:
         """Put a gate in force for commands that have a flag of `mask`; 0 takes that back."""
-        gate = self.gate(name)
+        gate = gates.named(self.gates, name)
         assert not mask & ~gate.flags, name
         gate.mask = self.deny_masks[name] = mask
         self.deny = 0
@@ -164,14 +168,28 @@ class Engine:
         self.current = c
         c.row = row
         c.args = args
-        reply: bytes | None
+        st.touched = False
+        reply: bytes | None = None
+        refusal: str | bytes | None = None
         try:
             reply = row.fn(c, args)
         except CommandError as failure:
-            reply = error(failure.text)
+            refusal = failure.text
         except Exception:
-            reply = self.crashed(row)
-        now = perf_counter_ns()
+            reply = self.crashed(c, row)
+        # What happened goes into the log first: whatever comes behind may fail, too.
+        if st.logging and (st.dirty != dirty or st.effects or st.replacements is not None):
+            try:
+                now = perf_counter_ns()
+                self.propagate(c, row, args, st.dirty != dirty)
+            except Exception:
+                self.broken(row.name)
+        else:
+            now = perf_counter_ns()
+        st.touched = False
+        self.current = previous
+        if refusal is not None:
+            reply = error(refusal)
         spent = (now - self.last_ns) * 1e-9
         self.last_ns = now
         row.calls += 1
@@ -182,9 +200,6 @@ class Engine:
         if reply is not None and len(reply) > 0 and reply[0] == 45:
             row.failed += 1
             self.count_error(reply)
-        if st.logging and (st.dirty != dirty or st.effects or st.replacements is not None):
-            self.propagate(c, row, args, st.dirty != dirty)
-        self.current = previous
         if self.ready and self.depth == 0 and not self.serving_ready:
             blocking.serve_ready(self)
         return reply
@@ -194,7 +209,10 @@ class Engine:
         if spent >= _bucket_s:
             row.buckets[min((int(spent * 1e6)).bit_length(), LATENCY_BUCKETS - 1)] += 1
         if spent > self.slow_s:
-            self.on_slow(c, row, args, spent)
+            try:
+                self.on_slow(c, row, args, spent)
+            except Exception:
+                self.report(row)
 
     def propagate(self, c: Session, row: Row, args: list[bytes], dirty: bool) -> None:
         """Gather the effects of the request that ran; log them unless a transaction goes on."""
@@ -217,27 +235,30 @@ class Engine:
         batch = self.batch
         if not batch:
             return
-        self.batch = []
-        if len(batch) == 1:
-            self.log.append(batch[0][0], batch[0][1])
-            return
-        first = batch[0][0]
-        self.log.append(first, [b"MULTI"])
-        for db, args in batch:
-            self.log.append(db, args)
-        self.log.append_raw(EXEC)
+        try:
+            self.batch = []
+            if len(batch) == 1:
+                self.log.append(batch[0][0], batch[0][1])
+                return
+            first = batch[0][0]
+            self.log.append(first, [b"MULTI"])
+            for db, args in batch:
+                self.log.append(db, args)
+            self.log.append_raw(EXEC)
+        except Exception:
+            self.broken("logging effects")
 
     def log_outside(self) -> None:
         """Log what changed outside of any request (the expiry cycle, eviction)."""
         st = self.state
         if st.effects:
             effects = st.effects
-            st.effects = []
-            for db, args in effects:
-                self.log.append_outside(db, args)
-
-    def _set_logging(self, active: bool) -> None:
-        self.state.logging = active
+            try:
+                st.effects = []
+                for db, args in effects:
+                    self.log.append_outside(db, args)
+            except Exception:
+                self.broken("expiry or eviction")
 
     def count_error(self, reply: bytes) -> None:
         """Count an error reply by its code."""
@@ -245,11 +266,27 @@ class Engine:
         if code in self.errors or len(self.errors) < 128:
             self.errors[code] = self.errors.get(code, 0) + 1
 
-    def crashed(self, row: Row) -> bytes:
-        """Report an error of ours; the client sees that something went wrong, the log sees what."""
+    def crashed(self, c: Session, row: Row) -> bytes:
+        """Answer for an error of ours in a handler; the client sees that something went wrong, the log sees what."""
+        st = self.state
+        if st.touched or (c.context & _ELSEWHERE and isinstance(sys.exc_info()[1], MemoryError)):
+            self.broken(row.name)
+        st.replacements = None
+        self.report(row)
+        return error("ERR internal error, see the server's log")
+
+    def report(self, row: Row) -> None:
+        """Count an error of ours, and log it."""
         self.unexpected_errors += 1
         self.on_crash(row.name, traceback.format_exc())
-        return error("ERR internal error, see the server's log")
+
+    def broken(self, what: str) -> NoReturn:
+        """End the process: an error of ours stands between the data and the log. See "Errors of ours"."""
+        trace = ""
+        with suppress(Exception):  # memory may be short
+            trace = traceback.format_exc()
+        self.on_broken(what, trace)
+        raise SystemExit(f"data and log may differ: {what}")
 
     def block(
         self, c: Session, kind: str, keys: list[bytes], timeout_ms: int, on_timeout: Callable[[Session], bytes]
@@ -272,6 +309,10 @@ class Engine:
 def unhindered(engine: Engine, c: Session, row: Row, args: list[bytes]) -> bool:
     """Whether all that would make the gates look is that the user has less than all rights, and they suffice."""
     return c.attention == _restricted and not row.flags & engine.deny and engine.may(c, row, args)
+
+
+_ELSEWHERE = STREAM | REPLAY
+"""Contexts of what is in somebody's log already: to leave it out is to have other data."""
 
 
 def _no_event(db: Db, key: bytes, event_class: int, event: bytes) -> None:

@@ -192,6 +192,14 @@ def build() -> list[Gate]:
     return [Gate(*row) for row in TABLE]
 
 
+def named(gates: list[Gate], name: str) -> Gate:
+    """Return a gate by its name. Raises KeyError: the table has no such row."""
+    for gate in gates:
+        if gate.name == name:
+            return gate
+    raise KeyError(name)
+
+
 def set_loading(engine: Engine, on: bool) -> None:
     """Begin or end the time in which the data set is being loaded."""
     engine.forbid("loading", NOT_LOADING if on else 0)

@@ -9,10 +9,11 @@ cdef class CommandLog:
     cdef public list pending, kept
     cdef public int selected
     cdef public bint uneven
-    cdef public object on_pending, on_active
+    cdef public object on_pending, on_active, on_broken
     cpdef append(self, int db, list args)
     cpdef append_raw(self, bytes data)
     cpdef append_passing(self, bytes data)
     cpdef append_outside(self, int db, list args)
     @cython.locals(pending=list, kept=list, data=bytes, same=bint)
+    cdef _hand_over(self)
     cpdef flush(self)

@@ -45,6 +45,7 @@ class CommandLog:
         self.selected = -1  # database the stream stands at; -1 = unknown, the next effect selects
         self.on_pending: Callable[[], None] = _nothing  # called when the first bytes of a batch arrive
         self.on_active: Callable[[bool], None] = _active
+        self.on_broken: Callable[[str], None] = _broken  # ends the process: the log isn't what it says any more
 
     @property
     def active(self) -> bool:
@@ -86,25 +87,35 @@ class CommandLog:
         if db & REPLICAS_ONLY:
             self.append_passing(encode_request(args))
         elif self.keepers:
-            if not self.pending and not self.kept:
-                self.on_pending()
-            self.kept.append(encode_request(args))
+            data = encode_request(args)
+            try:
+                if not self.pending and not self.kept:
+                    self.on_pending()
+                self.kept.append(data)
+            except Exception:
+                self.on_broken("appending to the log")
             self.uneven = True
 
     def append_raw(self, data: bytes) -> None:
         """Append bytes as they are (a replica repeats its primary's stream verbatim)."""
-        if not self.pending:
-            self.on_pending()
-        self.pending.append(data)
-        if self.keepers:
-            self.kept.append(data)
+        try:
+            if not self.pending:
+                self.on_pending()
+            self.pending.append(data)
+            if self.keepers:
+                self.kept.append(data)
+        except Exception:
+            self.on_broken("appending to the log")
         self.offset += len(data)
 
     def append_passing(self, data: bytes) -> None:
         """Append bytes that replicas need and nobody keeps (PING, a published message)."""
-        if not self.pending:
-            self.on_pending()
-        self.pending.append(data)
+        try:
+            if not self.pending:
+                self.on_pending()
+            self.pending.append(data)
+        except Exception:
+            self.on_broken("appending to the log")
         self.offset += len(data)
 
     def append_outside(self, db: int, args: list[bytes]) -> None:
@@ -118,24 +129,35 @@ class CommandLog:
         self.append_passing(encode_request(args))
 
     def flush(self) -> None:
-        """Give all sinks what has gathered."""
+        """Give all sinks what has gathered. One that raises has all end: the others would have other bytes."""
         if self.pending or self.kept:
-            pending = self.pending
-            kept = self.kept
-            data = pending[0] if len(pending) == 1 else b"".join(pending)
-            self.pending = []
-            if self.keepers:
-                self.kept = []
-                same = len(kept) == len(pending) and not self.uneven
-                self.uneven = False
-                for keeper in self.keepers:
-                    keeper(data if same else b"".join(kept))
-            for sink in self.sinks if data else ():
-                sink(data)
+            try:
+                self._hand_over()
+            except Exception:
+                self.on_broken("handing the log over")
+
+    def _hand_over(self) -> None:
+        pending = self.pending
+        kept = self.kept
+        data = pending[0] if len(pending) == 1 else b"".join(pending)
+        self.pending = []
+        if self.keepers:
+            self.kept = []
+            same = len(kept) == len(pending) and not self.uneven
+            self.uneven = False
+            for keeper in self.keepers:
+                keeper(data if same else b"".join(kept))
+        for sink in self.sinks if data else ():
+            sink(data)
 
 
 def _nothing() -> None:
     """No shell is attached: whoever appends flushes."""
+
+
+def _broken(what: str) -> None:
+    """No engine: the error goes on to whoever appends."""
+    raise
 
 
 def _active(active: bool) -> None:

@@ -58,9 +58,9 @@ def exec_(c: Session, a: list[bytes]) -> bytes:
         c.no_block = False
         engine.depth -= 1
         c.row, c.args = row, args
-    if engine.state.logging and engine.depth == 0:
-        engine.log_batch()
-        c.write_offset = engine.log.offset
+        if engine.state.logging and engine.depth == 0:
+            engine.log_batch()  # also what was done before an error of ours
+            c.write_offset = engine.log.offset
     return array_header(len(queue)) + b"".join(replies)
 
 

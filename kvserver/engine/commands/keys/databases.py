@@ -69,6 +69,7 @@ def swapdb(c: Session, a: list[bytes]) -> bytes:
     if one is two:
         c.db.state.dirty += 1
         return OK
+    c.db.state.touched = True
     touch_all(one, two)
     touch_all(two, one)
     one.keys, two.keys = two.keys, one.keys
