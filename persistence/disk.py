@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from kvserver.doors.disk import sync_folder
+from kvserver.doors.disk import finish
 
 SYNC_EVERY = 4 << 20
 """Bytes after which a growing file is synced, so that the last sync is not a long one."""
@@ -39,15 +39,12 @@ class AtomicFile:
             self._unsynced = 0
 
     def commit(self) -> None:
-        """Sync the content, put the file in place, sync the folder: after that it survives a power cut."""
+        """Put the file in place, durably. Raises OSError."""
         if self._file is None:
             self.write(b"")
         assert self._file is not None
-        os.fsync(self._file.fileno())
-        self._file.close()
+        finish(self._file, self.temporary, self.path)
         self._file = None
-        self.temporary.replace(self.path)
-        sync_folder(self.path.parent)
 
     def abort(self) -> None:
         """Leave nothing behind."""

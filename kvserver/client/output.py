@@ -32,9 +32,10 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from kvserver.client.outbox import Outbox
-from kvserver.client.reasons import Reason
+from kvserver.client.output_limit import BELOW, judge
 
 if TYPE_CHECKING:
+    from kvserver.client.reasons import Reason
     from kvserver.config import BufferLimit
 
 HELD_MAX = 1 << 20
@@ -195,7 +196,7 @@ class Output:
         self.stalled = False
         self.held = 0  # how many pieces are held back
         self.held_bytes = 0
-        self.soft_since_s = 0.0  # when the soft limit was passed, 0 = it isn't
+        self.soft_since_s = BELOW  # when the soft limit was reached
         self.posted_bytes = 0
         self._posted: list[bytes] = []
         self._outbox: Outbox | None = None
@@ -299,7 +300,7 @@ class Output:
         """To be asked when bytes have left: whether requests may go on."""
         if self.full or self.ended:
             return NOTHING
-        self.soft_since_s = 0.0
+        self.soft_since_s = BELOW
         if not self.stalled or self.held_bytes > HELD_MAX:
             return NOTHING
         self.stalled = False
@@ -320,10 +321,5 @@ class Output:
 
     def over(self, limit: BufferLimit, waiting: int, now_s: float) -> Reason | None:
         """Why the connection has to end if `waiting` bytes are unsent: the limit is passed, or was for too long."""
-        if limit.hard_bytes and waiting >= limit.hard_bytes:
-            return Reason.OUTPUT_HARD
-        if not limit.soft_bytes or waiting < limit.soft_bytes:
-            self.soft_since_s = 0.0
-            return None
-        self.soft_since_s = self.soft_since_s or now_s
-        return Reason.OUTPUT_SOFT if now_s - self.soft_since_s > limit.soft_seconds else None
+        reason, self.soft_since_s = judge(limit, waiting, self.soft_since_s, now_s)
+        return reason

@@ -1,11 +1,17 @@
-"""Where a node's files are: in the working folder of its process, or in a folder that is the node's alone."""
+"""Where a node's files are: in the working folder of its process, or in a folder that is the node's alone.
+
+And how a file takes the place of another, which is done in one way everywhere: what it holds is synced, it gets the
+name, and the folder, where names are, is synced.  After that a power cut leaves the new file, before it the old one.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
 class WorkingFolder:
@@ -37,25 +43,54 @@ class WorkingFolder:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if not private and path.exists():
-                temporary.chmod(path.stat().st_mode & 0o777)
-            temporary.replace(path)
+                if not private and path.exists():
+                    temporary.chmod(path.stat().st_mode & 0o777)
+                finish(file, temporary, path)
         except OSError:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable, where the system can."""
+def finish(file: BinaryIO, temporary: Path, path: Path) -> None:
+    """Close a file that was written under the name `temporary`, and put it in place of `path`, durably.
+
+    Raises:
+        OSError: what was written isn't on the disk, or its name isn't; the file may be open still.
+    """
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+    rename(temporary, path)
+
+
+def rename(old: Path, new: Path) -> None:
+    """Give a file that is on the disk another name, durably; what had that name is gone. Raises OSError."""
+    old.replace(new)
+    _sync_folder(new.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder if it isn't there, durably. Raises OSError."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+    else:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable, where the system can. Raises OSError."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EBADF, errno.EINVAL):  # file systems that don't sync folders say one of these
+            raise
     finally:
         os.close(handle)
 

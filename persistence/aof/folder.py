@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from kvserver.config import Config
 from kvserver.doors import Doors
-from kvserver.doors.disk import sync_folder
+from kvserver.doors.disk import make_folder, rename
 from persistence.aof import manifest as names
 from persistence.aof.manifest import AofFile, Manifest
+from persistence.disk import AtomicFile
 
 
 class Folder:
@@ -30,8 +30,8 @@ class Folder:
         return self.path / file.name
 
     def create(self) -> None:
-        """Make the folder if it isn't there."""
-        self.path.mkdir(exist_ok=True)
+        """Make the folder if it isn't there, durably. Raises OSError."""
+        make_folder(self.path)
 
     def read(self) -> Manifest:
         """The manifest; an empty one when there is none.
@@ -45,14 +45,14 @@ class Folder:
         return names.parse(self.manifest.read_bytes())
 
     def persist(self, manifest: Manifest) -> None:
-        """Replace the manifest, durably: the old or the new one is there at any moment."""
-        temporary = self.path / names.temp_manifest_name(self.filename)
-        with temporary.open("wb") as file:
+        """Replace the manifest, durably: the old or the new one is there at any moment. Raises OSError."""
+        file = AtomicFile(self.manifest, self.path / names.temp_manifest_name(self.filename))
+        try:
             file.write(manifest.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.manifest)
-        sync_folder(self.path)
+            file.commit()
+        except OSError:
+            file.abort()
+            raise
 
     def size(self, files: Iterable[AofFile]) -> int:
         """How many bytes files have together; one that isn't there is an error."""
@@ -77,8 +77,7 @@ class Folder:
         manifest = names.upgraded(self.filename)
         self.create()
         self.persist(manifest)
-        self.single.rename(self.path / self.filename)
-        sync_folder(self.path)
+        rename(self.single, self.path / self.filename)
         return manifest
 
     def remove(self, paths: Iterable[Path]) -> None:

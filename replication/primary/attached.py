@@ -15,6 +15,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from kvserver.client.output_limit import BELOW, judge
+from kvserver.client.reasons import Reason
 from kvserver.config.kinds import BufferLimit
 
 
@@ -51,7 +53,8 @@ class Attached:
     capa_psync2: bool = False
     rdb_only: bool = False
     parts: Parts = Parts.ALL
-    soft_limit_since_s: float | None = None
+    soft_since_s: float = BELOW
+    """When what waits for it reached the soft limit."""
 
     def acknowledge(self, offset: int, now_s: float, file_offset: int = 0) -> None:
         """Take a REPLCONF ACK; an acknowledged offset never goes back."""
@@ -114,17 +117,10 @@ def silent(replicas: Iterable[Attached], timeout_s: int, now_s: float) -> list[A
     return [r for r in replicas if r.phase is Phase.ONLINE and now_s - r.acked_at_s > timeout_s]
 
 
-def over_limit(replica: Attached, pending_bytes: int, limit: BufferLimit, now_s: float) -> bool:
-    """Whether `replica`, with so many bytes not yet taken, has to be dropped; keeps the soft clock."""
-    if limit.hard_bytes and pending_bytes >= limit.hard_bytes:
-        return True
-    if not limit.soft_bytes or pending_bytes < limit.soft_bytes:
-        replica.soft_limit_since_s = None
-        return False
-    if replica.soft_limit_since_s is None:
-        replica.soft_limit_since_s = now_s
-        return False
-    return now_s - replica.soft_limit_since_s > limit.soft_seconds
+def over_limit(replica: Attached, pending_bytes: int, limit: BufferLimit, now_s: float) -> Reason | None:
+    """Why `replica`, with so many bytes not yet taken, has to be dropped, None if it hasn't; keeps the soft clock."""
+    reason, replica.soft_since_s = judge(limit, pending_bytes, replica.soft_since_s, now_s)
+    return reason
 
 
 @dataclass(slots=True)

@@ -65,8 +65,10 @@ class Feeder:
                 feed.session.send(data)
             elif feed.held is not None:
                 feed.hold(data)
-                if over_limit(feed.record, feed.held_bytes, replica_output(self.config), self._clock.monotonic()):
-                    self.drop(feed, Reason.OUTPUT_HARD, "while its snapshot is on the way")
+                now_s = self._clock.monotonic()
+                reason = over_limit(feed.record, feed.held_bytes, replica_output(self.config), now_s)
+                if reason is not None:
+                    self.drop(feed, reason, "while its snapshot is on the way")
 
     def open_backlog(self) -> None:
         """Begin to keep the stream from here on, forgetting what was kept."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kvserver.config import Config
+from kvserver.doors.disk import rename
 from kvserver.engine.run.executor import Engine
 from persistence.aof.folder import Folder
 from persistence.aof.manifest import AofFile, Manifest
@@ -242,7 +243,7 @@ class Rewriter:
         """On a thread: what has been written becomes what is loaded."""
         if state == WAIT:
             target = target.with_new_incr(self._folder.filename)
-            self._folder.temporary_incr.rename(self._folder.of(target.incr[-1]))
+            rename(self._folder.temporary_incr, self._folder.of(target.incr[-1]))
         target = target.with_incr_as_history(keep_last=state != OFF)
         self._folder.persist(target)
         return target
