@@ -10,6 +10,7 @@ from kvserver.acl.access import Access
 from kvserver.acl.rules import RuleError
 from kvserver.acl.steps import Steps, T, finish
 from kvserver.doors import Clock
+from kvserver.doors.pacing import Slice
 from kvserver.engine.run import blocking
 from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
@@ -52,9 +53,9 @@ def sliced(c: Session, steps: Steps[T], conclude: Conclusion[T]) -> bytes | None
 
 
 def _slice(steps: Steps[T], clock: Clock) -> tuple[bool, Any]:
-    deadline = clock.perf() + SLICE_S
+    work = Slice(clock.perf, SLICE_S)
     try:
-        while clock.perf() < deadline:
+        while work.left():
             next(steps)
     except StopIteration as done:
         return True, done.value

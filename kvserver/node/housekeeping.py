@@ -6,6 +6,7 @@ import asyncio
 
 from kvserver.client import limits
 from kvserver.client.server import Server
+from kvserver.doors.pacing import Slice
 from kvserver.engine.commands.keys.expiry import ExpiryCycle
 from kvserver.engine.keys.freeing import free_some
 from kvserver.engine.run import blocking
@@ -61,23 +62,21 @@ class Housekeeper:
         """Expire and free for one slice; come back soon when that wasn't all."""
         self._again = None
         clock = self._clock
-        end = clock.perf() + SLICE_S
-
-        def more() -> bool:
-            return clock.perf() < end
-
+        work = Slice(clock.perf, SLICE_S)
         gone = 0
         if self.active_expire:
             began = clock.perf()
-            gone = self.cycle.run(self.engine, more)
+            gone = self.cycle.run(self.engine, work.left)
             spent_s = clock.perf() - began
             self.cycle.spent_s += spent_s
             spent_ms = int(spent_s * 1000)
             if spent_ms and gone:
                 self.engine.services.administration.note_latency("expire-cycle", spent_ms)
+        unfinished = gone > 200 and not work.left()
         if self.engine.state.trash and not self.hold_freeing:
-            free_some(self.engine.state, lambda: clock.perf() < end + SLICE_S)
-        if (gone > 200 and not more()) or (self.engine.state.trash and not self.hold_freeing):
+            work.extend()
+            free_some(self.engine.state, work.left)
+        if unfinished or (self.engine.state.trash and not self.hold_freeing):
             self._again = asyncio.get_running_loop().call_later(AGAIN_S, self._again_slice)
 
     def _again_slice(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import aiofiles
 import aiofiles.os
 
+from kvserver.doors.pacing import LOAD_S, Slice, behind_s, fed
 from kvserver.engine.run import gates
 from kvserver.engine.run.executor import Engine
 from persistence.rdb.errors import RdbError
@@ -16,9 +17,7 @@ from persistence.rdb.read.decoder import Decoder
 from persistence.rdb.read.values import EngineBuilders
 from persistence.snapshot.restore import Restorer
 
-SLICE_S = 0.002
 READ_BYTES = 1 << 20
-FEED_BYTES = 1 << 14
 
 
 class Loader:
@@ -90,20 +89,11 @@ class Loader:
         return restorer
 
     async def _feed(self, decoder: Decoder, restorer: Restorer, block: bytes) -> None:
-        end = self._clock.perf() + SLICE_S
-        for i in range(0, len(block), FEED_BYTES):
-            feed(decoder, restorer, block[i : i + FEED_BYTES])
-            if self._clock.perf() > end or self.delay_us > 0:
-                self.loaded_bytes = decoder.offset
-                await asyncio.sleep(self._pause_s(restorer))
-                end = self._clock.perf() + SLICE_S
+        work = Slice(self._clock.perf, LOAD_S)
+        for _ in fed(lambda data: feed(decoder, restorer, data), block, work, lambda: self.delay_us > 0):
+            self.loaded_bytes = decoder.offset
+            await asyncio.sleep(behind_s(self.began_s, restorer.keys, self.delay_us, self._clock.wall()))
         self.loaded_bytes = decoder.offset
-
-    def _pause_s(self, restorer: Restorer) -> float:
-        """Nothing but a turn of the loop, unless key-load-delay asks for time at each key."""
-        if self.delay_us <= 0:
-            return 0.0
-        return max(0.0, self.began_s + restorer.keys * self.delay_us / 1e6 - self._clock.wall())
 
 
 def feed(decoder: Decoder, restorer: Restorer, data: bytes) -> None:

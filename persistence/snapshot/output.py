@@ -9,7 +9,6 @@ from kvserver.doors import Threads
 from persistence.disk import AtomicFile
 from persistence.snapshot.snapshot import Snapshot
 
-SLICE_S = 0.001
 WRITE_BYTES = 1 << 18
 """Bytes gathered before the writing thread gets them."""
 

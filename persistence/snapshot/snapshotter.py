@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from kvserver.config import Config
+from kvserver.doors.pacing import SAVE_S, behind_s
 from kvserver.engine.run.executor import Engine
 from persistence.disk import AtomicFile
 from persistence.rdb.facts import aux_fields
 from persistence.snapshot import points
 from persistence.snapshot.flusher import Flusher
-from persistence.snapshot.output import SLICE_S, WRITE_BYTES, write_at_once, write_out
+from persistence.snapshot.output import WRITE_BYTES, write_at_once, write_out
 from persistence.snapshot.snapshot import Snapshot
 
 
@@ -190,14 +191,11 @@ class Snapshotter:
     def _next_chunk(self, snapshot: Snapshot) -> bytes | None:
         if self.config.rdb_key_save_delay > 0:
             return snapshot.next_chunk(0.0, 1)
-        return snapshot.next_chunk(SLICE_S, WRITE_BYTES)
+        return snapshot.next_chunk(SAVE_S, WRITE_BYTES)
 
     def _pause_s(self, snapshot: Snapshot) -> float:
         """Nothing but a turn of the loop, unless rdb-key-save-delay asks for time at each key."""
-        delay_us = self.config.rdb_key_save_delay
-        if delay_us <= 0:
-            return 0.0
-        return max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - self._clock.wall())
+        return behind_s(self.began_s, snapshot.keys, self.config.rdb_key_save_delay, self._clock.wall())
 
 
 def _nobody() -> None:

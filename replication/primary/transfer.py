@@ -13,6 +13,7 @@ import aiofiles.tempfile
 
 from kvserver.client.reasons import Reason
 from kvserver.doors import Doors
+from kvserver.doors.pacing import SAVE_S, behind_s
 from kvserver.services.offers import SnapshotStream
 from replication.primary.attached import Phase
 from replication.primary.feed import Feed
@@ -20,7 +21,6 @@ from replication.primary.feed import Feed
 PENDING_MAX = 1 << 20
 """Bytes handed to a connection that its peer has not taken, before encoding pauses."""
 DRAIN_POLL_S = 0.002
-SLICE_S = 0.001
 CHUNK = 1 << 16
 SPOOL_BATCH = 1 << 20
 SPOOL_CHUNK = 1 << 18
@@ -105,12 +105,12 @@ class Transfer:
     def _next_chunk(self, most_bytes: int) -> bytes | None:
         if self._delay_us() > 0:
             return self._snapshot.next_chunk(0.0, 1)
-        return self._snapshot.next_chunk(SLICE_S, most_bytes)
+        return self._snapshot.next_chunk(SAVE_S, most_bytes)
 
     async def _pace(self) -> None:
         """Take the time that rdb-key-save-delay wants."""
         while (delay_us := self._delay_us()) > 0 and self.present():
-            left_s = self._began_s + self._snapshot.keys * delay_us / 1e6 - self._clock.monotonic()
+            left_s = behind_s(self._began_s, self._snapshot.keys, delay_us, self._clock.monotonic())
             if left_s <= 0:
                 return
             await asyncio.sleep(min(left_s, PACE_S))

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from kvserver.config import Config
+from kvserver.doors.pacing import LOAD_S, Slice, behind_s, fed
 from kvserver.engine.run.executor import Engine
 from persistence.rdb.errors import RdbError
 from replication.replica.incoming import Incoming
 
-PIECE = 1 << 14
-"""Bytes of a snapshot decoded between two looks at the clock."""
-SLICE_S = 0.002
 PACE_S = 0.01
 """The longest sleep while key-load-delay is waited for: it may change."""
 
@@ -38,22 +36,18 @@ class Intake:
         Raises:
             BadSnapshot: they are no RDB.
         """
-        end = self._clock.perf() + SLICE_S
+        work = Slice(self._clock.perf, LOAD_S)
         try:
-            for start in range(0, len(body), PIECE):
-                self.incoming.feed(body[start : start + PIECE])
-                if self._config.key_load_delay > 0:
-                    await self._pace()
-                if self._clock.perf() > end:
-                    await asyncio.sleep(0)
-                    end = self._clock.perf() + SLICE_S
+            for _ in fed(self.incoming.feed, body, work, lambda: self._config.key_load_delay > 0):
+                await self._pace()
+                await asyncio.sleep(0)
         except RdbError as failure:
             raise BadSnapshot(f"bad snapshot: {failure}")
 
     async def _pace(self) -> None:
         """Take the time that key-load-delay (microseconds at each key, for tests) wants."""
         while (delay_us := self._config.key_load_delay) > 0:
-            left_s = self._began_s + self.incoming.keys * delay_us / 1e6 - self._clock.monotonic()
+            left_s = behind_s(self._began_s, self.incoming.keys, delay_us, self._clock.monotonic())
             if left_s <= 0:
                 return
             await asyncio.sleep(min(left_s, PACE_S))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kvserver.config import Config
+from kvserver.doors.pacing import LOAD_S, Slice, fed
 from kvserver.engine.run.executor import Engine
 from persistence.aof.folder import Folder
 from persistence.aof.load.replay import Replay, Replaying, UnknownCommandError
@@ -20,9 +21,7 @@ from persistence.aof.records import AofFormatError, Truncation
 from persistence.rdb.errors import RdbError
 from persistence.snapshot.loader import Loader
 
-SLICE_S = 0.002
 READ_BYTES = 1 << 18
-FEED_BYTES = 1 << 14
 
 
 class AofLoadError(Exception):
@@ -107,7 +106,8 @@ class AofLoader:
         try:
             with path.open("rb") as source:
                 while block := source.read(READ_BYTES):
-                    for _ in self._feed(replay, block):
+                    work = Slice(self._clock.perf, LOAD_S)
+                    for _ in fed(replay.feed, block, work, lambda: self._config.key_load_delay > 0):
                         self._loader.loaded_bytes = before + replay.offset
                         yield
             truncation = replay.finish()
@@ -132,14 +132,6 @@ class AofLoader:
         if truncation is not None:
             self._truncate(file.name, path, truncation)
         return truncation is not None
-
-    def _feed(self, replay: Replay, block: bytes) -> Iterator[None]:
-        end = self._clock.perf() + SLICE_S
-        for i in range(0, len(block), FEED_BYTES):
-            replay.feed(block[i : i + FEED_BYTES])
-            if self._clock.perf() > end or self._config.key_load_delay > 0:
-                yield
-                end = self._clock.perf() + SLICE_S
 
     def _truncate(self, name: str, path: Path, truncation: Truncation) -> None:
         """A file ends in half a command: cut that off, if that is wanted."""

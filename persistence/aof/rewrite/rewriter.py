@@ -19,6 +19,7 @@ from typing import Any
 
 from kvserver.config import Config
 from kvserver.doors.disk import rename
+from kvserver.doors.pacing import SAVE_S, behind_s
 from kvserver.engine.run.executor import Engine
 from persistence.aof.folder import Folder
 from persistence.aof.manifest import AofFile, Manifest
@@ -27,7 +28,7 @@ from persistence.aof.schedule import BackOff
 from persistence.aof.write.append_file import AppendFile
 from persistence.aof.write.writer import Writer, select
 from persistence.disk import AtomicFile
-from persistence.snapshot.output import SLICE_S, WRITE_BYTES, write_out
+from persistence.snapshot.output import WRITE_BYTES, write_out
 from persistence.snapshot.snapshot import Snapshot
 from persistence.snapshot.snapshotter import Snapshotter
 
@@ -159,7 +160,7 @@ class Rewriter:
         output = AtomicFile(
             self._folder.of(target.base), self._folder.temporary_base, config.aof_rewrite_incremental_fsync
         )
-        size = await write_out(output, self._threads, lambda: snapshot.next_chunk(SLICE_S, WRITE_BYTES), self._pause_s)
+        size = await write_out(output, self._threads, lambda: snapshot.next_chunk(SAVE_S, WRITE_BYTES), self._pause_s)
         self._log.info("Successfully created the AOF base file", file=target.base.name, bytes=size, keys=snapshot.keys)
         self._uninterrupted = True
         try:
@@ -180,10 +181,8 @@ class Rewriter:
 
     def _pause_s(self) -> float:
         """A turn of the loop, or what rdb-key-save-delay (microseconds) asks for."""
-        snapshot, delay_us = self.current, self._config.rdb_key_save_delay
-        if snapshot is None or delay_us <= 0:
-            return 0.0
-        return min(0.1, max(0.0, self.began_s + snapshot.keys * delay_us / 1e6 - self._clock.wall()))
+        keys = 0 if self.current is None else self.current.keys
+        return min(0.1, behind_s(self.began_s, keys, self._config.rdb_key_save_delay, self._clock.wall()))
 
     async def _new_increment(self, state: str) -> AppendFile | None:
         """The file for what is logged from the instant on; None when nothing is."""
