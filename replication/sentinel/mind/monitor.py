@@ -6,7 +6,8 @@ failover. A full round over all groups happens at least every `ROUND_MS`.
 
 TILT: if the time between two rounds was negative or long, this process was stopped, or the clock jumped.
 Whatever was overdue then proves nothing, so for a while we observe and tell, but neither judge nor act.
-Shorter gaps are forgiven (`detector.forgive_gap`) without ceremony.
+Shorter gaps are forgiven (`detector.forgive_gap`) without ceremony, and so is what passes before the first step, in
+which a sentinel on a slow machine begins to serve: it would be blind for its first half minute.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Monitor:
         self._rng = rng
         self._round_ms = now_ms - ROUND_MS  # the first step is a round
         self._wake_ms: int | None = None
+        self._begun = False
 
     @property
     def deadline_ms(self) -> int:
@@ -85,7 +87,10 @@ class Monitor:
         if 0 <= gap < ROUND_MS and (self._wake_ms is None or turn.now < self._wake_ms):
             return
         world = self.world
-        if gap < 0 or gap > world.periods.tilt_trigger:
+        if not self._begun:  # the process was still starting: that proves nothing, of nodes or of the clock
+            self._begun = True
+            detector.forgive_gap(world, max(0, gap - ROUND_MS), turn.now)
+        elif gap < 0 or gap > world.periods.tilt_trigger:
             if gap < 0:
                 world.shift_clock(gap)
             world.tilt, world.tilt_since_ms = True, turn.now

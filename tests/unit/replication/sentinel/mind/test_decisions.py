@@ -153,6 +153,15 @@ def test_a_gap_is_forgiven() -> None:
     assert not bench.world.tilt
 
 
+def test_a_slow_start_is_no_tilt() -> None:
+    """What passes before the first step is forgiven: judgement isn't suspended, and nobody counts as silent for it."""
+    bench = Bench()
+    actions = bench.step(Tick(), 10_000)
+    assert not bench.world.tilt
+    assert "+sdown" not in channels(actions)
+    assert detector.silence_ms(bench.group.link, bench.now) <= 100
+
+
 @pytest.mark.parametrize("jump_ms", [-10, 5_000])
 def test_tilt(jump_ms: int) -> None:
     """Time that jumps suspends judgement for the tilt period; we then say that nothing is down."""
