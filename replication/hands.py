@@ -97,7 +97,6 @@ class Hands:
                 self._unblock_all()
             case RememberPrimary(primary):
                 self._config.assign("replicaof", None if primary is None else Endpoint(*primary))
-                self._engine.services.signals.role_changed.emit()
             case HoldWrites():
                 self.hold_writes()
             case LetWrites():
@@ -112,6 +111,7 @@ class Hands:
 
     def _serve(self, follows: bool) -> None:
         self._engine.state.follow(follows)
+        self._engine.services.signals.role_changed.emit()
         self._log_active(self._engine.log.active)
         self.refresh_denials()
 

@@ -51,7 +51,7 @@ class Signals:
         self.db_emptied: Signal[[Db]] = Signal()
         """All keys of a database are gone at once; its tables wait in the trash."""
         self.role_changed: Signal[[]] = Signal()
-        """The node follows another primary than before, or none."""
+        """The node begins to follow, or to lead; the state of the engine says which."""
         self.data_replaced: Signal[[]] = Signal()
         """Another data set is in force, received from a primary."""
         self.log_synced: Signal[[]] = Signal()
