@@ -14,7 +14,7 @@ from support.replicas import field, pair, start
 
 def test_a_replica_refuses_writes_but_serves_reads(stack: ExitStack) -> None:
     """READONLY for writes, also inside MULTI; reads go on; replica-read-only no lets local writes pass."""
-    primary, replica = pair(stack)
+    primary, replica = pair(stack, repl_ping_replica_period=3600)  # a PING moves the offset
     primary.client().set("key", "value")
     client = replica.client()
     wait_until(lambda: client.get("key") == b"value", what="the write")
