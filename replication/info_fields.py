@@ -25,7 +25,7 @@ class LinkView:
     syncing: bool
     total_bytes: int
     read_bytes: int
-    held_bytes: int
+    unapplied_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _replica_fields(config: Config, link: LinkView, offset: int) -> Iterator[tup
     yield "master_link_status", "up" if up else "down"
     yield "master_last_io_seconds_ago", link.io_ago_s if up else -1
     yield "master_sync_in_progress", int(link.syncing)
-    yield "slave_read_repl_offset", offset + link.held_bytes
+    yield "slave_read_repl_offset", offset + link.unapplied_bytes
     yield "slave_repl_offset", offset
     if link.syncing:
         known = link.total_bytes >= 0

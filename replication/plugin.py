@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TICK_S = 0.1
 _FOR_EVER_MS = 1 << 62
 _SAVING_MS = 5000
-"""How much longer than the wait itself writes are held back before a shutdown."""
+"""How much longer than the wait itself writes wait before a shutdown."""
 
 
 def attach(node: Node) -> None:
@@ -110,16 +110,16 @@ def _stats(ours: Replication) -> Iterable[tuple[str, object]]:
 
 
 def _unlimited(ours: Replication) -> int:
-    """What is held for replicas beside what their connections hold: the stream during a snapshot, and what the
+    """What is kept for replicas beside what their connections have: the stream during a snapshot, and what the
     backlog's blocks hold beyond its size."""
     feeder = ours.feeder
     beyond = 0 if feeder.backlog is None else max(0, feeder.backlog.histlen - feeder.backlog.size)
-    return beyond + _held(ours)
+    return beyond + _kept(ours)
 
 
-def _held(ours: Replication) -> int:
+def _kept(ours: Replication) -> int:
     """Bytes of the stream kept for replicas that are taking a snapshot; all of them share them."""
-    return max((feed.held_bytes for feed in ours.feeder.feeds.values()), default=0)
+    return max((feed.kept_bytes for feed in ours.feeder.feeds.values()), default=0)
 
 
 def _persistence(ours: Replication) -> Iterable[tuple[str, object]]:
@@ -133,8 +133,8 @@ def _memory(ours: Replication) -> Iterable[tuple[str, object]]:
     backlog = ours.feeder.backlog
     kept = backlog.histlen if backlog is not None else 0
     feeds = ours.feeder.feeds.values()
-    # What is held for several is the same bytes.
-    waiting = sum(feed.waiting_bytes() - feed.held_bytes for feed in feeds) + _held(ours)
+    # What is kept for several is the same bytes.
+    waiting = sum(feed.waiting_bytes() - feed.kept_bytes for feed in feeds) + _kept(ours)
     yield "mem_replication_backlog", kept
     yield "mem_total_replication_buffers", kept + waiting
     yield "mem_clients_slaves", waiting
@@ -162,7 +162,7 @@ def view(ours: Replication) -> View:
             syncing=link.state == "sync",
             total_bytes=link.payload.length if link.payload is not None else 0,
             read_bytes=link.payload.received if link.payload is not None else 0,
-            held_bytes=link.held_bytes,
+            unapplied_bytes=link.unapplied_bytes,
         ),
         failover=ours.role.failover,
         now_s=now,

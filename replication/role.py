@@ -87,7 +87,7 @@ class Role:
     `history` has the ids, `primary` is whom it follows. `shared`: another node may know the id, so that asking to
     continue under it makes sense. `own`: this node made the id, and leads under it. `gap`: something written under
     the id may have gone unrecorded. `stale` counts what was dropped since it was of an earlier term. The rest is what
-    the shell has been told: `recording`, `fenced`, `held` (writes wait), and `link_term`, the link's (None: no link).
+    the shell has been told: `recording`, `fenced`, `paused` (writes wait), and `link_term`, the link's (None: no link).
     """
 
     def __init__(self, first_id: bytes) -> None:
@@ -103,7 +103,7 @@ class Role:
         self.gap = True
         self.recording = False
         self.fenced = True
-        self.held = False
+        self.paused = False
         self.link_term: int | None = None
         self._began_s = 0.0
         self._actions: list[Action] = []
@@ -189,9 +189,9 @@ class Role:
                     assert self.fenced, "a client's write would come between those of the stream"
                     assert self.link_term == self.term, "another term's data set would be adopted"
                 case HoldWrites():
-                    self.held = True
+                    self.paused = True
                 case LetWrites():
-                    self.held = False
+                    self.paused = False
             self._actions.append(action)
 
     def _begin_history(self, new_id: bytes) -> None:
@@ -235,7 +235,7 @@ class Role:
     def _let_writes(self) -> None:
         """A hand-over is over, one way or the other. Comes last: what waits runs at once."""
         self.order = None
-        if self.held:
+        if self.paused:
             self._tell(LetWrites())
 
 
@@ -431,7 +431,7 @@ INVARIANTS: tuple[tuple[str, Callable[[Role], bool]], ...] = (
      lambda r: r.link_term == (r.term if r.follows else None)),
     ("clients' writes are taken exactly while the node leads", lambda r: r.fenced != r.leads),
     ("who follows names whom, and nobody else does", lambda r: (r.primary is not None) == r.follows),
-    ("writes are held back exactly during a hand-over", lambda r: r.held == (r.failover != handover.NONE)),
-    ("there is an order to hand over exactly during one", lambda r: (r.order is not None) == r.held),
+    ("writes wait exactly during a hand-over", lambda r: r.paused == (r.failover != handover.NONE)),
+    ("there is an order to hand over exactly during one", lambda r: (r.order is not None) == r.paused),
     ("the second id ends where we are, or before", lambda r: r.history.second_offset <= r.offset + 1),
 )  # fmt: skip

@@ -174,8 +174,8 @@ class Access:
 
     def sessions_of(self, user: User) -> list[Session]:
         """The sessions of one user."""
-        held = None if user is self.users.default else user
-        return [c for c in self.engine.sessions.values() if c.acl is held]
+        acl = None if user is self.users.default else user
+        return [c for c in self.engine.sessions.values() if c.acl is acl]
 
     def end(self, c: Session) -> None:
         """Take a session's rights and end it; the one that asks for that still gets its reply."""

@@ -51,6 +51,6 @@ class Outbox:
         self.size -= len(block)
         return block
 
-    def held_bytes(self) -> int:
+    def memory_bytes(self) -> int:
         """Bytes of memory that this takes, objects included."""
         return self.size + BLOCK_COST * (1 + len(self._blocks))

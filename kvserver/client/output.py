@@ -275,7 +275,7 @@ class Output:
     def unsent(self) -> int:
         """Bytes of memory that wait here, or are held back on the way."""
         waiting = self.held_bytes + self.posted_bytes
-        return waiting if self._outbox is None else waiting + self._outbox.held_bytes()
+        return waiting if self._outbox is None else waiting + self._outbox.memory_bytes()
 
     # -- the transport ----------------------------------------------------------------------------------------
 

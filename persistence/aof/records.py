@@ -93,10 +93,10 @@ class RecordDecoder:
     @property
     def truncation(self) -> Truncation | None:
         """What is wrong if the file ends here; None when it may."""
-        held = self._held()
-        if not (held or self._left or self.multi_at >= 0):
+        rest = self._unread()
+        if not (rest or self._left or self.multi_at >= 0):
             return None
-        return Truncation(self.valid_up_to, self.offset, self._missing(held), self.multi_at >= 0)
+        return Truncation(self.valid_up_to, self.offset, self._missing(rest), self.multi_at >= 0)
 
     def feed(self, data: bytes) -> list[Record]:
         """Take the next piece of the file; return the commands that are whole now.
@@ -240,17 +240,17 @@ class RecordDecoder:
     def _no_line_end(self, start: int, at: int) -> AofFormatError:
         return AofFormatError(_expected_line_end(self._buf[at : at + 2]), self._base + start)
 
-    def _held(self) -> bytes:
+    def _unread(self) -> bytes:
         """What has come of the line or argument being read."""
         return bytes(self._pieces) if self._pieces is not None else self._buf[self._pos :]
 
-    def _missing(self, held: bytes) -> str:
+    def _missing(self, rest: bytes) -> str:
         if self._bulk_len >= 0:
-            return f"Expected to read {self._bulk_len + 2} bytes, got {len(held)} bytes"
-        if held[:1] == b"#":
+            return f"Expected to read {self._bulk_len + 2} bytes, got {len(rest)} bytes"
+        if rest[:1] == b"#":
             return "Annotation without an end"
-        if held:
-            return _expected_line_end(held[1:].lstrip(b"0123456789"))
+        if rest:
+            return _expected_line_end(rest[1:].lstrip(b"0123456789"))
         return NO_EXEC if self.multi_at >= 0 else "Reached EOF inside a command"
 
 

@@ -7,14 +7,14 @@ from replication.primary.attached import Attached
 
 
 class Feed:
-    """The connection of one replica, and the stream held for it until its snapshot is through.
+    """The connection of one replica, and the stream kept for it until its snapshot is through.
 
-    `live`: the stream goes to it as it is logged. `held`: chunks of the stream kept back, None when none are
+    `live`: the stream goes to it as it is logged. `kept`: chunks of the stream that wait, None when none are
     being kept. `sent`: the whole snapshot was written; an acknowledgement will bring the replica on line.
     `sync`: it asked by SYNC, so no status line precedes the snapshot. Times are seconds.
     """
 
-    __slots__ = ("acked", "drained_at_s", "held", "held_bytes", "live", "pending", "record", "sent", "session", "sync")
+    __slots__ = ("acked", "drained_at_s", "kept", "kept_bytes", "live", "pending", "record", "sent", "session", "sync")
 
     def __init__(self, session: Session, record: Attached, sync: bool = False) -> None:
         self.session = session
@@ -23,8 +23,8 @@ class Feed:
         self.live = False
         self.sent = False
         self.acked = False  # an acknowledgement was as quick as our noticing that all is sent
-        self.held: list[bytes] | None = None
-        self.held_bytes = 0
+        self.kept: list[bytes] | None = None
+        self.kept_bytes = 0
         self.pending = 0
         self.drained_at_s = record.acked_at_s
 
@@ -33,28 +33,28 @@ class Feed:
         """Address and port for people."""
         return f"{self.record.ip}:{self.record.port}"
 
-    def hold(self, data: bytes) -> None:
+    def keep(self, data: bytes) -> None:
         """Keep bytes of the stream for later."""
-        if self.held is not None:
-            self.held.append(data)
-            self.held_bytes += len(data)
+        if self.kept is not None:
+            self.kept.append(data)
+            self.kept_bytes += len(data)
 
     def waiting_bytes(self) -> int:
         """Bytes of memory that what the replica hasn't taken yet needs."""
-        return self.session.port.pending_bytes() + self.held_bytes
+        return self.session.port.pending_bytes() + self.kept_bytes
 
-    def begin_holding(self) -> None:
+    def begin_keeping(self) -> None:
         """The snapshot's instant: what comes now isn't in it."""
-        self.held = []
-        self.held_bytes = 0
+        self.kept = []
+        self.kept_bytes = 0
 
     def release(self) -> None:
-        """Send what was held; from now on the stream goes out as it is logged."""
-        held = self.held or []
-        self.held = None
-        self.held_bytes = 0
+        """Send what was kept; from now on the stream goes out as it is logged."""
+        kept = self.kept or []
+        self.kept = None
+        self.kept_bytes = 0
         self.live = True
-        for chunk in held:
+        for chunk in kept:
             self.session.send(chunk)
 
     def is_full(self, limit_bytes: int, timeout_s: float, now_s: float) -> tuple[bool, bool]:

@@ -2,7 +2,7 @@
 
 Theory of operation. The feeder is a sink of the command log: every flush goes into the backlog and to each
 replica that is on line. A replica that needs a snapshot waits until one can begin; from that instant on the
-stream is held for it, up to the output limit, while the snapshot goes out. One transfer runs at a time.
+stream is kept for it, up to the output limit, while the snapshot goes out. One transfer runs at a time.
 Replicas with `capa eof` go on line with their first acknowledgement, since what follows the mark at once they
 would take for part of the snapshot; the others when the announced length has been sent.
 
@@ -63,10 +63,10 @@ class Feeder:
         for feed in self.feeds.values():
             if feed.live:
                 feed.session.send(data)
-            elif feed.held is not None:
-                feed.hold(data)
+            elif feed.kept is not None:
+                feed.keep(data)
                 now_s = self._clock.monotonic()
-                reason = over_limit(feed.record, feed.held_bytes, replica_output(self.config), now_s)
+                reason = over_limit(feed.record, feed.kept_bytes, replica_output(self.config), now_s)
                 if reason is not None:
                     self.drop(feed, reason, "while its snapshot is on the way")
 
@@ -125,7 +125,7 @@ class Feeder:
     def drop(self, feed: Feed, reason: Reason, detail: str) -> None:
         """Disconnect a replica; it may come back and continue."""
         self._log.info("disconnecting replica", replica=feed.name, reason=detail)
-        feed.held = None
+        feed.kept = None
         feed.live = False
         feed.session.end(reason, detail)
 
@@ -143,11 +143,11 @@ class Feeder:
             self._go_online(feed)
 
     def _is_present(self, feed: Feed) -> bool:
-        return self.feeds.get(feed.session.id) is feed and feed.held is not None
+        return self.feeds.get(feed.session.id) is feed and feed.kept is not None
 
     def _go_online(self, feed: Feed) -> None:
         if feed.record.rdb_only:
-            feed.held = None
+            feed.kept = None
             self.detach(feed.session)
             return
         feed.record.phase = Phase.ONLINE
@@ -201,7 +201,7 @@ class Feeder:
         config = self.config
         snapshot, replid = self._take_snapshot(parts)
         for feed in group:
-            feed.begin_holding()
+            feed.begin_keeping()
             if not feed.sync:
                 feed.session.send(full_resync_reply(replid, snapshot.offset))
         self._log.info("sending a snapshot", replicas=[feed.name for feed in group], offset=snapshot.offset)

@@ -24,11 +24,11 @@ class Payload:
     `length` is the announced size, or -1 for a marked payload.
     """
 
-    __slots__ = ("_head", "_held", "_left", "_mark", "done", "length", "received", "rest", "started")
+    __slots__ = ("_head", "_tail", "_left", "_mark", "done", "length", "received", "rest", "started")
 
     def __init__(self) -> None:
         self._head = bytearray()
-        self._held = b""
+        self._tail = b""
         self._left = 0
         self._mark = b""
         self.length = -1
@@ -87,16 +87,16 @@ class Payload:
         return found
 
     def _marked(self, data: bytes) -> bytes:
-        """The mark may be split over chunks: as many bytes as it is long, less one, are held back."""
-        joined = self._held + data
+        """The mark may be split over chunks: as many bytes as it is long, less one, wait."""
+        joined = self._tail + data
         at = joined.find(self._mark)
         if at >= 0:
             self.done = True
-            self._held = b""
+            self._tail = b""
             self.rest = joined[at + MARK_LENGTH :]
             return joined[:at]
         keep = max(0, len(joined) - (MARK_LENGTH - 1))
-        self._held = joined[keep:]
+        self._tail = joined[keep:]
         return joined[:keep]
 
 

@@ -114,7 +114,7 @@ class Link:
         self.payload: Payload | None = None
         self.stream_db = 0
         self.failures = 0
-        self.held_bytes = 0  # of the stream, received while CLIENT PAUSE holds writes back
+        self.unapplied_bytes = 0  # of the stream, received while CLIENT PAUSE holds writes back
         self._engine = engine
         self._config = config
         self._owner = owner
@@ -332,17 +332,17 @@ class Link:
                 await asyncio.sleep(0)
                 data = await wire.read()
         finally:
-            self.held_bytes = 0
+            self.unapplied_bytes = 0
             self._applier = None
             engine.close_session(c)
 
-    async def _while_paused(self, wire: Wire, pause: Pause, held: int) -> None:
+    async def _while_paused(self, wire: Wire, pause: Pause, unapplied: int) -> None:
         """CLIENT PAUSE holds the primary's writes back as well; the primary isn't silent meanwhile."""
-        self.held_bytes = held
+        self.unapplied_bytes = unapplied
         while pause.mode:
             wire.io_at_s = self._clock.monotonic()
             await asyncio.sleep(PAUSED_S)  # a pause ends in many ways, none awaitable
-        self.held_bytes = 0
+        self.unapplied_bytes = 0
 
     def _failed(self, name: str, reply: str) -> None:
         self.failures += 1

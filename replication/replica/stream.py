@@ -30,7 +30,7 @@ class Applier:
     """
 
     __slots__ = (
-        "_engine", "_fed", "_held", "_kept_from", "_parser", "_passing", "failures", "on_failure", "session",
+        "_engine", "_fed", "_unlogged", "_kept_from", "_parser", "_passing", "failures", "on_failure", "session",
         "stopped", "_whole",
     )  # fmt: skip
 
@@ -42,7 +42,7 @@ class Applier:
         self._engine = engine
         self._parser = Parser(max_bulk)
         self._fed = 0  # bytes ever fed
-        self._held = b""  # bytes fed and not yet in the own log
+        self._unlogged = b""  # bytes fed and not yet in the own log
         self._kept_from = 0  # the number of the first of them
         self._whole = 0  # how many bytes ever fed belong to complete units that were applied
         self._passing: list[tuple[int, int]] = []  # of those, what needn't be kept: from and up to which number
@@ -69,7 +69,7 @@ class Applier:
         state.repeat(True)
         engine.last_ns = now_ns
         self._fed += len(data)
-        self._held = self._held + data if self._held else data
+        self._unlogged = self._unlogged + data if self._unlogged else data
         self._parser.feed(data)
         try:
             self._run(engine, self.session)
@@ -90,18 +90,18 @@ class Applier:
 
     def _append(self, log: CommandLog, whole: int) -> None:
         """Append what is whole, that which nobody keeps apart from the rest."""
-        held, start = self._held, self._kept_from
+        unlogged, start = self._unlogged, self._kept_from
         at = 0
         for first, behind in self._passing:
             if first - start > at:
-                log.append_raw(held[at : first - start])
+                log.append_raw(unlogged[at : first - start])
             at = behind - start
-            log.append_passing(held[first - start : at])
+            log.append_passing(unlogged[first - start : at])
         self._passing.clear()
         count = whole - start
         if count > at:
-            log.append_raw(held if not at and count == len(held) else held[at:count])
-        self._held = held[count:]
+            log.append_raw(unlogged if not at and count == len(unlogged) else unlogged[at:count])
+        self._unlogged = unlogged[count:]
         self._kept_from = whole
 
     def _run(self, engine: Engine, c: Session) -> None:

@@ -69,7 +69,7 @@ class Feed:
     """A replica's connection: `held` is the stream kept back until its snapshot has gone out."""
 
     record: Attached
-    held: list[bytes] | None = None
+    kept: list[bytes] | None = None
 
 
 class Link:
@@ -278,7 +278,7 @@ class Node(Process):
             del self.feeds[connection]
         if self.feeds:
             self.no_replicas_since_ms = self.network.clock.now_ms
-        if self.role.leads and not self.quiet and not self.role.held and not self.rng.randrange(3):
+        if self.role.leads and not self.quiet and not self.role.paused and not self.rng.randrange(3):
             self._take(self.rng.getrandbits(8 * UNIT).to_bytes(UNIT))
         if self.link is not None:
             self.link.tick(self.network.clock.now_ms)
@@ -301,8 +301,8 @@ class Node(Process):
         self.offset += len(unit)
         self.backlog.append(unit)
         for connection, feed in self.feeds.items():
-            if feed.held is not None:
-                feed.held.append(unit)
+            if feed.kept is not None:
+                feed.kept.append(unit)
             else:
                 connection.reply(unit, None)
         self.saw(self)
@@ -314,7 +314,7 @@ class Node(Process):
 
     def abort_hand_over(self) -> None:
         """FAILOVER ABORT."""
-        if self.alive and self.role.held:
+        if self.alive and self.role.paused:
             self.step(Abort("an operator's wish", self.offset, self.new_id()))
 
     # -- as a server ------------------------------------------------------------------------------------------
@@ -354,7 +354,7 @@ class Node(Process):
         return b"OK"
 
     def replicaof(self, host: str, port: str) -> None:
-        if self.role.held:  # not allowed while failing over
+        if self.role.paused:  # not allowed while failing over
             return
         target = None if (host, port) == ("NO", "ONE") else (host, int(port))
         self.configured = target
@@ -380,19 +380,19 @@ class Node(Process):
             record.ack_offset = offset - 1
             self.feeds[connection] = Feed(record)
             return [b"CONTINUE", decision.replid, b"".join(self.backlog.read_from(offset))]
-        feed = self.feeds[connection] = Feed(record, held=[])
+        feed = self.feeds[connection] = Feed(record, kept=[])
         record.phase = Phase.SEND_SNAPSHOT
         data, delay_ms = self.data, self.rng.randrange(SYNC_MS)
         self.network.clock.after(delay_ms, lambda: self.take(lambda: self._send_snapshot(connection, feed, data)))
         return [b"FULLRESYNC", role.history.replid, self.offset]
 
     def _send_snapshot(self, connection: Connection, feed: Feed, data: int) -> None:
-        if self.feeds.get(connection) is not feed or feed.held is None:
+        if self.feeds.get(connection) is not feed or feed.kept is None:
             return
         connection.reply([b"snapshot", data], None)
-        for chunk in feed.held:
+        for chunk in feed.kept:
             connection.reply(chunk, None)
-        feed.held = None
+        feed.kept = None
         feed.record.phase = Phase.ONLINE
 
     def _kill_clients(self, keep: Connection) -> None:

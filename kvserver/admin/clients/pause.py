@@ -66,7 +66,7 @@ class Pause:
         ends = [end_ms for mode, end_ms in self._reasons.values() if mode == self.mode]
         self.until_ms = max(ends, default=0)
         engine.forbid("pause", (0, _WRITES, ANY)[self.mode])
-        engine.state.hold(self.mode != MODE_NONE)
+        engine.state.pause(self.mode != MODE_NONE)
 
     def _resume(self, engine: Engine) -> None:
         """Run what waits and may go on; what is still forbidden waits again, behind nobody new."""

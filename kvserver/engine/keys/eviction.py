@@ -309,10 +309,10 @@ class Evictor:
             if found is None:
                 return False
             db, key = found
-            held = _held(db, key)
+            size = _size_of_key(db, key)
             db.evict(key)
-            too_much -= held
-            self.used -= held
+            too_much -= size
+            self.used -= size
             evicted += 1
             if evicted % KEYS_A_LOOK == 0 and too_much > 0 and self.clock_s() > end_s:
                 self._ask_for_more()
@@ -347,7 +347,7 @@ def _spared(engine: Engine) -> bool:
     return c is not None and c.no_touch and c.row is not None and c.row.name != "touch"
 
 
-def _held(db: Db, key: bytes) -> int:
+def _size_of_key(db: Db, key: bytes) -> int:
     """Bytes that evicting a key gives free, about."""
     size = getsizeof(key) + memory_of(db.keys.get(key)) + ENTRY_BYTES
     if db.access is not None:

@@ -12,7 +12,7 @@ cdef class State:
     cdef public Limits limits
     cdef public long long hits, misses, expired_keys, expired_fields, evicted_keys
     cdef public int expire_mode
-    cdef public bint follows, held, repeating
+    cdef public bint follows, paused, repeating
     cdef public dict own_volatile
     cdef public bint logging, touched
     cdef public list effects
@@ -22,7 +22,7 @@ cdef class State:
     cdef public long long freed_in_slices
     cdef public object on_changed, on_event, rng, wall_us
     cpdef follow(self, bint follows)
-    cpdef hold(self, bint held)
+    cpdef pause(self, bint on)
     cpdef repeat(self, bint repeating)
     cpdef settle_expiry(self)
     cpdef also(self, int db, list args)

@@ -16,7 +16,7 @@ With no observer and no hook each door costs a test of one integer or list.
 
 Expired keys (Redis's expireIfNeeded): whoever may delete them does so on meeting them, and logs a DEL. Three
 facts forbid it, each told by who knows it, none a guess at another. The node follows (`State.follow`, told by
-whoever decides the role): keys are hidden until the primary's DEL comes. Writes are held back (`State.hold`, a
+whoever decides the role): keys are hidden until the primary's DEL comes. Writes wait (`State.pause`, a
 pause): they are hidden until it is over. A log is repeated (`State.repeat`, a primary's stream, or a file): they
 are there until the log deletes them. What follows from the three is `State.expire_mode`, which the hot path reads.
 """
@@ -83,7 +83,7 @@ class State:
         self.evicted_keys = 0
         self.expire_mode = EXPIRE_DELETE  # follows from the next three
         self.follows = False  # the data are another node's, who decides what is deleted
-        self.held = False  # writes are held back: nothing changes by itself
+        self.paused = False  # writes wait: nothing changes by itself
         self.repeating = False  # what runs is a log that says itself what is deleted
         self.own_volatile: dict[tuple[int, bytes], None] | None = None  # see `Db.expire_at`
         self.logging = False  # whether effects are wanted at all (some sink is attached)
@@ -102,9 +102,9 @@ class State:
         self.follows = follows
         self.settle_expiry()
 
-    def hold(self, held: bool) -> None:
-        """Writes are held back from here on, or no more (CLIENT PAUSE and its kin)."""
-        self.held = held
+    def pause(self, on: bool) -> None:
+        """Writes wait from here on, or no more (CLIENT PAUSE and its kin)."""
+        self.paused = on
         self.settle_expiry()
 
     def repeat(self, repeating: bool) -> None:
@@ -116,7 +116,7 @@ class State:
         """Find what becomes of an expired key that is met."""
         if self.repeating:
             self.expire_mode = EXPIRE_IGNORE
-        elif self.follows or self.held:
+        elif self.follows or self.paused:
             self.expire_mode = EXPIRE_HIDE
         else:
             self.expire_mode = EXPIRE_DELETE

@@ -15,7 +15,7 @@ DEFAULT_LENGTH = 256
 SHORTEST_LENGTH = 60
 MOST_SHOWN = 1 << 20
 """Bytes of one value that are shown when nothing else limits them."""
-MOST_HELD = 16 << 20
+MOST_KEPT = 16 << 20
 """Bytes that wait to be sent; what a script says beyond that, before it stops, is lost."""
 _TRIMMED = b"<hint> The above reply was trimmed. Use 'maxlen 0' to disable trimming."
 _NUMBER = re.compile(rb"\s*([+-]?\d{1,9})")
@@ -31,13 +31,13 @@ class Screen:
         self.max_length = DEFAULT_LENGTH  # 0 = unlimited
         self.hinted = False
         self.logs: list[bytes] = []
-        self.held = 0  # bytes of `logs`
+        self.size = 0  # bytes of `logs`
 
     def take(self) -> bytes:
         """What waits to be sent, as one reply."""
         reply = array([simple(line) for line in self.logs])
         self.logs.clear()
-        self.held = 0
+        self.size = 0
         return reply
 
     def help(self, words: list[bytes]) -> None:
@@ -110,8 +110,8 @@ class Screen:
 
     def log(self, text: bytes) -> None:
         """Add a line to what is sent next."""
-        self.held += len(text)
-        if self.held <= MOST_HELD:
+        self.size += len(text)
+        if self.size <= MOST_KEPT:
             self.logs.append(text.replace(b"\r", b" ").replace(b"\n", b" "))
 
     def log_source(self, line: int) -> None:

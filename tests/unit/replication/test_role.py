@@ -322,7 +322,7 @@ BROKEN: dict[str, tuple[State, Callable[[Role], None]]] = {
     "a stream is applied": (S.STREAMING, _set(link_term=0)),
     "clients' writes": (S.PRIMARY, _set(fenced=True)),
     "who follows names": (S.STREAMING, _set(primary=None)),
-    "writes are held": (S.HANDING_OVER, _set(held=False, order=None)),
+    "writes wait": (S.HANDING_OVER, _set(paused=False, order=None)),
     "there is an order": (S.HANDING_OVER, _set(order=None)),
     "the second id ends": (S.PRIMARY, _set(history=History(THEIRS, b"e" * 40, 200))),
 }

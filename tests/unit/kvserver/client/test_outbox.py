@@ -39,7 +39,7 @@ def test_many_small_messages_are_few_objects() -> None:
     for _ in range(100_000):
         outbox.add(b"*1\r\n$4\r\nPING\r\n")
     assert outbox.size == 1_400_000
-    assert outbox.held_bytes() < 1_410_000
+    assert outbox.memory_bytes() < 1_410_000
     sent: list[bytes] = []
     drain(outbox, sent.append, lambda: False)
     assert len(sent) <= 1_400_000 // BLOCK_BYTES + 1
