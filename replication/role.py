@@ -14,7 +14,7 @@ The safety argument, which everything in replication rests on: *two nodes at the
 same data*. So whoever leads writes under an id that it made itself when it began to lead; whatever is written under
 an id that another node may know is in the backlog, or was dropped from its front; writes that nobody recorded (no
 replica, no backlog) end under an id that nobody knows: opening the first backlog, and giving up an idle one, both
-begin a new history. INVARIANTS says it row by row.
+begin a new history. INVARIANTS (`role_invariants`) says it row by row.
 
 The `term` is a lease. It rises whenever the node begins to follow or to lead; a link works under the term it was
 started in, and an effect of any other term is dropped, and counted: no task that outlives its end can act.
@@ -28,7 +28,8 @@ from typing import Any
 
 from replication.handover import decide as handover
 from replication.handover.decide import Address, Order, Proceed
-from replication.history import NO_ID, History, restarted_as_primary, restarted_as_replica
+from replication.history import History, restarted_as_primary, restarted_as_replica
+from replication.role_invariants import check, note
 from replication.role_messages import (
     Abort,
     Action,
@@ -92,18 +93,18 @@ class Role:
 
     def __init__(self, first_id: bytes) -> None:
         self.state = State.STARTING
-        self.term = 0
-        self.history = History(first_id)
+        self.term: int = 0
+        self.history: History = History(first_id)
         self.primary: Address | None = None
         self.order: Order | None = None
-        self.offset = 0
+        self.offset: int = 0
         self.stale = 0
-        self.shared = False
-        self.own = True
-        self.gap = True
-        self.recording = False
-        self.fenced = True
-        self.paused = False
+        self.shared: bool = False
+        self.own: bool = True
+        self.gap: bool = True
+        self.recording: bool = False
+        self.fenced: bool = True
+        self.paused: bool = False
         self.link_term: int | None = None
         self._began_s = 0.0
         self._actions: list[Action] = []
@@ -162,36 +163,12 @@ class Role:
 
     def check_invariants(self) -> None:
         """Raises AssertionError with the sentence that isn't true."""
-        for sentence, holds in INVARIANTS:
-            assert holds(self), f"not so: {sentence}: {vars(self)}"
+        check(self)
 
     def _tell(self, *actions: Action) -> None:
-        """Order actions, and note what the shell will have done; what makes their order safe is asserted."""
+        """Order actions, and note what the shell will have done. Raises AssertionError if their order isn't safe."""
         for action in actions:
-            match action:
-                case Fence():
-                    self.fenced = True
-                case Lead():
-                    assert self.link_term is None, "a stream would be applied on a primary"
-                    self.fenced = False
-                case EndLink():
-                    self.link_term = None
-                case StartLink(term=term):
-                    assert self.link_term is None, "there would be two streams"
-                    assert self.fenced, "a client's write would come between those of the stream"
-                    self.link_term = term
-                case OpenBacklog():
-                    assert not self.gap, "what went unrecorded would pass for known"
-                    self.recording = True
-                case CloseBacklog():
-                    self.recording = False
-                case Install():
-                    assert self.fenced, "a client's write would come between those of the stream"
-                    assert self.link_term == self.term, "another term's data set would be adopted"
-                case HoldWrites():
-                    self.paused = True
-                case LetWrites():
-                    self.paused = False
+            note(self, action)
             self._actions.append(action)
 
     def _begin_history(self, new_id: bytes) -> None:
@@ -419,19 +396,3 @@ TRANSITIONS: Mapping[tuple[State, type], tuple[Act, tuple[State, ...]]] = {
     **{(state, Tick): (_stay, (state,)) for state in FOLLOWING},
     **{(state, Forget): (_forget, (state,)) for state in State},
 }
-
-INVARIANTS: tuple[tuple[str, Callable[[Role], bool]], ...] = (
-    ("who leads writes under an id that it made itself", lambda r: r.own or not r.leads),
-    ("what is written under an id that another node may know is recorded", lambda r: r.recording or not r.shared),
-    ("a second id is kept only while what follows it is recorded",
-     lambda r: r.recording or r.history.second_replid == NO_ID),
-    ("nothing under the id that is recorded went unrecorded", lambda r: not (r.recording and r.gap)),
-    ("who follows records, so that its own replicas may continue", lambda r: r.recording or not r.follows),
-    ("a stream is applied only on who follows, and only under the present term",
-     lambda r: r.link_term == (r.term if r.follows else None)),
-    ("clients' writes are taken exactly while the node leads", lambda r: r.fenced != r.leads),
-    ("who follows names whom, and nobody else does", lambda r: (r.primary is not None) == r.follows),
-    ("writes wait exactly during a hand-over", lambda r: r.paused == (r.failover != handover.NONE)),
-    ("there is an order to hand over exactly during one", lambda r: (r.order is not None) == r.paused),
-    ("the second id ends where we are, or before", lambda r: r.history.second_offset <= r.offset + 1),
-)  # fmt: skip

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from kvserver.engine.values.id_map import IdMap
-from kvserver.engine.values.stream_value import Consumer, FrozenStream, Group, Node, StreamValue
+from kvserver.engine.values.stream_groups import Consumer, Group
+from kvserver.engine.values.stream_value import FrozenStream, Node, StreamValue
 from persistence.rdb import model
 from persistence.rdb.model import StreamData, StreamId
 

@@ -2,8 +2,7 @@
 
 Theory of operation.  An element's hash chooses one of 16384 registers by its low 14 bits; the rest of the hash
 gives a number, how many bits come up to and including its first set one; the register keeps the greatest number
-seen.  From how many registers hold which number, the count of different elements is estimated (O. Ertl, "New
-cardinality estimation algorithms for HyperLogLog sketches").
+seen.  From how many registers hold which number, the count of different elements is estimated (hll_estimate.py).
 
 The string: "HYLL", the encoding, three zero bytes, the last estimate (8 bytes, little-endian, its highest bit
 set when it is out of date), then the registers.
@@ -24,7 +23,6 @@ hll-sparse-max-bytes, or a number above 32, makes it dense.
 from __future__ import annotations
 
 import binascii
-import math
 import re
 from bisect import bisect_right
 from collections import Counter
@@ -42,7 +40,6 @@ DENSE_SIZE = HEADER + REGISTERS * 6 // 8
 SPARSE_MAX_VALUE = 32
 _VALUE_MAX_RUN = 4
 _ZERO_MAX_RUN = 64
-_ALPHA = 0.721347520444481703680  # 0.5 / ln 2
 _FIRST = HEADER
 _INDEX = REGISTERS - 1
 _INDEX_BITS = BITS
@@ -67,10 +64,6 @@ _EXPANDED = {bytes((i,)): bytes(((i >> 2 & 31) + 1,)) * ((i & 3) + 1) for i in r
 """The registers of each run that aren't 0."""
 _SHORT_SPANS = bytes((i & 3) + 1 if i & 0x80 else 0 if i & 0x40 else i + 1 for i in range(256))
 """How many registers a run covers that begins with this byte; 0 when that takes a second one."""
-
-
-BEYOND = 1 << 63
-"""The estimate of registers that no elements can have made, as C rounds infinity on common machines."""
 
 
 class CorruptedError(Exception):
@@ -372,42 +365,6 @@ def histogram_of(numbers: bytes) -> list[int]:
         if not left:
             break
     return found
-
-
-def estimate(counts: list[int]) -> int:
-    """Estimate how many different elements were added, from a histogram of the registers."""
-    m = float(REGISTERS)
-    z = m * _tau((m - counts[LONGEST]) / m)
-    for j in range(LONGEST - 1, 0, -1):
-        z = (z + counts[j]) * 0.5
-    z += m * _sigma(counts[0] / m)
-    return math.floor(_ALPHA * m * m / z + 0.5) if z else BEYOND
-
-
-def _sigma(x: float) -> float:
-    if x == 1.0:
-        return math.inf
-    y, z = 1.0, x
-    while True:
-        x *= x
-        before = z
-        z += x * y
-        y += y
-        if before == z:
-            return z
-
-
-def _tau(x: float) -> float:
-    if x in (0.0, 1.0):
-        return 0.0
-    y, z = 1.0, 1 - x
-    while True:
-        x = math.sqrt(x)
-        before = z
-        y *= 0.5
-        z -= (1 - x) ** 2 * y
-        if before == z:
-            return z / 3
 
 
 def merge(into: bytes, raw: Raw) -> bytes:

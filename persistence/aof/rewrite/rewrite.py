@@ -14,7 +14,8 @@ from itertools import chain
 from typing import Any
 
 from kvserver.engine.values.id_map import MAX_ID, MIN_ID, ascending
-from kvserver.engine.values.stream_value import UNKNOWN, Group, Node, StreamView
+from kvserver.engine.values.stream_groups import UNKNOWN, Group
+from kvserver.engine.values.stream_value import Node, StreamView
 from kvserver.wire.numbers import INT64_MAX, format_double
 from kvserver.wire.resp import encode_request
 

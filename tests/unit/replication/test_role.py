@@ -14,7 +14,8 @@ from replication.handover import decide as handover
 from replication.handover.decide import Order
 from replication.history import NO_ID, History
 from replication.primary.attached import Attached, Phase
-from replication.role import INVARIANTS, TRANSITIONS, Role, State
+from replication.role import TRANSITIONS, Role, State
+from replication.role_invariants import INVARIANTS
 from replication.role_messages import (
     Abort,
     Action,

@@ -6,7 +6,8 @@ from kvserver.engine.commands.streams.groups import log_claim, log_last_id, no_g
 from kvserver.engine.commands.streams.streams import as_stream, entry_reply, id_reply, parse_bound, parse_id
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.id_map import MIN_ID, Id
-from kvserver.engine.values.stream_value import Consumer, Group, Nack, StreamValue
+from kvserver.engine.values.stream_groups import Consumer, Group, Nack
+from kvserver.engine.values.stream_value import StreamValue
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.wire.numbers import INT64_MAX, parse_int, parse_range, signed64
 from kvserver.wire.resp import array, array_header

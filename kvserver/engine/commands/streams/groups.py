@@ -16,7 +16,8 @@ from kvserver.engine.commands.streams.streams import (
 from kvserver.engine.keys.keyspace import BIG, EV_STREAM, Db
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.id_map import MIN_ID, Id, format_id
-from kvserver.engine.values.stream_value import UNKNOWN, Consumer, Group, Nack, StreamValue
+from kvserver.engine.values.stream_groups import UNKNOWN, Consumer, Group, Nack
+from kvserver.engine.values.stream_value import StreamValue
 from kvserver.errors import SYNTAX, CommandError, shown
 from kvserver.wire.numbers import parse_int, signed64
 from kvserver.wire.resp import OK, ONE, ZERO, array, array_header, bulk, integer, null, null_array, simple

@@ -8,7 +8,8 @@ from itertools import islice
 from kvserver.engine.commands.streams.groups import bad_subcommand
 from kvserver.engine.commands.streams.streams import as_stream, entries_reply, entry_reply, first_of, id_reply
 from kvserver.engine.run.session import Session
-from kvserver.engine.values.stream_value import UNKNOWN, Entry, Group, StreamValue
+from kvserver.engine.values.stream_groups import UNKNOWN, Group
+from kvserver.engine.values.stream_value import Entry, StreamValue
 from kvserver.errors import NO_KEY, CommandError, shown
 from kvserver.wire.numbers import parse_int, signed64
 from kvserver.wire.resp import array, bulk, integer, map_header, null, simple

@@ -19,7 +19,8 @@ from kvserver.engine.commands.streams.streams import (
 from kvserver.engine.commands.waiting import wait_for
 from kvserver.engine.run.session import Blocked, Session
 from kvserver.engine.values.id_map import MAX_ID, MIN_ID, Id, format_id, next_id, previous_id
-from kvserver.engine.values.stream_value import Consumer, Entry, Group, StreamValue
+from kvserver.engine.values.stream_groups import Consumer, Group
+from kvserver.engine.values.stream_value import Entry, StreamValue
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.wire.numbers import INT64_MAX, parse_int
 from kvserver.wire.resp import array_header, bulk, map_header, null_array

@@ -1,4 +1,4 @@
-"""HyperLogLog commands (https://redis.io/commands/?group=hyperloglog); the algorithm is in engine/hll.py."""
+"""HyperLogLog commands (https://redis.io/commands/?group=hyperloglog); the algorithm is in engine/values/hll.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kvserver.engine.commands.strings.bits import Raw, as_string
 from kvserver.engine.commands.strings.strings import mutable
 from kvserver.engine.keys.keyspace import EV_STRING, EXPIRE_HIDE, Db
 from kvserver.engine.run.session import Session
-from kvserver.engine.values import hll
+from kvserver.engine.values import hll, hll_estimate
 from kvserver.errors import CommandError
 from kvserver.wire.resp import OK, ONE, ZERO, array, bulk, integer, simple
 
@@ -101,7 +101,7 @@ def _checked_merge(numbers: bytes, raw: Raw) -> bytes:
 def pfcount(c: Session, a: list[bytes]) -> bytes:
     """PFCOUNT key [key …]. Of a single key the estimate is kept in its string, and so this may be a change."""
     if len(a) > 2:
-        return _signed(hll.estimate(hll.histogram_of(_merged(c, a[1:])[0])))
+        return _signed(hll_estimate.estimate(hll.histogram_of(_merged(c, a[1:])[0])))
     db = c.db
     raw = as_hll(db.lookup(a[1]))
     if raw is None:
@@ -110,7 +110,7 @@ def pfcount(c: Session, a: list[bytes]) -> bytes:
     if known is not None:
         return _signed(known)
     try:
-        known = hll.estimate(hll.histogram(raw))
+        known = hll_estimate.estimate(hll.histogram(raw))
     except hll.CorruptedError:
         raise CommandError(_CORRUPTED) from None
     if db.state.expire_mode != EXPIRE_HIDE:  # reading changes nothing on a replica, nor while writes are held
@@ -214,8 +214,8 @@ def pfselftest(c: Session, a: list[bytes]) -> bytes:
 def _check(count: int, dense: bytearray, other: bytearray, sparse_max: int) -> None:
     if count < sparse_max // 2 and other[4] != hll.SPARSE:
         raise CommandError("ERR TESTFAILED sparse encoding not used")
-    found = hll.estimate(hll.histogram(dense))
-    if found != hll.estimate(hll.histogram(other)):
+    found = hll_estimate.estimate(hll.histogram(dense))
+    if found != hll_estimate.estimate(hll.histogram(other)):
         raise CommandError("ERR TESTFAILED dense/sparse disagree")
     most = 1 if count == 10 else ceil(1.04 / sqrt(hll.REGISTERS) * 6 * count)
     if abs(count - found) > most:

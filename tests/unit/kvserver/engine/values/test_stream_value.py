@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 
 from kvserver.engine.values.id_map import CHUNK, MAX_ID, MIN_ID, IdMap, next_id, previous_id
-from kvserver.engine.values.stream_value import UNKNOWN, Consumer, Group, StreamValue
+from kvserver.engine.values.stream_groups import UNKNOWN, Consumer, Group
+from kvserver.engine.values.stream_value import StreamValue
 
 ids = st.tuples(st.integers(0, 40), st.integers(0, 30))
 
