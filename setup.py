@@ -30,6 +30,7 @@ HOT = (
     "kvserver/engine/command_table/naming.py",
     "kvserver/client/output.py",
     "kvserver/client/server.py",
+    "kvserver/client/sending.py",
     "kvserver/client/connection.py",
     "kvserver/engine/keys/sampling.py",
     "kvserver/engine/keys/table.py",

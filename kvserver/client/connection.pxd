@@ -1,28 +1,13 @@
 import cython
-from kvserver.client.output cimport Output
-from kvserver.client.server cimport Server
+from kvserver.client.sending cimport Sending
 from kvserver.engine.run.executor cimport Engine
 from kvserver.engine.run.session cimport Session
 from kvserver.wire.resp cimport Parser
 
-cdef Py_ssize_t _gather_max, _reply_cost, _posted_max
-cdef int _close, _reply, _unauthenticated, _write, _hold
+cdef Py_ssize_t _gather_max, _reply_cost
+cdef int _close, _reply, _unauthenticated
 
 cdef bytes _attend(Parser parser, Session c, bytes reply)
-
-cdef class Sending:
-    cdef public Server server
-    cdef public Engine engine
-    cdef public object transport
-    cdef public Session session
-    cdef public Output output
-    cdef public object reason
-    cdef public bint reading
-    cdef object __weakref__
-    @cython.locals(c=Session, do=int)
-    cpdef _send(self, bytes data)
-    @cython.locals(output=Output)
-    cpdef write(self, data)
 
 @cython.final
 cdef class Connection(Sending):

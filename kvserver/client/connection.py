@@ -3,8 +3,8 @@
 
 Theory of operation.  A `Connection` feeds what arrives to its parser, has the engine execute request after
 request, gathers the replies and writes them at once.  What can't be written at once, and how a connection ends, is
-decided by its `Output` (output.py); this shell does what that asks for.  Three things bound what is held for a
-client:
+decided by its `Output` (output.py); what that asks for is done by the half of a connection that sends (sending.py).
+Three things bound what is held for a client:
 
 - replies: when more than `GATHER_MAX` bytes have gathered they are written and the other clients have their
   turn; what a slow peer doesn't take waits, and when that is more than `Limits.unsent`, reading and serving stop
@@ -14,9 +14,6 @@ client:
   exceeds client-output-buffer-limit is disconnected;
 - requests: the query buffer has a limit, in which the arguments of an unfinished request and what MULTI has
   queued count; and while a session is blocked its socket is read only a little.
-
-Every end goes through `Connection.end`, with its `Reason` (reasons.py): the first one counts, is logged, and says
-whether what is queued is still sent.
 
 A socket that isn't read doesn't tell when its peer has gone, and one that is being closed may wait for ever for
 a peer that doesn't read: `limits.sweep`, once a second, ends both.
@@ -28,14 +25,14 @@ served or sent something.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cython
 
 from kvserver.client import limits
 from kvserver.client.outbox import FULL_BYTES
-from kvserver.client.output import ABORT, CLOSE, DRAIN, HOLD, RESUME, SOON, STOP, WRITE, Output, State
 from kvserver.client.reasons import Reason
+from kvserver.client.sending import Sending
 from kvserver.client.sockets import address, tune_socket
 from kvserver.engine.run.session import (
     ATT_CLOSE,
@@ -65,18 +62,12 @@ GATHER_MAX = 1 << 20
 REPLY_COST = 256
 """Counted on top of each reply's bytes: some four thousand short requests in a row are a turn, too."""
 
-POSTED_MAX = 1 << 14
-"""Bytes of messages posted in a turn from which on the client's output limit is looked at."""
-
 # C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
 _gather_max = GATHER_MAX
 _reply_cost = REPLY_COST
 _close = ATT_CLOSE
 _reply = ATT_REPLY
 _unauthenticated = ATT_UNAUTHENTICATED
-_write = WRITE
-_hold = HOLD
-_posted_max = POSTED_MAX
 
 
 def _attend(parser: Parser, c: Session, reply: bytes | None) -> bytes | None:
@@ -95,150 +86,6 @@ def _attend(parser: Parser, c: Session, reply: bytes | None) -> bytes | None:
         if mode == REPLY_OFF:
             return None
     return reply
-
-
-class Sending:
-    """The sending half of a connection, and its end: does what the `Output` asks for."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.engine = server.engine
-        self.transport: Any = None
-        self.session: Session | None = None
-        self.output = Output()
-        self.reason: Reason | None = None  # why it ends
-        self.reading = True
-
-    def _send(self, data: bytes) -> None:
-        """Send what can't just be written, behind what is posted."""
-        c = self.session
-        if self.output.posted_bytes:
-            data = self.output.take_posted() + data
-        holds = self.server.holds
-        offset = self.engine.log.offset
-        # A replica's stream isn't held: it is part of what makes the log safe.
-        exempt = c is None or c.kind == "replica"
-        do = self.output.send(data, exempt or not holds.on or offset <= holds.safe, exempt)
-        if do == _write:
-            self.transport.write(data)
-            return
-        if do & _write:
-            self.transport.write(data)
-        elif do & _hold:
-            holds.wait(offset, self._released, data)
-        else:
-            limits.bound_output(self)
-        self._do(do)
-
-    def _turn_over(self) -> None:
-        """Send what was posted in this turn, if nothing has taken it along."""
-        if self.output.posted_bytes:
-            self.server.writes += 1
-            self._send(b"")
-
-    def _released(self, data: bytes) -> None:
-        """What was held back is safe now."""
-        do = self.output.released(data)
-        if do & _write:
-            self.transport.write(data)
-        self._do(do)
-        self._do(self.output.relax())
-
-    def _do(self, do: int) -> None:
-        """Do what the output asks for, writing apart: that is for who has the bytes."""
-        if do & DRAIN:
-            while (data := self.output.take()) is not None:
-                self.transport.write(data)
-        if do & CLOSE:
-            self.transport.close()
-        if do & ABORT:
-            self.transport.abort()
-        if do & STOP:
-            self.read(False)
-        if do & RESUME:
-            self.resume()
-
-    def resume(self) -> None:
-        """Go on with requests that arrived meanwhile."""
-
-    def write(self, data: bytes) -> None:
-        """Send bytes that are no reply to the request being served."""
-        output = self.output
-        if output.ended or not data:
-            return
-        self.server.net_out += len(data)
-        if self.session is not None:
-            self.session.bytes_out += len(data)
-        if self.session is not None and self.session.kind == "replica":
-            self.server.writes += 1
-            self._send(data)  # the stream comes once a turn anyway
-        elif output.posts():
-            if output.post(data) & SOON:
-                asyncio.get_running_loop().call_soon(self._turn_over)
-        else:
-            self.server.writes += 1
-            self._send(data)
-        if output.full or output.stalled or output.posted_bytes > _posted_max:
-            limits.check_output(self)
-        if self.server.watch is not None and self.session is not None:
-            self.server.watch.note(self.session)
-
-    def end(self, reason: Reason, detail: str = "", own: bool = False, later: bool = False) -> None:
-        """End the connection; `own` when the client's own request does it.
-
-        What is queued is sent or dropped, as the reason says. `later`: the session is forgotten as the loop comes
-        round, not at once, since the caller may be walking over sessions.
-        """
-        sends = reason.sends(own)
-        if self.output.ended and (sends or self.output.state == State.GONE):
-            return
-        if self.reason is None:
-            self._note(reason, detail)
-        c = self.session
-        if sends:
-            if c is not None:
-                c.attention |= ATT_CLOSE
-                if own or c.out is not None:
-                    return  # its reply comes first: see `serve` and `resume`
-            self._do(self.output.end())
-            return
-        self._do(self.output.drop())
-        if c is not None and c.kind == "replica":
-            return  # the feeder walks over its replicas; the transport tells soon
-        if later:
-            asyncio.get_running_loop().call_soon(self._forget)  # with TLS the transport tells late
-        else:
-            self._forget()
-
-    def _note(self, reason: Reason, detail: str) -> None:
-        self.reason = reason
-        peer = "" if self.session is not None else limits.peer_of(self.transport)
-        self.server.note_end(reason, detail, self.session, peer)
-
-    def _forget(self) -> None:
-        c = self.session
-        if c is not None:
-            self.session = None
-            self.server.connections.pop(c.id, None)
-            self.engine.close_session(c)
-
-    def pending_bytes(self) -> int:
-        """Bytes written, or held back, that the peer hasn't taken."""
-        return int(self.transport.get_write_buffer_size()) + self.output.unsent()
-
-    def fileno(self) -> int:
-        """The socket's file descriptor, -1 for none."""
-        sock = self.transport.get_extra_info("socket")
-        return -1 if sock is None else int(sock.fileno())
-
-    def read(self, on: bool) -> None:
-        """Have the socket read, or not."""
-        if on != self.reading and not self.transport.is_closing():
-            self.reading = on
-            if on:
-                self.transport.resume_reading()
-            else:
-                self.transport.pause_reading()
 
 
 class Connection(Sending):

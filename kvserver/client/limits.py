@@ -12,7 +12,8 @@ from kvserver.engine.run.session import ATT_MONITOR, ATT_UNAUTHENTICATED, Sessio
 from kvserver.wire.resp import error
 
 if TYPE_CHECKING:
-    from kvserver.client.connection import Connection, Sending
+    from kvserver.client.connection import Connection
+    from kvserver.client.sending import Sending
     from kvserver.client.server import Server
 
 ARGUMENT_COST = 48
