@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
-from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from support.roles import ORDER, THEIRS, A, B, Bench, Make, reach, replica
 
 from replication.handover import decide as handover
 from replication.handover.decide import Order
 from replication.history import NO_ID, History
-from replication.primary.attached import Attached, Phase
 from replication.role import TRANSITIONS, Role, State
 from replication.role_invariants import INVARIANTS
 from replication.role_messages import (
     Abort,
-    Action,
     Continued,
-    Event,
     Fence,
     Follow,
     Forget,
@@ -39,74 +35,6 @@ from replication.role_messages import (
     Tick,
 )
 
-A, B = ("10.0.0.1", 6379), ("10.0.0.2", 6379)
-THEIRS = b"f" * 40
-ORDER = Order(timeout_ms=1000)
-
-
-def replica(ack_offset: int) -> Attached:
-    """A replica at A that is on line."""
-    record = Attached(replica_id=1, ip=A[0], port=A[1], phase=Phase.ONLINE, acked_at_s=0.0)
-    record.ack_offset = ack_offset
-    return record
-
-
-class Bench:
-    """A role, new ids, and what it said in each step, as the words of its actions."""
-
-    def __init__(self) -> None:
-        self._ids = count(1)
-        self.role = Role(self.id())
-        self.said: list[Action] = []
-
-    def id(self) -> bytes:
-        return b"%040x" % next(self._ids)
-
-    def do(self, event: Event, now_s: float = 0.0) -> list[str]:
-        self.said = self.role.step(event, now_s)
-        self.role.check_invariants()
-        return [type(action).__name__ for action in self.said]
-
-    def follow(self, primary: tuple[str, int] = A, offset: int = 100) -> list[str]:
-        return self.do(Follow(primary, offset, self.id()))
-
-    def promote(self, offset: int = 100) -> list[str]:
-        return self.do(Promote(offset, self.id()))
-
-    def wanted(self, offset: int = 100) -> list[str]:
-        return self.do(StreamWanted(offset, self.id()))
-
-    def tick(self, now_s: float = 0.0, offset: int = 100, **facts: Any) -> list[str]:
-        return self.do(Tick(offset, self.id(), **facts), now_s)
-
-    @property
-    def term(self) -> int:
-        return self.role.term
-
-
-def reach(state: State) -> Bench:
-    """A bench whose role is in this state, reached the shortest way."""
-    bench = Bench()
-    if state is State.STARTING:
-        return bench
-    if state in (State.PRIMARY, State.HANDING_OVER, State.ASKING):
-        bench.promote()
-        bench.wanted()
-    if state in (State.HANDING_OVER, State.ASKING):
-        bench.do(HandOver(ORDER))
-    if state is State.ASKING:
-        bench.tick(replicas=[replica(100)])
-    if state in (State.CONNECTING, State.SYNCING, State.STREAMING):
-        bench.follow()
-    if state is State.SYNCING:
-        bench.do(SnapshotBegins(bench.term))
-    if state is State.STREAMING:
-        bench.do(Continued(bench.term, THEIRS, 100))
-    assert bench.role.state is state
-    return bench
-
-
-Make = Callable[[Bench], Event]
 RESTARTED = Restarted(THEIRS, 100, True, b"e" * 40)
 FOLLOW: Make = lambda b: Follow(B, 100, b.id())  # noqa: E731
 PROMOTE: Make = lambda b: Promote(100, b.id())  # noqa: E731
