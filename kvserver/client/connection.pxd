@@ -13,7 +13,7 @@ cdef bytes _attend(Parser parser, Session c, bytes reply)
 cdef class Connection(Sending):
     cdef public Parser parser
     cdef public list unfinished
-    cdef public Py_ssize_t counted, counted_bytes, last_pending
+    cdef public Py_ssize_t counted, counted_bytes, last_pending, still_sweeps
     @cython.locals(c=Session, now=cython.longlong, n=Py_ssize_t)
     cpdef data_received(self, data)
     @cython.locals(c=Session, engine=Engine, parser=Parser, out=list, gathered=Py_ssize_t, args=list, reply=bytes)

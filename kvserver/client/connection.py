@@ -98,6 +98,7 @@ class Connection(Sending):
         self.counted = 0  # how many of them
         self.counted_bytes = 0
         self.last_pending = 0  # unsent bytes at the last sweep
+        self.still_sweeps = 0  # sweeps in a row in which they were the same
 
     # -- asyncio's calls --------------------------------------------------------------------------------------
 

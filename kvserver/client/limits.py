@@ -26,6 +26,8 @@ BLOCKED_BUFFER = 1 << 20
 """Bytes of requests taken from a client that is blocked before its socket is read no more."""
 UNSENT_MAX = 64 << 20
 """Bytes of replies that may wait for a client before its requests have to wait, too."""
+LINGER_SWEEPS = 10
+"""Seconds for which a connection that is closing may stand still: its peer may be busy with what it has got."""
 UNSENT_TOTAL = 512 << 20
 """Bytes that may wait for all clients: while it is more, the requests of slow ones wait at once."""
 REQUEST_KEPT_MS = 2000
@@ -174,8 +176,10 @@ def _sweep_one(connection: Connection, c: Session, gone: bool) -> None:
         if not connection.parser.left:
             connection.parser.args = _NO_ARGS
     pending = connection.pending_bytes()
-    if (gone or output.ended) and pending in (0, connection.last_pending):
-        connection.end(Reason.PEER_RESET, later=True)  # it has taken nothing for a second, and will hardly take more
+    connection.still_sweeps = connection.still_sweeps + 1 if pending == connection.last_pending else 0
+    patience = 1 if gone or not pending else LINGER_SWEEPS
+    if (gone or output.ended) and (not pending or connection.still_sweeps >= patience):
+        connection.end(Reason.PEER_RESET, later=True)  # it takes nothing, and will hardly take more
         return
     connection.last_pending = pending
     if output.full or output.stalled:
