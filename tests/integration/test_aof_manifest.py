@@ -38,8 +38,12 @@ def rewrite(server: Server) -> str:
 
 def rewritten(server: Server) -> str:
     """Wait until no rewrite runs or is to run; how the last ended."""
-    names = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
-    wait_until(lambda: not any(server.info("persistence")[name] for name in names), what="the rewrite")
+
+    def over() -> bool:
+        found = server.info("persistence")  # asked once: between two answers what was scheduled may have begun
+        return not found["aof_rewrite_in_progress"] and not found["aof_rewrite_scheduled"]
+
+    wait_until(over, what="the rewrite")
     return str(server.info("persistence")["aof_last_bgrewrite_status"])
 
 
