@@ -67,11 +67,10 @@ class Reads:
 
     def done(self, commit: int, confirmed: int | None) -> list[Waiting]:
         """Take out what may be answered; `confirmed`: the last round a majority answered, None on a follower."""
-        ready = [
-            r
-            for r in self._waiting
-            if r.at is not None and r.at <= commit and (confirmed is None or r.round <= confirmed)
-        ]
-        if ready:
-            self._waiting = [r for r in self._waiting if not any(r is other for other in ready)]
+        ready: list[Waiting] = []
+        left: list[Waiting] = []
+        for read in self._waiting:
+            safe = read.at is not None and read.at <= commit and (confirmed is None or read.round <= confirmed)
+            (ready if safe else left).append(read)
+        self._waiting = left
         return ready
