@@ -15,7 +15,7 @@ hold is lost, and the event says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from replication.quorum.members import MemberSet, Sets, majority
@@ -64,9 +64,15 @@ class NoChoice:
     reason: str
 
 
-def choose(answers: Iterable[Answer]) -> Choice | NoChoice:
-    """Decide who leads, from the answers of those who promised this very try."""
-    there = sorted(answers, key=lambda answer: (answer.rank, answer.is_member), reverse=True)
+def choose(answers: Iterable[Answer], prefer: Sequence[str] = ()) -> Choice | NoChoice:
+    """Decide who leads, from the answers of those who promised this very try.
+
+    `prefer` is a wish, the ids of those who should lead rather, best first: it decides only among members whose logs
+    are equally advanced (else, as without a wish, the first in the order of `answers`).
+    """
+    wish = {node_id: place for place, node_id in reversed(list(enumerate(prefer)))}
+    wished = sorted(answers, key=lambda answer: wish.get(answer.node_id, len(prefer)))
+    there = sorted(wished, key=lambda answer: (answer.rank, answer.is_member), reverse=True)
     ids = frozenset(answer.node_id for answer in there)
     for candidate in there:
         if _may_lead(candidate, there, ids):

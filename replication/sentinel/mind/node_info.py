@@ -7,10 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from replication.sentinel.world.group import Kind
-from replication.sentinel.world.world import RUN_ID_LENGTH
+from replication.sentinel.world.standing import Standing
+from replication.sentinel.world.world import MAX_SANE_EPOCH, RUN_ID_LENGTH
 
 _REPLICA_KEY = re.compile(r"slave\d+\Z")
 _LEADING_INT = re.compile(r"-?\d{1,20}")
+_NODE_ID = re.compile(r"[0-9a-f]{40}\Z")
+MAX_MEMBERS = 64
+"""More than any quorum has; the rest of a longer list isn't believed."""
 
 
 @dataclass(slots=True)
@@ -26,7 +30,10 @@ class Info:
     link_down_ms: int = 0
     priority: int | None = None
     offset: int | None = None
+    log_end: int = 0
     announced: bool | None = None
+    quorum: Standing | None = None
+    """None: the node takes no part in a quorum."""
 
 
 def leading_int(text: str) -> int:
@@ -83,6 +90,43 @@ def _set_announced(info: Info, value: str) -> None:
     info.announced = leading_int(value) != 0
 
 
+def _quorum(info: Info) -> Standing:
+    if info.quorum is None:
+        info.quorum = Standing()
+    return info.quorum
+
+
+def _set_quorum_id(info: Info, value: str) -> None:
+    _quorum(info).node_id = value if _NODE_ID.match(value) else ""
+
+
+def _set_quorum_state(info: Info, value: str) -> None:
+    _quorum(info).state = value[:32]
+
+
+def _set_epoch(name: str) -> Callable[[Info, str], None]:
+    """An epoch that no election could reach isn't believed: it would leave none to stand in."""
+    def put(info: Info, value: str) -> None:
+        epoch = leading_int(value)
+        setattr(_quorum(info), name, epoch if 0 <= epoch <= MAX_SANE_EPOCH else 0)
+    return put
+
+
+def node_ids(text: str) -> frozenset[str] | None:
+    """The ids of a list joined by commas; None if it isn't one, or longer than any group is."""
+    words = text.split(",")
+    return frozenset(words) if len(words) <= MAX_MEMBERS and all(map(_NODE_ID.match, words)) else None
+
+
+def _set_quorum_members(info: Info, value: str) -> None:
+    sets = [node_ids(word) for word in value.split()[:2]]
+    _quorum(info).members = tuple(each for each in sets if each is not None)
+
+
+def _set_log_end(info: Info, value: str) -> None:
+    info.log_end = max(0, leading_int(value))
+
+
 _FIELDS: dict[str, Callable[[Info, str], None]] = {
     "run_id": _set_run_id,
     "role": _set_role,
@@ -93,6 +137,13 @@ _FIELDS: dict[str, Callable[[Info, str], None]] = {
     "slave_priority": _set_priority,
     "slave_repl_offset": _set_offset,
     "replica_announced": _set_announced,
+    "master_repl_offset": _set_log_end,
+    "quorum_node_id": _set_quorum_id,
+    "quorum_state": _set_quorum_state,
+    "quorum_promised": _set_epoch("promised"),
+    "quorum_last_epoch": _set_epoch("last_epoch"),
+    "quorum_epoch": _set_epoch("epoch"),
+    "quorum_members": _set_quorum_members,
 }
 
 
@@ -110,4 +161,6 @@ def parse_info(text: bytes) -> Info:
             address = _replica_address(value)
             if address is not None:
                 info.replicas.append(address)
+    if info.quorum is not None:
+        info.quorum.offset = info.log_end
     return info

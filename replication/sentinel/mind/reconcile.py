@@ -9,7 +9,7 @@ a newer one to arrive.
 
 from __future__ import annotations
 
-from replication.sentinel.mind import failover, names
+from replication.sentinel.mind import election, failover, names
 from replication.sentinel.mind.messages import Level, Reply
 from replication.sentinel.mind.node_info import Info, parse_info
 from replication.sentinel.mind.turn import Turn
@@ -32,6 +32,8 @@ def info_arrived(turn: Turn, instance: Instance, reply: Reply) -> None:
     info = parse_info(reply)
     instance.info_text, instance.info_ms = reply, turn.now
     _learn_run_id(turn, instance, info)
+    if isinstance(instance, (Primary, Replica)):
+        _learn_standing(turn, instance, info)
     if isinstance(instance, Primary):
         _learn_replicas(turn, instance, info)
     elif isinstance(instance, Replica):
@@ -54,6 +56,22 @@ def _learn_run_id(turn: Turn, instance: Instance, info: Info) -> None:
         if isinstance(instance, Primary) and instance.reboot_down_after_ms:
             instance.rebooting_since_ms = turn.now
     instance.run_id = info.run_id
+
+
+def _learn_standing(turn: Turn, node: Primary | Replica, info: Info) -> None:
+    """Epochs that nodes have promised are ours too, so that the next attempt's is newer.
+
+    The group goes by quorum once the log of one of its nodes is a group's, and until none of its nodes takes part in a
+    quorum any more.
+    """
+    group = node if isinstance(node, Primary) else node.group
+    node.standing = info.quorum
+    if info.quorum is not None:
+        election.adopt_epoch(turn, group, info.quorum.promised)
+    if info.quorum is not None and info.quorum.founded:
+        group.by_quorum = True
+    elif group.by_quorum and all(each.info_ms and each.standing is None for each in group.nodes()):
+        group.by_quorum = False
 
 
 def _learn_replicas(turn: Turn, group: Primary, info: Info) -> None:

@@ -18,6 +18,7 @@ def reset_group(turn: Turn, group: Primary, *, forget_peers: bool) -> None:
         for peer in list(group.peers.values()):
             links.release(turn, peer)
         group.peers.clear()
+        group.by_quorum = False
     links.release(turn, group)
     group.link = turn.world.new_link(turn.now, with_pubsub=True)
     group.link.owners.append(group)

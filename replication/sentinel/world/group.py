@@ -13,6 +13,7 @@ from enum import Enum, IntEnum
 
 from replication.sentinel.world.address import Address
 from replication.sentinel.world.stages import TRANSITIONS, Outcome, Reconf, Stage
+from replication.sentinel.world.standing import Standing
 
 
 class Kind(Enum):
@@ -126,10 +127,12 @@ class Instance:
     role: Kind = Kind.PRIMARY
     """The role the process itself reported last."""
     role_since_ms: int = 0
+    standing: Standing | None = None
+    """Where it stands in a quorum, as its last INFO said; None: in none, or nothing is known of it."""
 
     def forget_process(self, now: int) -> None:
         """Another process is meant from here on: nothing that was seen of the former one counts."""
-        self.run_id = self.info_text = None
+        self.run_id = self.info_text = self.standing = None
         self.down = self.script_kill_sent = self.info_in_flight = False
         self.info_ms = 0
         self.role, self.role_since_ms = self.kind, now
@@ -268,6 +271,8 @@ class Primary(Instance):
     leader: str | None = None
     """For whom; None after a reset or a restart: then nobody gets that epoch's vote any more."""
 
+    by_quorum: bool = False
+    """Its nodes acknowledge by quorum: it is failed over by promises. Learned from them, kept while they are away."""
     objectively_down: bool = False
     objectively_down_since_ms: int = 0
     rebooting_since_ms: int = 0
@@ -287,6 +292,11 @@ class Primary(Instance):
         if attempt is not None and attempt.promoted is not None and attempt.stage >= Stage.RECONF_SLAVES:
             return attempt.promoted.address
         return self.address
+
+    def nodes(self) -> Iterator[Primary | Replica]:
+        """The primary and its replicas."""
+        yield self
+        yield from self.replicas.values()
 
     def members(self) -> Iterator[Instance]:
         """The primary, its replicas, its peers."""

@@ -177,3 +177,16 @@ def test_a_group_is_refounded_only_when_every_place_has_promised() -> None:
     assert isinstance(choose([*lost, answer("3" * 40, 0, 0, ())]), NoChoice)
     found = choose([*lost, answer(C, 1, 70)])
     assert found == Choice(C, 1, 70, refound=frozenset((C, "1" * 40, "2" * 40)))
+
+
+def test_a_wish_decides_among_equals_only() -> None:
+    """Who is wished for leads if its log is as advanced as the others', and not otherwise."""
+    equal = [answer(A, 2, 50), answer(B, 2, 50), answer(C, 2, 50)]
+    assert [choose(equal, wish) for wish in ((), (C,), (B, A), ("f" * 40, C))] == [
+        Choice(A, 2, 50), Choice(C, 2, 50), Choice(B, 2, 50), Choice(C, 2, 50)]
+    assert choose([answer(A, 2, 51), answer(B, 2, 50), answer(C, 3, 1)], (B, A)) == Choice(C, 3, 1)
+
+
+def test_a_wish_for_a_stranger_is_not_heard_before_a_member() -> None:
+    """Among equals members come first, whatever is wished."""
+    assert choose([answer(D, 2, 50), answer(A, 2, 50), answer(B, 2, 50)], (D,)) == Choice(A, 2, 50)

@@ -16,6 +16,7 @@ from replication.sentinel.options.kinds import DirectiveError
 from replication.sentinel.options.rewriting import rewrite
 from replication.sentinel.shell.state_file import StateFile
 from replication.sentinel.world.group import Kind
+from replication.sentinel.world.standing import Standing
 from replication.sentinel.world.world import World
 
 ID = "0123456789abcdef0123456789abcdef01234567"
@@ -147,3 +148,28 @@ def test_state_file_replaces_or_keeps(tmp_path: Path) -> None:
         state.save(["sentinel myid y"])
     assert path.read_text() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+QUORUM = (f"# Quorum\r\nquorum_node_id:{ID}\r\nquorum_state:following\r\nquorum_member:1\r\nquorum_promised:7\r\n"
+          f"quorum_last_epoch:6\r\nquorum_epoch:7\r\nquorum_members:{ID},{'a' * 40} {ID},{'b' * 40}\r\n")
+
+
+def test_info_of_a_node_in_a_quorum() -> None:
+    """Where a node stands in its quorum is found; who takes part in none has no standing."""
+    standing = parse_info(f"role:slave\r\nmaster_repl_offset:99\r\n{QUORUM}".encode()).quorum
+    assert standing == Standing(ID, "following", 7, 6, 7, 99, (frozenset((ID, "a" * 40)), frozenset((ID, "b" * 40))))
+    assert standing.founded
+    assert not standing.leads
+    assert parse_info(b"role:master\r\nmaster_repl_offset:99\r\n").quorum is None
+
+
+@pytest.mark.parametrize("line", [
+    "quorum_node_id:me", "quorum_node_id:", "quorum_last_epoch:none", f"quorum_last_epoch:{2**63}",
+    "quorum_last_epoch:-1",
+])
+def test_odd_standings_found_no_group(line: str) -> None:
+    """A node whose id or epoch can't be one isn't taken for a group's."""
+    standing = parse_info(f"{QUORUM}{line}\r\nquorum_members:x, y,z\r\n".encode()).quorum
+    assert standing is not None
+    assert not standing.founded
+    assert standing.members == ()
