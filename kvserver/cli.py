@@ -18,6 +18,7 @@ from kvserver.config import (
     load,
     parse_command_line,
 )
+from kvserver.doors import Doors, real_doors
 from kvserver.node.crash import CrashReports
 from kvserver.node.node import Node, Plugin
 from kvserver.node.process import ProcessShell
@@ -129,15 +130,16 @@ def serve(config: Config, loaded: Loaded, config_file: str = "") -> int:
     process.detach()
     reports = CrashReports(process.output, process.log)
     reports.start()
-    return run(_serve(config, loaded, path, process, reports))
+    return run(serve_until_told(config, loaded, path, process, reports, real_doors()))
 
 
-async def _serve(
-    config: Config, loaded: Loaded, config_file: str, process: ProcessShell, reports: CrashReports
+async def serve_until_told(
+    config: Config, loaded: Loaded, config_file: str, process: ProcessShell, reports: CrashReports, doors: Doors
 ) -> int:
+    """Run a data node behind its doors until it is told to stop; return the exit code."""
     log = process.log
     try:
-        node = Node(config, loaded, plugins(), config_file)
+        node = Node(config, loaded, plugins(), config_file, doors=doors)
     except ConfigError as failure:
         print(failure, file=sys.stderr)
         if config.logfile:  # a process in the background has no standard error
@@ -176,7 +178,8 @@ def _watch_signals(node: Node, process: ProcessShell) -> None:
         node.services.persistence.abandon()
         process.remove_pid()
 
-    Stop(begin, lambda: node.serving, node.services.administration.shutting_down, last_act, process.log).watch()
+    stopping = node.services.administration.shutting_down
+    Stop(begin, lambda: node.serving, stopping, last_act, node.doors.process, process.log).watch()
 
 
 if __name__ == "__main__":

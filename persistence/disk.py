@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from kvserver.doors import Disk
 from kvserver.doors.disk import finish
 
 SYNC_EVERY = 4 << 20
@@ -16,7 +16,8 @@ SYNC_EVERY = 4 << 20
 class AtomicFile:
     """A file being written under a temporary name; `commit` makes it durable and gives it its own."""
 
-    def __init__(self, path: Path, temporary: Path, incremental_sync: bool = True) -> None:
+    def __init__(self, disk: Disk, path: Path, temporary: Path, incremental_sync: bool = True) -> None:
+        self._disk = disk
         self.path = path
         self.temporary = temporary
         self.size = 0
@@ -35,7 +36,7 @@ class AtomicFile:
         self.size += len(data)
         self._unsynced += len(data)
         if self._incremental and self._unsynced >= SYNC_EVERY:
-            os.fsync(self._file.fileno())
+            self._disk.sync(self._file)
             self._unsynced = 0
 
     def commit(self) -> None:
@@ -43,7 +44,7 @@ class AtomicFile:
         if self._file is None:
             self.write(b"")
         assert self._file is not None
-        finish(self._file, self.temporary, self.path)
+        finish(self._disk, self._file, self.temporary, self.path)
         self._file = None
 
     def abort(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from kvserver.engine.commands.keys import databases
@@ -179,7 +178,7 @@ def debug_reload(c: Session, a: list[bytes]) -> bytes:
         if saver.in_progress:
             raise CommandError(_IN_PROGRESS)
         saver.save_at_once()
-    data = Path(saver.path).read_bytes()
+    data = saver.path.read_bytes()
     if b"NOFLUSH" not in options:
         for db in engine.dbs:
             databases.empty(engine, db)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from kvserver.admin.context import admin_of
 from kvserver.admin.info.command_sections import all_rows
 from kvserver.client.reasons import none_yet
@@ -73,12 +71,13 @@ def rewrite_file(c: Session, *, everything: bool) -> bytes:
     admin = admin_of(c)
     if not admin.node.config_file:
         raise CommandError("ERR The server is running without a config file")
-    path = Path(admin.node.config_file)
+    disk = c.engine.services.doors.disk
+    path = disk.path(admin.node.config_file)
     try:
         old = path.read_bytes() if path.exists() else b""
         users = c.engine.services.access.configuration_lines()
         text = rewrite(admin.config, decode(old), users=users, everything=everything)
-        c.engine.services.doors.disk.replace(path, encode(text))
+        disk.replace(path, encode(text))
     except OSError as error:
         raise CommandError(f"ERR Rewriting config file: {error.strerror or error}") from None
     return OK

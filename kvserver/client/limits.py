@@ -153,7 +153,7 @@ def overflows(connection: Connection, c: Session, more: int) -> bool:
 def sweep(server: Server) -> None:
     """Once a second: end idle clients and gone ones, and apply the limits that need time."""
     connections = list(server.connections.values())
-    gone = hung_up([connection.fileno() for connection in connections if not connection.reading])
+    gone = hung_up([fd for connection in connections if not connection.reading and (fd := connection.fileno()) >= 0])
     for connection in connections:
         c = connection.session
         if c is not None:

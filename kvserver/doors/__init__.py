@@ -8,7 +8,7 @@ Two things have no door. The event loop (timers, sockets) is given by whoever ru
 server read a clock in C to tell how long a command took: that is shown, and decides nothing.
 """
 
-from kvserver.doors.kinds import Chance, Clock, Disk, Doors, Machine, Process, Threads
+from kvserver.doors.kinds import Chance, Clock, Disk, Doors, Machine, Process, Sockets, Threads
 from kvserver.doors.real import real_doors
 
-__all__ = ["Chance", "Clock", "Disk", "Doors", "Machine", "Process", "Threads", "real_doors"]
+__all__ = ["Chance", "Clock", "Disk", "Doors", "Machine", "Process", "Sockets", "Threads", "real_doors"]

@@ -10,8 +10,11 @@ import errno
 import os
 import tempfile
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
+
+from kvserver.doors.kinds import Disk
 
 
 class WorkingFolder:
@@ -45,32 +48,58 @@ class WorkingFolder:
                 file.write(content)
                 if not private and path.exists():
                     temporary.chmod(path.stat().st_mode & 0o777)
-                finish(file, temporary, path)
+                finish(self, file, temporary, path)
         except OSError:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
 
+    def append_to(self, path: Path, fresh: bool) -> FileIO:
+        """Open a file to append to; if it is made, others may read it."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        return FileIO(os.open(path, flags | (os.O_TRUNC if fresh else 0), 0o644), "ab")
 
-def finish(file: BinaryIO, temporary: Path, path: Path) -> None:
+    def scratch(self) -> BinaryIO:
+        """A file where the system has its temporary ones."""
+        return cast(BinaryIO, tempfile.TemporaryFile())
+
+    def sync(self, file: BinaryIO | FileIO) -> None:
+        """Have the disk hold what was written to an open file."""
+        os.fsync(file.fileno())
+
+    def sync_folder(self, folder: Path) -> None:
+        """Have the disk hold the names in a folder, where the system can."""
+        if os.name == "nt":
+            return
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno not in (errno.EBADF, errno.EINVAL):  # file systems that don't sync folders say one of these
+                raise
+        finally:
+            os.close(handle)
+
+
+def finish(disk: Disk, file: BinaryIO, temporary: Path, path: Path) -> None:
     """Close a file that was written under the name `temporary`, and put it in place of `path`, durably.
 
     Raises:
         OSError: what was written isn't on the disk, or its name isn't; the file may be open still.
     """
     file.flush()
-    os.fsync(file.fileno())
+    disk.sync(file)
     file.close()
-    rename(temporary, path)
+    rename(disk, temporary, path)
 
 
-def rename(old: Path, new: Path) -> None:
+def rename(disk: Disk, old: Path, new: Path) -> None:
     """Give a file that is on the disk another name, durably; what had that name is gone. Raises OSError."""
     old.replace(new)
-    _sync_folder(new.parent)
+    disk.sync_folder(new.parent)
 
 
-def make_folder(path: Path) -> None:
+def make_folder(disk: Disk, path: Path) -> None:
     """Create a folder if it isn't there, durably. Raises OSError."""
     try:
         path.mkdir()
@@ -78,21 +107,7 @@ def make_folder(path: Path) -> None:
         if not path.is_dir():
             raise
     else:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable, where the system can. Raises OSError."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EBADF, errno.EINVAL):  # file systems that don't sync folders say one of these
-            raise
-    finally:
-        os.close(handle)
+        disk.sync_folder(path.parent)
 
 
 class OwnFolder(WorkingFolder):

@@ -8,8 +8,11 @@ from random import Random
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    import socket
     from concurrent.futures import Executor, Future
+    from io import FileIO
     from pathlib import Path
+    from typing import BinaryIO
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -118,7 +121,7 @@ class Process(Protocol):
 
 
 class Disk(Protocol):
-    """Where files are. Every call may block."""
+    """Where files are. Every call may block, and so may those of the paths and files that it gives."""
 
     def folder(self) -> str:
         """The working folder, an absolute path."""
@@ -140,6 +143,25 @@ class Disk(Protocol):
         Raises:
             OSError: it can't be; the old one is there.
         """
+
+    def append_to(self, path: Path, fresh: bool) -> FileIO:
+        """Open a file to which bytes are appended, emptied if `fresh`. Raises OSError."""
+
+    def scratch(self) -> BinaryIO:
+        """A file without a name, to write and to read, which is gone when it is closed. Raises OSError."""
+
+    def sync(self, file: BinaryIO | FileIO) -> None:
+        """Return when the disk holds what was written to an open file. Raises OSError if it may not."""
+
+    def sync_folder(self, folder: Path) -> None:
+        """Return when the disk holds the names in a folder, where the system can tell. Raises OSError."""
+
+
+class Sockets(Protocol):
+    """Where others connect to. Connections themselves are the event loop's."""
+
+    def listen(self, host: str, port: int, backlog: int) -> socket.socket:
+        """A socket that listens at an address, or at the one address of IPv4 that a name means. Raises OSError."""
 
 
 class Threads(Protocol):
@@ -165,3 +187,4 @@ class Doors:
     process: Process
     disk: Disk
     threads: Threads
+    sockets: Sockets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -55,8 +56,22 @@ class RealThreads:
         return future.result()
 
 
+class RealSockets:
+    """The system's."""
+
+    def listen(self, host: str, port: int, backlog: int) -> socket.socket:
+        """As with Redis, a name means one address, of IPv4."""
+        wanted = socket.AF_INET6 if ":" in host else socket.AF_INET
+        family, _, _, _, address = socket.getaddrinfo(host, port, wanted, socket.SOCK_STREAM)[0]
+        sock = socket.create_server(address[:2], family=family, backlog=backlog)
+        sock.setblocking(False)
+        return sock
+
+
 @cache
 def real_doors() -> Doors:
     """What a process that isn't told otherwise lives in."""
     machine = RealMachine()
-    return Doors(real_clock(), real_chance(), machine, WholeProcess(), WorkingFolder(machine.pid), RealThreads())
+    return Doors(
+        real_clock(), real_chance(), machine, WholeProcess(), WorkingFolder(machine.pid), RealThreads(), RealSockets()
+    )  # fmt: skip

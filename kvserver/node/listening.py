@@ -14,6 +14,7 @@ from typing import Any
 
 from kvserver.admin.context import NodeView
 from kvserver.config import Config, ConfigError
+from kvserver.doors import Sockets
 from kvserver.node.opening import Address, open_all
 
 Listener = Any
@@ -29,8 +30,8 @@ class Listening:
 
     def __init__(self, node: NodeView) -> None:
         self._node = node
-        self._plain = _Listeners(node.log, node.listeners, self._listen)
-        self._secure = _Listeners(node.log, node.tls_listeners, node.handshakes.listen)
+        self._plain = _Listeners(node.log, node.services.doors.sockets, node.listeners, self._listen)
+        self._secure = _Listeners(node.log, node.services.doors.sockets, node.tls_listeners, node.handshakes.listen)
 
     async def _listen(self, sock: socket.socket) -> asyncio.AbstractServer:
         server, backlog = self._node.server, self._node.config.tcp_backlog
@@ -54,15 +55,16 @@ class Listening:
             self._secure.move(config, config.tls_port, refusal)
         except ConfigError:
             self._plain.close()
-            self._plain.serve(open_all(before, config.tcp_backlog))
+            self._plain.serve(open_all(self._node.services.doors.sockets, before, config.tcp_backlog))
             raise
 
 
 class _Listeners:
     """Those of one port. `listen` accepts connections from a socket."""
 
-    def __init__(self, log: Any, listeners: list[Any], listen: Listen) -> None:
+    def __init__(self, log: Any, sockets: Sockets, listeners: list[Any], listen: Listen) -> None:
         self._log = log
+        self._sockets = sockets
         self._listeners = listeners
         self._listen = listen
         self._opening: list[tuple[asyncio.Task[None], socket.socket]] = []
@@ -75,10 +77,10 @@ class _Listeners:
         backlog = config.tcp_backlog
         before = self.close()
         try:
-            sockets = open_all([(host, port) for host in config.bind] if port else [], backlog)
+            sockets = open_all(self._sockets, [(host, port) for host in config.bind] if port else [], backlog)
         except OSError as error:
             self._log.warning("could not listen", error=str(error), port=port)
-            self.serve(open_all(before, backlog))
+            self.serve(open_all(self._sockets, before, backlog))
             raise ConfigError(refusal) from None
         self.serve(sockets)
         return before

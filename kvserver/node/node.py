@@ -213,21 +213,20 @@ class Node:
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
+        sockets, backlog = self.doors.sockets, self.config.tcp_backlog
         self.tls.configure()
         if self.config.port:
-            for sock in open_all([(host, self.config.port) for host in self.config.bind], self.config.tcp_backlog):
-                self.listeners.append(
-                    await loop.create_server(self.server.protocol, sock=sock, backlog=self.config.tcp_backlog)
-                )
+            for sock in open_all(sockets, [(host, self.config.port) for host in self.config.bind], backlog):
+                self.listeners.append(await loop.create_server(self.server.protocol, sock=sock, backlog=backlog))
         if self.config.tls_port:
-            for sock in open_all([(host, self.config.tls_port) for host in self.config.bind], self.config.tcp_backlog):
+            for sock in open_all(sockets, [(host, self.config.tls_port) for host in self.config.bind], backlog):
                 self.tls_listeners.append(await self.handshakes.listen(sock))
         if self.config.unixsocket:
             path = self.doors.disk.path(self.config.unixsocket)
             path.unlink(missing_ok=True)
             self._socket = path.absolute()  # `dir` may change
             self.listeners.append(
-                await loop.create_unix_server(self.server.protocol, str(path), backlog=self.config.tcp_backlog)
+                await loop.create_unix_server(self.server.protocol, str(path), backlog=backlog)
             )
             if self.config.unixsocketperm:
                 path.chmod(self.config.unixsocketperm)

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterable
 
 from kvserver.config import bind_address
+from kvserver.doors import Sockets
 
 Address = tuple[str, int]
 """An address in the notation of `bind`, and a port."""
@@ -17,7 +18,7 @@ _MISSING = {
 """The errors of an address, or of a protocol, that this machine doesn't have."""
 
 
-def open_all(addresses: Iterable[Address], backlog: int) -> list[socket.socket]:
+def open_all(sockets: Sockets, addresses: Iterable[Address], backlog: int) -> list[socket.socket]:
     """Listening sockets for all addresses (in the notation of `bind`).
 
     Raises:
@@ -30,7 +31,7 @@ def open_all(addresses: Iterable[Address], backlog: int) -> list[socket.socket]:
             asked += 1
             host, optional = bind_address(text)
             try:
-                opened.append(_open(host, port, backlog))
+                opened.append(sockets.listen(host, port, backlog))
             except OSError as error:
                 if not (optional and error.errno in _MISSING):
                     raise
@@ -41,12 +42,3 @@ def open_all(addresses: Iterable[Address], backlog: int) -> list[socket.socket]:
             sock.close()
         raise
     return opened
-
-
-def _open(host: str, port: int, backlog: int) -> socket.socket:
-    # As with Redis, a name means one address, of IPv4.
-    wanted = socket.AF_INET6 if ":" in host else socket.AF_INET
-    family, _, _, _, address = socket.getaddrinfo(host, port, wanted, socket.SOCK_STREAM)[0]
-    sock = socket.create_server(address[:2], family=family, backlog=backlog)
-    sock.setblocking(False)
-    return sock

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import Any, NamedTuple
+
+from kvserver.doors import Process
 
 
 class Does(Enum):
@@ -133,12 +134,14 @@ class Stop:
         started: Callable[[], bool],
         stopping: Callable[[], bool],
         last_act: Callable[[], None],
+        process: Process,
         log: Any,
     ) -> None:
         self._begin = begin
         self._started = started
         self._stopping = stopping
         self._last_act = last_act
+        self._process = process
         self._log = log
 
     def watch(self) -> None:
@@ -164,4 +167,4 @@ class Stop:
     def _end(self, why: str, status: int) -> None:
         self._log.warning(why)
         self._last_act()
-        os._exit(status)
+        self._process.exit(status)

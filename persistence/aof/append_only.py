@@ -91,18 +91,19 @@ class AppendOnly:
         This waits for the disk: nobody is served yet.
         """
         config, folder, rewriter = self._config, self.folder, self.rewriter
+        disk = self._engine.services.doors.disk
         manifest = rewriter.manifest
         folder.create()
         if not manifest.files:
             manifest = manifest.with_new_base(folder.filename, config.aof_use_rdb_preamble)
             assert manifest.base is not None
-            write_at_once(AtomicFile(folder.of(manifest.base), folder.temporary_base), rewriter.snapshot())
+            write_at_once(AtomicFile(disk, folder.of(manifest.base), folder.temporary_base), rewriter.snapshot())
             self._log.info(f"Creating AOF base file {manifest.base.name} on server start")
         verb = "Opening"
         if not manifest.incr:
             manifest = manifest.with_new_incr(folder.filename)
             verb = "Creating"
-        file = AppendFile(folder.of(manifest.incr[-1]), fresh=False)
+        file = AppendFile(disk, folder.of(manifest.incr[-1]), fresh=False)
         folder.persist(manifest)
         rewriter.manifest = manifest
         self._log.info(f"{verb} AOF incr file {file.path.name} on server start")

@@ -18,6 +18,7 @@ class Folder:
     """Where the files are: below the server's `dir`, as that was at the start."""
 
     def __init__(self, config: Config, doors: Doors) -> None:
+        self._disk = doors.disk
         self.filename = config.appendfilename
         self.path = doors.disk.path(config.appenddirname)
         self.manifest = self.path / names.manifest_name(self.filename)
@@ -31,7 +32,7 @@ class Folder:
 
     def create(self) -> None:
         """Make the folder if it isn't there, durably. Raises OSError."""
-        make_folder(self.path)
+        make_folder(self._disk, self.path)
 
     def read(self) -> Manifest:
         """The manifest; an empty one when there is none.
@@ -46,7 +47,7 @@ class Folder:
 
     def persist(self, manifest: Manifest) -> None:
         """Replace the manifest, durably: the old or the new one is there at any moment. Raises OSError."""
-        file = AtomicFile(self.manifest, self.path / names.temp_manifest_name(self.filename))
+        file = AtomicFile(self._disk, self.manifest, self.path / names.temp_manifest_name(self.filename))
         try:
             file.write(manifest.encode())
             file.commit()
@@ -77,7 +78,7 @@ class Folder:
         manifest = names.upgraded(self.filename)
         self.create()
         self.persist(manifest)
-        rename(self.single, self.path / self.filename)
+        rename(self._disk, self.single, self.path / self.filename)
         return manifest
 
     def remove(self, paths: Iterable[Path]) -> None:

@@ -6,9 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import aiofiles
-import aiofiles.os
-
 from kvserver.doors.pacing import LOAD_S, Slice, behind_s, fed
 from kvserver.engine.run import gates
 from kvserver.engine.run.executor import Engine
@@ -26,6 +23,7 @@ class Loader:
     def __init__(self, engine: Engine, log: Any) -> None:
         self.engine = engine
         self._clock = engine.services.clock
+        self._threads = engine.services.doors.threads
         self.log = log
         self.loading = False
         self.began_s = 0.0
@@ -45,16 +43,16 @@ class Loader:
             RdbError: it is corrupt, says where and how.
         """
         try:
-            file = await aiofiles.open(path, "rb")
+            file = await self._threads.run(path.open, "rb")
         except FileNotFoundError:
             return None
         self.delay_us = delay_us
-        self.begin((await aiofiles.os.stat(path)).st_size)
+        self.begin((await self._threads.run(path.stat)).st_size)
         try:
             return await self._load(file, keep_expired, verify_checksum)
         finally:
             self.end()
-            await file.close()
+            await self._threads.run(file.close)
 
     def begin(self, size: int) -> None:
         """Say that a load of `size` bytes begins: clients are refused."""
@@ -72,9 +70,9 @@ class Loader:
     async def _load(self, file: Any, keep_expired: bool, verify_checksum: bool) -> Restorer:
         decoder = Decoder(EngineBuilders(self.engine.state.limits), verify_checksum)
         restorer = Restorer(self.engine.dbs, int(self._clock.wall() * 1000), keep_expired)
-        block = await file.read(READ_BYTES)
+        block = await self._threads.run(file.read, READ_BYTES)
         while block and not decoder.ended:
-            ahead = asyncio.ensure_future(file.read(READ_BYTES))
+            ahead = asyncio.ensure_future(self._threads.run(file.read, READ_BYTES))
             try:
                 await self._feed(decoder, restorer, block)
             finally:

@@ -110,7 +110,8 @@ class Snapshotter:
             OSError: the file can't be written.
         """
         self._flusher.finish()
-        write_at_once(AtomicFile(self.path, self._doors.disk.temporary(self.path)), self.open())
+        disk = self._doors.disk
+        write_at_once(AtomicFile(disk, self.path, disk.temporary(self.path)), self.open())
         self.last_save_s = int(self._clock.wall())
         self.engine.state.dirty = 0
 
@@ -162,7 +163,7 @@ class Snapshotter:
         try:
             await self._flusher.wait()  # whose file is the older one
             temporary = self._doors.disk.temporary(path)
-            file = self.file = AtomicFile(path, temporary, self.config.rdb_save_incremental_fsync)
+            file = self.file = AtomicFile(self._doors.disk, path, temporary, self.config.rdb_save_incremental_fsync)
             size = await write_out(
                 file, self._doors.threads, lambda: self._next_chunk(snapshot), lambda: self._pause_s(snapshot)
             )

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import aiofiles.tempfile
-
 from kvserver.client.reasons import Reason
 from kvserver.doors import Doors
 from kvserver.doors.pacing import SAVE_S, behind_s
@@ -48,6 +46,7 @@ class Transfer:
         self._group = group
         self._snapshot = snapshot
         self._clock, self._chance = doors.clock, doors.chance
+        self._disk, self._threads = doors.disk, doors.threads
         self._timeout_s = timeout_s
         self._is_present = present
         self._drop = drop
@@ -73,17 +72,21 @@ class Transfer:
 
     async def send_sized(self) -> None:
         """Write it to a temporary file, then send its length and the file."""
-        async with aiofiles.tempfile.TemporaryFile() as spool:
-            size = await self._fill(spool.write)
+        run = self._threads.run
+        spool = await run(self._disk.scratch)
+        try:
+            size = await self._fill(lambda data: run(spool.write, data))
             self._snapshot.close()
             self._sending()
             await self._broadcast(b"$%d\r\n" % size)
-            await spool.seek(0)
+            await run(spool.seek, 0)
             while self.present():
-                piece = await spool.read(CHUNK * 4)
+                piece = await run(spool.read, CHUNK * 4)
                 if not piece:
                     break
                 await self._broadcast(piece)
+        finally:
+            spool.close()
 
     async def _fill(self, write: Callable[[bytes], Awaitable[int]]) -> int:
         """Encode in slices, write off the loop; return how many bytes there are."""

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         process = ProcessShell()
         started = start(line.config_file, state.text, line.options, doors, process.settle)
         process.detach()
-        return run(_serve(started, state, real_doors(), process))
+        return run(serve_until_told(started, state, real_doors(), process))
     except ConfigError as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -62,7 +62,8 @@ def _open(path: str, disk: Disk) -> StateFile:
     return state
 
 
-async def _serve(started: Started, state: StateFile, doors: Doors, process: ProcessShell) -> int:
+async def serve_until_told(started: Started, state: StateFile, doors: Doors, process: ProcessShell) -> int:
+    """Run a sentinel behind its doors until it is told to stop; return the exit code."""
     log = logs.get("sentinel")
     node = Node(started.config, started.loaded, [admin, _attach], state.path, shared_handlers, doors)
     node.services.kept(ProcTitle).mode = "[sentinel]"
@@ -77,7 +78,8 @@ async def _serve(started: Started, state: StateFile, doors: Doors, process: Proc
         log.warning("configuration", detail=warning)
     node.supervisor = process.supervisor
     node.on_listening = process.write_pid
-    Stop(lambda name: node.stopped.set(), lambda: node.serving, node.stopped.is_set, process.remove_pid, log).watch()
+    Stop(lambda name: node.stopped.set(), lambda: node.serving, node.stopped.is_set, process.remove_pid, doors.process,
+         log).watch()
     try:
         runner.save()
         await node.start()

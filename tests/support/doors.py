@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from kvserver.doors import Chance, Clock, Doors
 from kvserver.doors.disk import OwnFolder
 from kvserver.doors.process import SharedProcess
+from kvserver.doors.real import RealSockets
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -100,5 +101,5 @@ def fake_doors(folder: Path, seed: int = 1, time: FakeTime | None = None) -> Doo
     exits: list[int] = []
     return Doors(
         (time or FakeTime()).clock(), seeded(seed), machine, SharedProcess(exits.append),
-        OwnFolder(machine.pid, str(folder)), FakeThreads(),
+        OwnFolder(machine.pid, str(folder)), FakeThreads(), RealSockets(),
     )  # fmt: skip

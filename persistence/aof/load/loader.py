@@ -6,7 +6,6 @@ What is wrong is said in Redis's words, for people and tools that look for them.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,7 +140,8 @@ class AofLoader:
             self._log.warning(f"!!! Warning: short read while loading the AOF file {name}!!!", reason=truncation.reason)
             self._log.warning(f"!!! Truncating the AOF {name} at offset {truncation.valid_up_to} !!!")
             try:
-                os.truncate(path, truncation.valid_up_to)
+                with path.open("r+b") as file:
+                    file.truncate(truncation.valid_up_to)
             except OSError as error:
                 self._log.error(f"Error truncating the AOF file {name}: {error.strerror}")
             else:

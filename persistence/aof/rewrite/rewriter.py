@@ -57,6 +57,7 @@ class Rewriter:
         self._engine = engine
         self._clock = engine.services.clock
         self._threads = engine.services.doors.threads
+        self._disk = engine.services.doors.disk
         self._config = config
         self._folder = folder
         self._writer = writer
@@ -158,8 +159,9 @@ class Rewriter:
         target = self.manifest.with_new_base(self._folder.filename, config.aof_use_rdb_preamble)
         assert target.base is not None
         output = AtomicFile(
-            self._folder.of(target.base), self._folder.temporary_base, config.aof_rewrite_incremental_fsync
-        )
+            self._disk, self._folder.of(target.base), self._folder.temporary_base,
+            config.aof_rewrite_incremental_fsync,
+        )  # fmt: skip
         size = await write_out(output, self._threads, lambda: snapshot.next_chunk(SAVE_S, WRITE_BYTES), self._pause_s)
         self._log.info("Successfully created the AOF base file", file=target.base.name, bytes=size, keys=snapshot.keys)
         self._uninterrupted = True
@@ -191,7 +193,7 @@ class Rewriter:
         self._uninterrupted = True
         try:
             if state == WAIT:
-                file = await self._threads.run(AppendFile, self._folder.temporary_incr, True)
+                file = await self._threads.run(AppendFile, self._disk, self._folder.temporary_incr, True)
             else:
                 manifest = self.manifest.with_new_incr(self._folder.filename)
                 file = await self._threads.run(self._open_increment, manifest)
@@ -206,7 +208,7 @@ class Rewriter:
 
     def _open_increment(self, manifest: Manifest) -> AppendFile:
         """On a thread."""
-        file = AppendFile(self._folder.of(manifest.incr[-1]), fresh=True)
+        file = AppendFile(self._disk, self._folder.of(manifest.incr[-1]), fresh=True)
         try:
             self._folder.persist(manifest)
         except OSError:
@@ -242,7 +244,7 @@ class Rewriter:
         """On a thread: what has been written becomes what is loaded."""
         if state == WAIT:
             target = target.with_new_incr(self._folder.filename)
-            rename(self._folder.temporary_incr, self._folder.of(target.incr[-1]))
+            rename(self._disk, self._folder.temporary_incr, self._folder.of(target.incr[-1]))
         target = target.with_incr_as_history(keep_last=state != OFF)
         self._folder.persist(target)
         return target

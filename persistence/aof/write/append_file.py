@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
+
+from kvserver.doors import Disk
 
 
 class AppendFile:
     """An open file. `size` is what it holds, bytes; `unsynced` says that some of it may not be on the disk yet."""
 
-    def __init__(self, path: Path, fresh: bool) -> None:
+    def __init__(self, disk: Disk, path: Path, fresh: bool) -> None:
         """Open it, emptied if `fresh`.
 
         Raises:
             OSError: it can't be opened.
         """
         self.path = path
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        self._handle = os.open(path, flags | (os.O_TRUNC if fresh else 0), 0o644)
-        self.size = os.fstat(self._handle).st_size
+        self._disk = disk
+        self._file = disk.append_to(path, fresh)
+        self.size = self._file.tell()
         self.unsynced = False
 
     def append(self, data: bytes) -> int:
@@ -34,7 +35,7 @@ class AppendFile:
         done = 0
         try:
             while done < len(view):
-                done += os.write(self._handle, view[done:])
+                done += self._file.write(view[done:])
         except OSError:
             if done and not self._cut():
                 self.size += done
@@ -48,7 +49,7 @@ class AppendFile:
     def _cut(self) -> bool:
         """Take back what was written beyond `size`; whether that worked."""
         try:
-            os.ftruncate(self._handle, self.size)
+            self._file.truncate(self.size)
         except OSError:
             return False
         return True
@@ -57,7 +58,7 @@ class AppendFile:
         """Have the disk hold everything appended so far."""
         self.unsynced = False
         try:
-            os.fsync(self._handle)
+            self._disk.sync(self._file)
         except OSError:
             self.unsynced = True
             raise
@@ -65,4 +66,4 @@ class AppendFile:
     def close(self) -> None:
         """Close it."""
         with suppress(OSError):
-            os.close(self._handle)
+            self._file.close()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from kvserver.doors.real import RealSockets
 from kvserver.node.opening import open_all
 
 MISSING = "192.0.2.1"
@@ -22,16 +23,16 @@ def taken() -> Iterator[int]:
 
 def test_an_address_with_a_dash_may_be_missing() -> None:
     """What the machine lacks is left out if a dash allows it, as long as something is left."""
-    opened = open_all([(f"-{MISSING}", 0), ("127.0.0.1", 0)], 5)
+    opened = open_all(RealSockets(), [(f"-{MISSING}", 0), ("127.0.0.1", 0)], 5)
     assert [sock.getsockname()[0] for sock in opened] == ["127.0.0.1"]
     opened[0].close()
     with pytest.raises(OSError, match="none of the addresses"):
-        open_all([(f"-{MISSING}", 0)], 5)
+        open_all(RealSockets(), [(f"-{MISSING}", 0)], 5)
     with pytest.raises(OSError, match="assign requested address"):
-        open_all([("127.0.0.1", 0), (MISSING, 0)], 5)
+        open_all(RealSockets(), [("127.0.0.1", 0), (MISSING, 0)], 5)
 
 
 def test_an_address_with_a_dash_may_not_be_taken(taken: int) -> None:
     """A dash excuses an address that isn't there, not one where somebody else listens."""
     with pytest.raises(OSError, match="in use"):
-        open_all([("127.0.0.2", 0), ("-127.0.0.1", taken)], 5)
+        open_all(RealSockets(), [("127.0.0.2", 0), ("-127.0.0.1", taken)], 5)
