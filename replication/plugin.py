@@ -34,6 +34,7 @@ def attach(node: Node) -> None:
     services.signals.log_synced.connect(ours.file_synced)
     engine.state.follow(config.replicaof is not None)  # so that it loads as what it will be
     ours.on_synchronized = lambda partial: node.supervisor.tell(CONTINUED if partial else SYNCHRONIZED)
+    ours.received = node.server.replicated
     node.handlers.update(commands.HANDLERS)
     pause = services.administration.pause
     ours.hands.hold_writes = lambda: pause.begin(engine, "failover", PAUSE_WRITES, _FOR_EVER_MS)

@@ -61,6 +61,7 @@ class Replication:
         self.hands = Hands(engine, config, log, self.role, self.feeder, self.waiting, self)
         self.listening_port = config.port
         self.on_synchronized: Callable[[bool], None] = lambda partial: None
+        self.received: Callable[[int], None] = lambda size: None  # bytes of the primary's data set and stream
         self._todo: deque[Action] = deque()
         self._acting = False
         self._beats = 0

@@ -96,7 +96,8 @@ def resetstat(c: Session, a: list[bytes]) -> bytes:
     state = engine.state
     state.freed_in_slices = 0
     state.hits = state.misses = state.expired_keys = state.expired_fields = state.evicted_keys = 0
-    server.accepted = server.rejected = server.net_in = server.net_out = server.reads = server.writes = 0
+    server.accepted = server.rejected = server.reads = server.writes = 0
+    server.net_in = server.net_out = server.net_repl_in = server.net_repl_out = 0
     server.ended.update(none_yet())
     admin.rates.reset()
     admin.process.peak_bytes = admin.process.used_bytes()

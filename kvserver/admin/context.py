@@ -120,7 +120,8 @@ class Admin:
         engine, server = self.node.engine, self.node.server
         now_ms = engine.state.now_ms
         self.pause.tick(engine, now_ms)
-        self.rates.sample((engine.commands, server.net_in, server.net_out), now_ms)
+        traffic = (server.net_in, server.net_out, server.net_repl_in, server.net_repl_out)
+        self.rates.sample((engine.commands, *traffic), now_ms)
         self.client_limit.tick()
         self.evictor.tick()
 

@@ -144,7 +144,7 @@ def build(node: NodeView) -> Admin:
         latency=LatencyMonitor(),
         monitors=Monitors(lambda: node.engine.state.wall_us()),
         pause=Pause(),
-        rates=Rates(("commands", "input", "output")),
+        rates=Rates(("commands", "input", "output", "repl_input", "repl_output")),
         shutdown=shutdown.Shutdown(node),
         tracker=Tracker(node.engine, lambda: node.config.tracking_table_max_keys),
     )

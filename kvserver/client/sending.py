@@ -101,6 +101,7 @@ class Sending:
         if self.session is not None:
             self.session.bytes_out += len(data)
         if self.session is not None and self.session.kind == "replica":
+            self.server.net_repl_out += len(data)
             self.server.writes += 1
             self._send(data)  # the stream comes once a turn anyway
         elif output.posts():

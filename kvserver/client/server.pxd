@@ -16,10 +16,11 @@ cdef class Server:
     cdef public object holds, needs_auth
     cdef object _connection
     cdef public dict connections, ended
-    cdef public long long accepted, rejected, net_in, net_out, reads, writes
+    cdef public long long accepted, rejected, net_in, net_out, net_repl_in, net_repl_out, reads, writes
     cdef public object on_end, watch, wall
     cdef public bint system_time
     cpdef received(self, Py_ssize_t size)
+    cpdef replicated(self, Py_ssize_t size)
     cpdef sent(self, Py_ssize_t size)
 
 cdef long long now_ms(Server server) except -1

@@ -54,8 +54,9 @@ class Server:
         self.connections: dict[int, Connection] = {}
         self.accepted = 0
         self.rejected = 0
-        self.net_in = 0  # bytes
-        self.net_out = 0  # bytes
+        self.net_in = 0  # bytes, the primary's stream included
+        self.net_out = 0  # bytes, what replicas are sent included
+        self.net_repl_in = self.net_repl_out = 0  # bytes: of these, what came from the primary, went to replicas
         self.reads = self.writes = 0
         self.ended = none_yet()  # connections, by why they ended
         self.on_end: Callable[[Reason, str, Session | None, str], None] = _unheard
@@ -76,6 +77,11 @@ class Server:
         """Count a read of so many bytes."""
         self.net_in += size
         self.reads += 1
+
+    def replicated(self, size: int) -> None:
+        """Count so many bytes of the primary's data set and stream, which come over the link to it."""
+        self.net_in += size
+        self.net_repl_in += size
 
     def sent(self, size: int) -> None:
         """Count a write of so many bytes."""

@@ -112,8 +112,8 @@ NODE: tuple[Metric, ...] = (
            ("reason",)),
     Metric("client_disconnections_total", COUNTER, "Connections of clients and replicas that ended, by reason.",
            _ends, ("reason",)),
-    counter("network_receive_bytes_total", "Bytes read from clients.", lambda v: v.server.net_in),
-    counter("network_transmit_bytes_total", "Bytes written to clients.", lambda v: v.server.net_out),
+    counter("network_receive_bytes_total", "Bytes read from clients and from the primary.", lambda v: v.server.net_in),
+    counter("network_transmit_bytes_total", "Bytes written to clients and to replicas.", lambda v: v.server.net_out),
     gauge("pubsub_channels", "Channels with subscribers.", lambda v: len(v.engine.channels)),
     gauge("pubsub_patterns", "Patterns with subscribers.", lambda v: len(v.engine.patterns)),
     # Keyspace and memory

@@ -70,6 +70,9 @@ class Owner(Protocol):
     def refused(self, term: int, reason: str) -> None:
         """The primary refused PSYNC."""
 
+    def received(self, size: int) -> None:
+        """So many bytes of the primary's data set, or of its stream, have come."""
+
     def synced_offset(self) -> int | None:
         """How far the own append-only file is on the disk: None without one, -1 before its first."""
 
@@ -294,7 +297,7 @@ class Link:
         intake = Intake(self._config, self._engine)
         while not payload.done:
             began = payload.started
-            body = payload.feed(await wire.read())
+            body = payload.feed(await _read(wire, self._owner))
             if payload.started and not began:
                 self._log.info("Loading DB in memory")  # Redis's words for this and the next, which tools look for
             await intake.take(body)
@@ -330,7 +333,7 @@ class Link:
                 if self._ack_wanted:
                     self._acknowledge()
                 await asyncio.sleep(0)
-                data = await wire.read()
+                data = await _read(wire, self._owner)
         finally:
             self.unapplied_bytes = 0
             self._applier = None
@@ -347,6 +350,13 @@ class Link:
     def _failed(self, name: str, reply: str) -> None:
         self.failures += 1
         self._log.error("== CRITICAL == a command of the primary's stream failed here", command=name, error=reply)
+
+
+async def _read(wire: Wire, owner: Owner) -> bytes:
+    """What the primary sends next of its data set or its stream, counted."""
+    data = await wire.read()
+    owner.received(len(data))
+    return data
 
 
 def _open_session(engine: Engine, link: Link) -> Session:

@@ -321,6 +321,34 @@ def test_info_and_role_look_alike(stack: ExitStack) -> None:
     assert shown[0] == shown[1]
 
 
+@pytest.mark.parametrize(("above", "below"), [("redis", "redis"), *PAIRS])
+def test_bytes_of_replication_are_counted(stack: ExitStack, above: str, below: str) -> None:
+    """What a primary sends its replicas, and a replica is sent, is told apart and in the totals, as Redis counts it."""
+    primary, replica = start(stack, above), start(stack, below)
+    rng, client = random.Random(7), primary.client()
+    client.set("snapshot", rng.randbytes(100_000))
+    follow(replica, primary)
+    wait_until(lambda: is_online(primary), what="the replica on line")
+    client.set("stream", rng.randbytes(100_000))
+    wait_caught_up(primary, replica)
+    sent, received = primary.info("stats"), replica.info("stats")
+    assert sent["total_net_repl_input_bytes"] == received["total_net_repl_output_bytes"] == 0
+    bytes_out, bytes_in = sent["total_net_repl_output_bytes"], received["total_net_repl_input_bytes"]
+    assert 200_000 < bytes_in <= bytes_out < 201_000
+    assert sent["total_net_output_bytes"] > bytes_out
+    assert received["total_net_input_bytes"] > bytes_in
+
+    def rates() -> bool:
+        client.set("stream", rng.randbytes(10_000))
+        out, into = primary.info("stats"), replica.info("stats")
+        return min(out["instantaneous_output_repl_kbps"], into["instantaneous_input_repl_kbps"]) > 1
+
+    wait_until(rates, what="rates of replication")
+    for node, name in ((primary, "total_net_repl_output_bytes"), (replica, "total_net_repl_input_bytes")):
+        node.command("CONFIG", "RESETSTAT")
+        assert node.info("stats")[name] < bytes_in
+
+
 def test_a_copy_by_redis_cli(stack: ExitStack, tmp_path: Path) -> None:
     """redis-cli --rdb takes a copy of our data that a Redis server starts from."""
     node = start(stack, "ours")

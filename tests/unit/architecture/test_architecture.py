@@ -205,6 +205,51 @@ def test_generators_come_through_the_doors() -> None:
     assert not wrong, listed(wrong)
 
 
+def test_files_change_names_and_are_synced_in_one_place() -> None:
+    """No module renames a file or syncs one but the disk's door, or with a reason: so a power cut finds one order."""
+    wrong = [
+        f"{source.name}:{line}: {what}"
+        for source in housed()
+        if not exempt(source.module, "disk")
+        for line, what in lasting(source.tree)
+        if not exempt(f"{source.module}:{what}", "disk")
+    ]
+    assert not wrong, listed(wrong)
+    code = "import os as o\nfrom os import replace\no.fsync(1)\npath.replace(new)\ntext.replace(a, b)\nold.rename(new)"
+    assert list(lasting(ast.parse(code))) == [
+        (2, "os.replace"),
+        (3, "os.fsync"),
+        (4, "Path.replace"),
+        (6, "Path.rename"),
+    ]
+
+
+def lasting(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and name of each use of what gives a file another name, or has the disk hold it.
+
+    A call of `replace` with one argument alone is taken for a path's: text's has two, a dataclass's has keywords.
+    """
+    functions = set(PLAN["disk"]["functions"])
+    names = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.name in ("os", "shutil")
+    }
+    found: set[tuple[int, str]] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in ("os", "shutil"):
+            found |= {(node.lineno, f"os.{alias.name}") for alias in node.names if alias.name in functions}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
+            found |= {(node.lineno, f"os.{node.attr}")} if node.attr in functions else set()
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            path_like = node.func.attr in ("rename", "replace") and len(node.args) == 1 and not node.keywords
+            module = isinstance(node.func.value, ast.Name) and node.func.value.id in names
+            found |= {(node.lineno, f"Path.{node.func.attr}")} if path_like and not module else set()
+    yield from sorted(found)
+
+
 def test_pure_modules_open_no_files() -> None:
     """Modules of the lower floors call neither open nor print nor input."""
     wrong = [

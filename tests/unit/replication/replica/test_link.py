@@ -55,6 +55,9 @@ class Owner:
     def refused(self, term: int, reason: str) -> None:
         self.done.append("refused")
 
+    def received(self, size: int) -> None:
+        pass
+
     def synced_offset(self) -> int | None:
         return None
 
