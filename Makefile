@@ -64,7 +64,8 @@ conformance: $(VENV)/.run $(VENV)/.test ## Redis's own test suite, run against u
 	$(BIN)/python -m ops.conformance $(ARGS)
 
 simulate: $(VENV)/.test ## clusters in one process, faults and schedules chosen by seeds; ARGS="--seconds 600"
-	PYTHONPATH=$(CURDIR):tests $(BIN)/python -m simulation $(ARGS)
+	@set -e; for search in $(or $(SEARCH),simulation simulation.quorum simulation.whole); do \
+		echo "$$search:"; PYTHONPATH=$(CURDIR):tests $(BIN)/python -m $$search $(ARGS); done
 
 release: check $(VENV)/.release ## VERSION=1.2.3: number and date it, build sdist and wheel, check them; uploads nothing
 	$(BIN)/python -m ops.release $(VERSION)

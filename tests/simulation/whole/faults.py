@@ -1,0 +1,225 @@
+"""What breaks, one thing at a time; `mend` ends all of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from simulation.whole.clients import FAILURES, Connection
+from simulation.whole.cluster import Cluster
+from simulation.whole.disk import UNLIMITED
+from simulation.whole.loop import Process, draw
+from simulation.whole.programs import FOLDER, NODE_FILE, NODE_PORT, SENTINEL_PORT, replication_of
+
+SECOND_NS = 1_000_000_000
+
+
+class Faults:
+    """Breaks things in a cluster, as its world's seed wants it. `skip` names strikes (by number) that do nothing."""
+
+    def __init__(self, cluster: Cluster, skip: frozenset[int] = frozenset()) -> None:
+        self._cluster, self._world = cluster, cluster.world
+        self._rng = cluster.world.rng
+        self._skip = skip
+        self._copies: dict[str, dict[str, bytes | None]] = {}
+        self.strikes = 0
+        self.counts: Counter[str] = Counter()
+        self._kinds: list[tuple[float, Callable[[], str]]] = [
+            (5, self._kill_leader), (2, self._kill), (2, self._power_off), (1, self._blackout), (3, self._pause),
+            (3, self._partition), (2, self._one_way), (2, self._cut_leader_from_nodes), (2, self._slow_links),
+            (1, self._slow_network), (1, self._skew), (2, self._reset), (1, self._slow_disk), (1, self._full_disk),
+            (1, self._wipe), (1, self._back_up), (1, self._restore), (1, self._terminate), (1, self._switch_over),
+            (1, self._hand_over), (6, self._revive), (4, self._heal),
+        ]  # fmt: skip
+
+    def strike(self) -> None:
+        """Let one thing happen."""
+        act = draw(self._rng, self._kinds)
+        number, self.strikes = self.strikes, self.strikes + 1
+        name = act.__name__.strip("_")
+        if number in self._skip:
+            self._world.say(f"FAULT {number} {name} is left out")
+            return
+        self.counts[name] += 1
+        self._world.say(f"FAULT {number} {name}", act())
+
+    def mend(self) -> None:
+        """Everything that is broken is repaired, everybody dead is started."""
+        self._world.say("MEND")
+        self._heal()
+        for ip, process in self._cluster.machines().items():
+            self._world.hosts[ip].disk.room = UNLIMITED
+            self._world.hosts[ip].disk.slow_ns = 0
+            self._world.hosts[ip].skew_ns = 0
+            if not process.alive:
+                self._cluster.start(ip)
+
+    def _any(self) -> tuple[str, Process]:
+        return self._rng.choice(list(self._cluster.machines().items()))
+
+    def _leader(self) -> str | None:
+        leading = [ip for ip, process in self._cluster.nodes.items()
+                   if process.alive and (node := replication_of(process)) is not None and not node.is_replica]
+        return self._rng.choice(leading) if leading else None
+
+    # -- processes ----------------------------------------------------------------------------------------------
+
+    def _kill_leader(self) -> str:
+        ip = self._leader()
+        if ip is not None:
+            self._cluster.nodes[ip].die()
+        return str(ip)
+
+    def _kill(self) -> str:
+        ip, process = self._any()
+        process.die()
+        return ip
+
+    def _terminate(self) -> str:
+        ip, process = self._any()
+        if process.alive and not process.holds:
+            process.signal(15)
+        return ip
+
+    def _power_off(self) -> str:
+        ip, _ = self._any()
+        self._world.hosts[ip].power_off()
+        return ip
+
+    def _blackout(self) -> str:
+        """All data nodes at once, or all there is."""
+        ips = [*self._cluster.nodes] if self._rng.random() < 0.7 else [*self._cluster.machines()]
+        for ip in ips:
+            self._world.hosts[ip].power_off()
+        return str(len(ips))
+
+    def _pause(self) -> str:
+        ip, process = self._any()
+        if process.alive:
+            process.stand(self._rng.randrange(SECOND_NS // 20, 6 * SECOND_NS))
+        return ip
+
+    def _revive(self) -> str:
+        dead = [ip for ip, process in self._cluster.machines().items() if not process.alive]
+        if not dead:
+            return "nobody"
+        ip = self._rng.choice(dead)
+        self._cluster.start(ip)
+        return ip
+
+    # -- the network --------------------------------------------------------------------------------------------
+
+    def _partition(self) -> str:
+        ips = [*self._cluster.machines(), *self._cluster.clients]
+        side = self._rng.sample(ips, self._rng.randrange(1, len(ips)))
+        self._world.network.separate(side, [ip for ip in ips if ip not in side])
+        return " ".join(side)
+
+    def _one_way(self) -> str:
+        ips = list(self._cluster.machines())
+        pairs = [self._rng.sample(ips, 2) for _ in range(self._rng.randrange(1, 5))]
+        for a, b in pairs:
+            self._world.network.separate([a], [b], both_ways=False)
+        return str(pairs)
+
+    def _cut_leader_from_nodes(self) -> str:
+        ip = self._leader()
+        if ip is not None:
+            both = self._rng.random() < 0.6
+            self._world.network.separate([ip], [other for other in self._cluster.nodes if other != ip], both)
+        return str(ip)
+
+    def _slow_links(self) -> str:
+        ip, _ = self._any()
+        slow = self._rng.choice((20, 100, 400)) * 1_000_000
+        for other in [*self._cluster.machines(), *self._cluster.clients]:
+            self._world.network.slow[ip, other] = slow
+            if self._rng.random() < 0.7:
+                self._world.network.slow[other, ip] = slow
+        return ip
+
+    def _slow_network(self) -> str:
+        self._world.network.spread_ns = self._rng.choice((1_500_000, 20_000_000, 200_000_000))
+        return str(self._world.network.spread_ns)
+
+    def _reset(self) -> str:
+        ip, process = self._any()
+        for end in list(process.ends):
+            if self._rng.random() < 0.5:
+                end.reset()
+        return ip
+
+    def _heal(self) -> str:
+        self._world.network.mend()
+        return ""
+
+    # -- machines -----------------------------------------------------------------------------------------------
+
+    def _skew(self) -> str:
+        ip, _ = self._any()
+        self._world.hosts[ip].skew_ns += self._rng.randrange(-5 * SECOND_NS, 5 * SECOND_NS)
+        return ip
+
+    def _slow_disk(self) -> str:
+        ip, _ = self._any()
+        disk = self._world.hosts[ip].disk
+        disk.slow_ns = 0 if disk.slow_ns else self._rng.choice((SECOND_NS // 100, SECOND_NS))
+        return f"{ip} {disk.slow_ns}"
+
+    def _full_disk(self) -> str:
+        ip, _ = self._any()
+        disk = self._world.hosts[ip].disk
+        disk.room = self._rng.randrange(5000) if disk.room == UNLIMITED else UNLIMITED
+        return f"{ip} {disk.room}"
+
+    def _wipe(self) -> str:
+        """A node's machine is replaced by one with nothing on it but the first configuration."""
+        return self._lose(None)
+
+    def _back_up(self) -> str:
+        ip = self._rng.choice(self._cluster.node_ips)
+        self._copies[ip] = self._world.hosts[ip].disk.copy()
+        return ip
+
+    def _restore(self) -> str:
+        """A node's disk is what it was some time ago."""
+        return self._lose(self._rng.choice(list(self._copies))) if self._copies else "nobody"
+
+    def _lose(self, which: str | None) -> str:
+        ip = which or self._rng.choice(self._cluster.node_ips)
+        host = self._world.hosts[ip]
+        self._cluster.nodes[ip].die()
+        config = bytes(host.disk.find(NODE_FILE).data)
+        host.disk.restore({"/": None} if which is None else self._copies[ip])
+        host.disk.folder(FOLDER)
+        host.disk.put(NODE_FILE, config)
+        return ip
+
+    # -- operators ----------------------------------------------------------------------------------------------
+
+    def operate(self) -> None:
+        """A FAILOVER of data nodes, of which sentinels know nothing, may leave none that leads: then appoint one."""
+        named = self._cluster.leader()
+        if named is not None and self._leader() is None:
+            self._order(named, NODE_PORT, "REPLICAOF", "NO", "ONE")
+
+    def _switch_over(self) -> str:
+        """SENTINEL FAILOVER."""
+        return self._order(self._rng.choice(self._cluster.sentinel_ips), SENTINEL_PORT, "SENTINEL", "FAILOVER", "main")
+
+    def _hand_over(self) -> str:
+        """FAILOVER, of a data node."""
+        ip = self._leader()
+        return "nobody" if ip is None else self._order(ip, NODE_PORT, "FAILOVER", "TIMEOUT", "2000")
+
+    def _order(self, ip: str, port: int, *words: str) -> str:
+        async def main(process: Process) -> int:
+            try:
+                connection = await Connection.open(ip, port)
+                process.host.world.say("ORDER", *words, await connection(*words))
+            except FAILURES as failure:
+                process.host.world.say("ORDER", *words, repr(failure))
+            return 0
+
+        self._world.host("10.0.4.2").spawn("order", main)
+        return ip

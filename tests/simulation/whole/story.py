@@ -1,0 +1,177 @@
+"""One run: a deployment comes up, things break under clients; then faults stop, and all must be well and the same."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from simulation.checkers import Violation
+from simulation.whole import programs
+from simulation.whole.cluster import Cluster, Plan
+from simulation.whole.faults import Faults
+from simulation.whole.loop import Stuck
+from simulation.whole.watches import Streams, Votes, check_lists, lost
+from simulation.whole.world import World
+
+BOOT_S = 60
+CONVERGE_S = 150
+"""Liveness: TILT (30 s), then at most an election or two, waits and corrections, all with default periods."""
+OPERATOR_S = 30
+"""How often an operator looks whether anybody leads."""
+QUIET_S = 15
+"""How long after the last write everything is applied everywhere, and the dead connections are gone."""
+
+
+@dataclass
+class Options:
+    """How a story differs from what its seed chooses; a failing one is made shorter with them."""
+
+    kind: str = "faults"
+    strikes: int = 12
+    halves: int = 2
+    skip: frozenset[int] = frozenset()
+    clients: int = 99
+
+
+@dataclass
+class Result:
+    """What came of a story."""
+
+    seed: int
+    digest: str = ""
+    failure: str = ""
+    virtual_s: float = 0.0
+    turns: int = 0
+    faults: int = 0
+    failovers: int = 0
+    acknowledged: int = 0
+    lost: int = 0
+    slowest_s: float = 0.0
+    lines: list[str] = field(default_factory=list)
+
+
+class Story:
+    """One seed's story."""
+
+    def __init__(self, seed: int, options: Options | None = None, tape: BinaryIO | None = None) -> None:
+        self.options = options or Options()
+        self.world = World(seed, tape)
+        self.result = Result(seed)
+        self._streams = Streams()
+        self._votes = Votes(self.world)
+
+    def run(self) -> Result:
+        """Tell it to its end."""
+        result, world = self.result, self.world
+        programs.WATCHES[:] = [self._streams.watch]
+        world.watches.append(self._votes.watch)
+        try:
+            world.run(KINDS[self.options.kind](self))
+        except (Violation, Stuck) as failure:
+            result.failure = str(failure)
+        result.digest = world.digest()
+        result.virtual_s = world.now_s
+        result.turns = world.loop.turns
+        result.failovers = world.counts["+promoted-slave"]
+        result.lines = list(world.lines)
+        return result
+
+    async def _up(self, plan: Plan) -> Cluster:
+        """A deployment that is well, with clients at work."""
+        plan.clients = plan.clients[: self.options.clients]
+        self.world.say("PLAN", plan)
+        cluster = Cluster(self.world, plan)
+        await cluster.until(cluster.well, BOOT_S, "up")
+        self.world.say("UP")
+        cluster.start_clients()
+        return cluster
+
+    async def kill(self) -> None:
+        """The primary is killed, replaced, and comes back."""
+        world = self.world
+        cluster = await self._up(Plan(3, 3, 2, 1000, {}, ["append", "read"], 0.05))
+        await asyncio.sleep(2)
+        old = cluster.leader()
+        assert old is not None
+        world.say("KILL", old)
+        cluster.nodes[old].die()
+        await cluster.until(lambda: cluster.leader() not in (None, old), 20, "promoted")
+        await asyncio.sleep(2)
+        world.say("RESTART", old)
+        cluster.start(old)
+        await cluster.until(cluster.well, CONVERGE_S, "well")
+        await self._end(cluster)
+
+    async def faults(self) -> None:
+        """All kinds of things break; then faults stop, and all must be well."""
+        world, options = self.world, self.options
+        cluster = await self._up(Plan.drawn(world))
+        faults = Faults(cluster, options.skip)
+        rng = world.rng
+        for _ in range(options.halves):
+            for _ in range(options.strikes):
+                await asyncio.sleep(rng.random() * rng.choice((0.05, 0.5, 2.0, 6.0)))
+                faults.strike()
+                self._look()
+            await asyncio.sleep(rng.random() * 6.0)
+            faults.mend()
+            await self._converge(cluster, faults)
+            self._look()
+        self.result.faults = faults.counts.total()
+        await self._end(cluster)
+
+    async def _end(self, cluster: Cluster) -> None:
+        cluster.stop_clients()
+        await asyncio.sleep(1)
+        await cluster.until(cluster.well, CONVERGE_S, "well at the end")
+        await self._judge(cluster)
+
+    async def _converge(self, cluster: Cluster, faults: Faults) -> None:
+        """Wait until all is well; an operator looks now and then whether anybody leads."""
+        began_s = self.world.now_s
+        looked_s = began_s
+        while not cluster.well():
+            if self.world.now_s - began_s > CONVERGE_S:
+                raise Violation(f"not well within {CONVERGE_S} s: {cluster.state()}")
+            if self.world.now_s - looked_s > OPERATOR_S:
+                looked_s = self.world.now_s
+                faults.operate()
+            await asyncio.sleep(0.1)
+        self.result.slowest_s = max(self.result.slowest_s, self.world.now_s - began_s)
+
+    def _look(self) -> None:
+        """Raises Violation if something was seen that must never be."""
+        for trouble in (self._streams.trouble, self._votes.trouble, *self.world.loop.failures[:1]):
+            if trouble:
+                raise Violation(trouble)
+
+    async def _judge(self, cluster: Cluster) -> None:
+        """All is quiet: look at what there is."""
+        await self._same_everywhere(cluster)
+        leader = cluster.leader()
+        assert leader is not None
+        keys = {operation.key for operation in cluster.history.done("append")} | {"pair:1", "pair:2"}
+        lists: dict[str, list[str]] = {}
+        for key in sorted(keys):
+            values: Any = await cluster.ask(leader, "LRANGE", key, 0, -1)
+            lists[key] = [value.decode() for value in values]
+        check_lists(cluster.history, lists)
+        self._look()
+        gone = lost(cluster.history, lists)
+        self.result.lost = len(gone)
+        self.result.acknowledged = len(cluster.history.done("append")) + len(cluster.history.done("pair"))
+
+    async def _same_everywhere(self, cluster: Cluster) -> None:
+        """Raises Violation unless all nodes hold the same soon."""
+        digests: dict[str, object] = {}
+        for _ in range(QUIET_S):
+            digests = {ip: await cluster.ask(ip, "DEBUG", "DIGEST") for ip in cluster.node_ips}
+            if len(set(digests.values())) == 1:
+                return
+            await asyncio.sleep(1)
+        raise Violation(f"not the same everywhere: {digests}; {cluster.state()}")
+
+
+KINDS = {"faults": Story.faults, "kill": Story.kill}
+"""What stories there are."""
