@@ -53,7 +53,7 @@ class Checkers:
                     self.said_down[my_id] = sentinel.network.clock.now_ms
                 if leader != "*":
                     self._voted(sentinel, my_id, epoch, leader)
-            case Send(_, _, args, request, _):
+            case Send(_, _, args, request, _, _):
                 if request is Request.ASK and args[-1] == my_id.encode():
                     self._voted(sentinel, my_id, self.standing[my_id], my_id)
                 elif args == (b"SLAVEOF", b"NO", b"ONE"):

@@ -135,7 +135,7 @@ class Sentinel(Process):
                 connection = self.sockets.pop((link, lane), None)
                 if connection is not None:
                     connection.close()
-            case Send(link, lane, args, _, _):
+            case Send(link, lane, args, _, _, _):
                 connection = self.sockets.get((link, lane))
                 if connection is not None:
                     connection.send(args, action)
@@ -171,7 +171,7 @@ class Sentinel(Process):
                 case [b"message", _, bytes(payload)]:
                     self.handle(Heard(link, payload))
         elif isinstance(tag, Send):
-            self.handle(Replied(link, tag.request, tag.group, reply))
+            self.handle(Replied(link, tag.request, tag.group, reply, tag.tag))
 
     @staticmethod
     def _key(connection: Connection) -> Key:

@@ -100,9 +100,11 @@ def reset(c: Session, a: list[bytes]) -> bytes:
 
 
 def start_failover(c: Session, a: list[bytes]) -> bytes:
-    """SENTINEL FAILOVER name: promote a replica although the primary may be well, without asking peers."""
-    exactly(a, 3)
-    _give(seat_of(c), ForceFailover(text_of(a[2])))
+    """SENTINEL FAILOVER name [FORCE-UNSAFE]: promote a replica although the primary may be well, and ask no peer."""
+    unsafe = len(a) == 4 and text_of(a[3]).lower() == "force-unsafe"
+    if not unsafe:
+        exactly(a, 3)
+    _give(seat_of(c), ForceFailover(text_of(a[2]), unsafe))
     return OK
 
 
@@ -225,8 +227,9 @@ _HELP = (
     "    Show the options of this sentinel that match.",
     "DEBUG [<param> <value> ...]",
     "    Show, or change, the timing of this sentinel (milliseconds).",
-    "FAILOVER <master-name>",
-    "    Promote a replica now, without the agreement of other sentinels.",
+    "FAILOVER <master-name> [FORCE-UNSAFE]",
+    "    Promote a replica now, without the agreement of other sentinels. FORCE-UNSAFE: in a group that",
+    "    acknowledges by quorum, even if acknowledged writes may be lost.",
     "FLUSHCONFIG",
     "    Write the configuration file, in which this sentinel's state is.",
     "GET-MASTER-ADDR-BY-NAME <master-name>",

@@ -5,6 +5,8 @@
 - or that was alive before and whose host now refuses connections, twice, `refused_after_ms` apart: nobody
   listens there any more, which no slow network or busy server can feign;
 - or a primary that has called itself a replica for long enough that its INFO must be believed;
+- or, in a group that goes by quorum, a primary that says that it doesn't lead (it restarted, say): nothing but an
+  epoch of its own makes it, or another, lead again, so nobody waits for that;
 - or a primary that restarted and, where the operator asked for it, takes too long to be itself again.
 
 A closed connection alone proves nothing (CLIENT KILL, a full client table); neither does a missing route.
@@ -20,6 +22,8 @@ from replication.sentinel.world.group import Instance, Kind, Link, Primary, grou
 from replication.sentinel.world.world import World
 
 ALIVE_REPLIES = ("PONG", "LOADING", "MASTERDOWN")
+LEADERLESS_MS = 200
+"""How long a primary may say that it doesn't lead: while a peer's failover goes on, that is so for an instant."""
 
 
 def silence_ms(link: Link, now: int) -> int:
@@ -35,13 +39,20 @@ def refuses(instance: Instance, now: int) -> bool:
     return bool(limit and link.proven and link.refusals >= 2 and now - link.refused_since_ms >= limit)
 
 
+def unresponsive(instance: Instance, now: int) -> bool:
+    """Whether the process answers no more."""
+    return silence_ms(instance.link, now) > group_of(instance).down_after_ms or refuses(instance, now)
+
+
 def seems_down(world: World, instance: Instance, now: int) -> bool:
     """Whether the process counts as down at this moment, in our own opinion."""
     group = group_of(instance)
-    if silence_ms(instance.link, now) > group.down_after_ms or refuses(instance, now):
+    if unresponsive(instance, now):
         return True
     if instance is not group:
         return False
+    if group.by_quorum:
+        return bool(group.leaderless_since_ms) and now - group.leaderless_since_ms >= LEADERLESS_MS
     patience = group.down_after_ms + 2 * world.periods.info_period
     if group.role is Kind.REPLICA and now - group.role_since_ms > patience:
         return True

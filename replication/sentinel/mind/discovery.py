@@ -8,7 +8,7 @@ from replication.sentinel.mind.messages import Level
 from replication.sentinel.mind.switching import change_address
 from replication.sentinel.mind.turn import Turn
 from replication.sentinel.world.address import Address
-from replication.sentinel.world.group import Kind, Peer, Primary
+from replication.sentinel.world.group import Kind, Patience, Peer, Primary
 
 MAX_PEERS = 1_000
 """Bounds what strangers with access to the hello channel can make us remember."""
@@ -97,6 +97,7 @@ def _adopt_configuration(turn: Turn, group: Primary, peer: Peer, message: HelloM
         failover.abandon(turn, group)
     old = group.current_address()
     if old.is_at(message.primary_host, message.primary_port):
+        group.patience = Patience()  # whoever we left it to is done
         return
     turn.emit(Level.WARNING, "+config-update-from", peer)
     failover.announce_switch(turn, group, old, new)

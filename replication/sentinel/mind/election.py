@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from replication.sentinel.mind import links
 from replication.sentinel.mind.messages import Answer, DownQuery, Level, Reply, Request
 from replication.sentinel.mind.turn import Turn
 from replication.sentinel.world.group import Peer, Primary
@@ -80,6 +81,8 @@ def answer(turn: Turn, query: DownQuery) -> None:
     group = turn.world.group_at(query.host, query.port)
     down = group is not None and group.down and not turn.world.tilt
     leader, epoch = "*", 0
+    if group is not None and group.by_quorum and not group.down:
+        links.send_info(turn, group)  # it may have stopped to lead: the next answer knows
     if group is not None and query.candidate != "*" and query.epoch <= MAX_SANE_EPOCH:
         vote(turn, group, query.epoch, query.candidate)
         leader, epoch = group.leader or "*", group.leader_epoch

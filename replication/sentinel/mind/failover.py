@@ -1,6 +1,7 @@
 """A failover, from the decision to stand for election to the last replica that follows the new primary.
 
-Its stages, and the ways from one to the next, are the table in `world.stages`; here is what is done in each.
+Its stages, and the ways from one to the next, are the table in `world.stages`; here is what is done in each (where the
+group goes by quorum it is `convene` that finds the new primary).
 Until WAIT_PROMOTION the attempt may be given up: not elected, no replica, no answer, a newer leader. From
 RECONF_SLAVES on there is a new primary, whose configuration epoch is the epoch of the election, and the attempt
 only goes forward, unless a newer configuration replaces it (`discovery`). The promotion itself is believed when
@@ -11,24 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from replication.sentinel.mind import election, links
+from replication.sentinel.mind import attempts, convene, election, links
 from replication.sentinel.mind.messages import Level, Request
 from replication.sentinel.mind.selection import candidates, select_replica
 from replication.sentinel.mind.switching import change_address
 from replication.sentinel.mind.turn import Turn
 from replication.sentinel.world.address import Address
-from replication.sentinel.world.group import Attempt, Instance, Move, Primary, Replica
+from replication.sentinel.world.group import Attempt, Instance, Move, Patience, Primary, Replica, group_of
 from replication.sentinel.world.stages import Outcome, Reconf, Stage
 
 FRESH_INFO_WAIT_MS = 300
 """How long a new leader waits for its candidates' newest offsets."""
-NO_REPLICA_PAUSE_MS = 1_000
-MAX_BACKOFF_DOUBLINGS = 8
 
 
 def start_if_due(turn: Turn, group: Primary) -> None:
     """Stand for election when the primary is objectively down and nothing keeps us from it."""
     if not group.objectively_down or group.failing_over or election.must_wait(turn, group):
+        return
+    if group.by_quorum and not convene.may_stand(turn, group):
         return
     patience = group.patience
     if not patience.stand_at_ms:
@@ -40,11 +41,11 @@ def start_if_due(turn: Turn, group: Primary) -> None:
         turn.wake_at(patience.stand_at_ms)
 
 
-def start(turn: Turn, group: Primary, *, forced: bool = False) -> None:
+def start(turn: Turn, group: Primary, *, forced: bool = False, planned: bool = False, unsafe: bool = False) -> None:
     """Begin an attempt: open a new epoch and vote for ourselves in it."""
     assert group.failover is None
     turn.world.epoch += 1
-    group.failover = Attempt(turn.world.epoch, turn.now, forced)
+    group.failover = Attempt(turn.world.epoch, turn.now, forced, planned, unsafe)
     group.patience.stand_at_ms = 0
     turn.emit_text(Level.WARNING, "+new-epoch", str(turn.world.epoch), group)
     turn.emit(Level.WARNING, "+try-failover", group)
@@ -57,22 +58,7 @@ def advance(turn: Turn, group: Primary) -> None:
         outcome = _STEPS[attempt.stage](turn, group, attempt)
         if outcome is None:
             return
-        _end_stage(turn, group, attempt, outcome)
-
-
-def _end_stage(turn: Turn, group: Primary, attempt: Attempt, outcome: Outcome) -> None:
-    if not attempt.after(outcome, turn.now):
-        group.failover = None
-
-
-def _give_up(turn: Turn, group: Primary, attempt: Attempt, pause_ms: int) -> None:
-    """Nothing was promoted: try again no sooner than after `pause_ms`, or than a vote we gave allows."""
-    _end_stage(turn, group, attempt, Outcome.GIVEN_UP)
-    patience = group.patience
-    patience.failures += 1
-    if patience.candidate is None or turn.now >= patience.until_ms:
-        patience.until_ms, patience.since_ms, patience.candidate = turn.now + pause_ms, turn.now, None
-        turn.wake_at(patience.until_ms)
+        attempts.end_stage(turn, group, attempt, outcome)
 
 
 def abandon(turn: Turn, group: Primary) -> None:
@@ -82,22 +68,7 @@ def abandon(turn: Turn, group: Primary) -> None:
         elected = attempt.stage > Stage.WAIT_START
         channel = "-failover-abort-slave-timeout" if elected else "-failover-abort-not-elected"
         turn.emit(Level.WARNING, channel, group)
-        _give_up(turn, group, attempt, 0)
-
-
-def _backoff(group: Primary, base_ms: int) -> int:
-    """The pause before the next attempt: doubling, in the end longer than those who voted for us wait for us.
-
-    So another gets a turn, who may know more: a sentinel that restarted after the primary's death, say, can't
-    tell that a replica without a link was not already behind before it.
-    """
-    ceiling = 2 * (group.failover_timeout_ms + election.MAX_DESYNC_MS)
-    return min(base_ms << min(group.patience.failures, MAX_BACKOFF_DOUBLINGS), ceiling)
-
-
-def _superseded(group: Primary, attempt: Attempt) -> bool:
-    """We have since voted for someone in a newer epoch: our own leadership is over."""
-    return group.leader_epoch > attempt.epoch
+        attempts.give_up(turn, group, attempt, 0)
 
 
 def _wait_start(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
@@ -106,17 +77,19 @@ def _wait_start(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
         turn.emit(Level.WARNING, "+elected-leader", group)
         if turn.world.crash_after_election:
             turn.crash()
+        if group.by_quorum:
+            return convene.begin(turn, group, attempt)
         turn.emit(Level.WARNING, "+failover-state-select-slave", group)
         for replica in group.replicas.values():
             if replica.info_ms <= max(group.down_since_ms, attempt.started_ms - FRESH_INFO_WAIT_MS):
                 links.send_info(turn, replica)
         return Outcome.ELECTED
     timeout = min(turn.world.periods.election_timeout, group.failover_timeout_ms)
-    if votes.hopeless or _superseded(group, attempt) or turn.now - attempt.started_ms > timeout:
+    if votes.hopeless or attempts.superseded(group, attempt) or turn.now - attempt.started_ms > timeout:
         turn.emit(Level.WARNING, "-failover-abort-not-elected", group)
         if votes.leader is not None:
             election.leave_to(turn, group, votes.leader)
-        _give_up(turn, group, attempt, _backoff(group, turn.rng.randrange(*election.SPLIT_PAUSE_MS)))
+        attempts.give_up(turn, group, attempt, attempts.backoff(group, turn.rng.randrange(*election.SPLIT_PAUSE_MS)))
     return None
 
 
@@ -130,12 +103,12 @@ def _offsets_are_fresh(turn: Turn, group: Primary, attempt: Attempt) -> bool:
 
 
 def _select(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
-    if not _offsets_are_fresh(turn, group, attempt):
+    if _goes_by_quorum(turn, group, attempt) or not _offsets_are_fresh(turn, group, attempt):
         return None
     replica = select_replica(turn.world, group, turn.now)
     if replica is None:
         turn.emit(Level.WARNING, "-failover-abort-no-good-slave", group)
-        _give_up(turn, group, attempt, _backoff(group, NO_REPLICA_PAUSE_MS))
+        attempts.give_up(turn, group, attempt, attempts.backoff(group, attempts.NO_REPLICA_PAUSE_MS))
         return None
     turn.emit(Level.WARNING, "+selected-slave", replica)
     attempt.promoted = replica
@@ -143,9 +116,17 @@ def _select(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
     return Outcome.CHOSEN
 
 
+def _goes_by_quorum(turn: Turn, group: Primary, attempt: Attempt) -> bool:
+    """It turned out only now that the group goes by quorum: no node of it is told to follow no one. Anew, and soon."""
+    if group.by_quorum:
+        turn.emit(Level.WARNING, "-failover-abort-not-elected", group)
+        attempts.give_up(turn, group, attempt, turn.rng.randrange(*election.SPLIT_PAUSE_MS))
+    return group.by_quorum
+
+
 def _send_no_one(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
     assert attempt.promoted is not None
-    if _gave_up_promotion(turn, group, attempt):
+    if _goes_by_quorum(turn, group, attempt) or _gave_up_promotion(turn, group, attempt):
         return None
     if attempt.promoted.link.disconnected or not follow(turn, attempt.promoted, None):
         return None
@@ -154,32 +135,39 @@ def _send_no_one(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None
 
 
 def _wait_promotion(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
+    if attempt.gathering is not None:
+        convene.await_leader(turn, group, attempt)
+        return None
     _gave_up_promotion(turn, group, attempt)
     return None
 
 
 def _gave_up_promotion(turn: Turn, group: Primary, attempt: Attempt) -> bool:
     late = turn.now - attempt.stage_since_ms > group.failover_timeout_ms
-    superseded = _superseded(group, attempt) and attempt.stage < Stage.WAIT_PROMOTION
+    superseded = attempts.superseded(group, attempt) and attempt.stage < Stage.WAIT_PROMOTION
     if late or superseded:
         turn.emit(Level.WARNING, "-failover-abort-slave-timeout", group)
-        _give_up(turn, group, attempt, _backoff(group, NO_REPLICA_PAUSE_MS))
+        attempts.give_up(turn, group, attempt, attempts.backoff(group, attempts.NO_REPLICA_PAUSE_MS))
     return late or superseded
 
 
 def promotion_seen(turn: Turn, group: Primary, attempt: Attempt) -> None:
     """The chosen replica says it is a primary: this is the configuration now, durably, for all to know."""
-    assert attempt.promoted is not None
+    promoted = attempt.promoted
+    assert promoted is not None
     assert attempt.epoch > group.config_epoch
-    group.config_epoch, group.patience.failures = attempt.epoch, 0
-    _end_stage(turn, group, attempt, Outcome.LEADS)
+    group.config_epoch, group.patience.failures, group.patience.reason = attempt.epoch, 0, ""
+    attempts.end_stage(turn, group, attempt, Outcome.LEADS)
     turn.persist()
-    turn.emit(Level.WARNING, "+promoted-slave", attempt.promoted)
+    turn.emit(Level.WARNING, "+promoted-slave", promoted)
     if turn.world.crash_after_promotion:
         turn.crash()
     turn.emit(Level.WARNING, "+failover-state-reconf-slaves", group)
-    run_reconfig_script(turn, group, "leader", group.address, attempt.promoted.address)
+    if promoted is not group:
+        run_reconfig_script(turn, group, "leader", group.address, promoted.address)
     links.spread_hello(turn, group)
+    if group.by_quorum and promoted is not group:
+        follow(turn, group, promoted.address)  # if it is up it counts: the new leader needs a majority to commit at all
 
 
 def run_reconfig_script(turn: Turn, group: Primary, role: str, old: Address, new: Address) -> None:
@@ -198,6 +186,7 @@ def follow(turn: Turn, instance: Instance, primary: Address | None) -> bool:
     """
     if not instance.link.ready:
         return False
+    assert primary is not None or not group_of(instance).by_quorum
     host, port = (b"NO", b"ONE") if primary is None else (
         turn.world.shown(primary).encode(), b"%d" % primary.port)
     for request in ((b"MULTI",), (b"SLAVEOF", host, port), (b"CONFIG", b"REWRITE"),
@@ -210,10 +199,14 @@ def follow(turn: Turn, instance: Instance, primary: Address | None) -> bool:
 
 
 def _reconfigure(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
-    """Lead the other replicas over, no more than parallel-syncs of them at a time."""
+    """Lead the other replicas over, no more than parallel-syncs of them at a time.
+
+    All at once where the group goes by quorum: until a majority follows, no write is acknowledged.
+    """
+    at_once = len(group.replicas) if group.by_quorum else group.parallel_syncs
     moving = sum(move.state is not Reconf.DONE for move in attempt.moves.values())
     for replica in group.replicas.values():
-        if moving >= group.parallel_syncs:
+        if moving >= at_once:
             break
         move = attempt.moves.get(replica.name)
         if replica is attempt.promoted or (move is not None and move.state is Reconf.DONE):
@@ -260,6 +253,9 @@ def _followed(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
 
 def _update_config(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
     assert attempt.promoted is not None
+    if attempt.promoted is group:
+        group.patience = Patience()
+        return Outcome.SWITCHED  # it leads anew: nobody's address has changed
     new = attempt.promoted.address
     announce_switch(turn, group, group.address, new)
     change_address(turn, group, new)
@@ -275,6 +271,8 @@ def announce_switch(turn: Turn, group: Primary, old: Address, new: Address) -> N
 
 _STEPS: dict[Stage, Callable[[Turn, Primary, Attempt], Outcome | None]] = {
     Stage.WAIT_START: _wait_start,
+    Stage.HOLDING: convene.hold,
+    Stage.GATHER_PROMISES: convene.gather,
     Stage.SELECT_SLAVE: _select,
     Stage.SEND_SLAVEOF_NOONE: _send_no_one,
     Stage.WAIT_PROMOTION: _wait_promotion,

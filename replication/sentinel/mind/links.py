@@ -182,7 +182,14 @@ def send_info(turn: Turn, instance: Instance) -> None:
 
 
 def info_period(world: World, instance: Instance) -> int:
-    """How old a node's INFO may grow. Closely watched: whoever takes part in a failover, or should follow us."""
+    """How old a node's INFO may grow. Closely watched: whoever takes part in a failover, or should follow us.
+
+    So is the primary of a group that goes by quorum: only its INFO tells that it has stopped to lead.
+    """
+    if isinstance(instance, Primary) and instance.by_quorum:
+        eager = instance.leaderless_since_ms or (
+            instance.failover is not None and instance.failover.stage is Stage.WAIT_PROMOTION)
+        return EAGER_INFO_PERIOD_MS if eager else min(WATCHFUL_INFO_PERIOD_MS, world.periods.info_period)
     if isinstance(instance, Replica):
         group = instance.group
         if group.failover is not None and group.failover.stage >= Stage.WAIT_PROMOTION:

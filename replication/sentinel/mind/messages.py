@@ -34,6 +34,9 @@ class Request(Enum):
     INFO = "info"
     HELLO = "hello"
     ASK = "ask"
+    HOLD = "hold"
+    PROMISE = "promise"
+    LEAD = "lead"
     OTHER = "other"
 
 
@@ -82,12 +85,13 @@ class Closed(NamedTuple):
 
 
 class Replied(NamedTuple):
-    """The reply to a request that was sent on a link for a group."""
+    """The reply to a request that was sent on a link for a group, with the request's tag."""
 
     link: int
     request: Request
     group: str
     reply: Reply
+    tag: str = ""
 
 
 class Heard(NamedTuple):
@@ -141,13 +145,17 @@ class Close(NamedTuple):
 
 
 class Send(NamedTuple):
-    """Send a request on a connection that stands; its reply comes back as what it was for (`request`)."""
+    """Send a request on a connection that stands; its reply comes back as what it was for (`request`).
+
+    `tag` comes back as well: by it a reply is told from the reply to the same request of an older attempt.
+    """
 
     link: int
     lane: Lane
     args: tuple[bytes, ...]
     request: Request
     group: str = ""
+    tag: str = ""
 
 
 class Persist(NamedTuple):

@@ -14,7 +14,17 @@ from __future__ import annotations
 
 from random import Random
 
-from replication.sentinel.mind import detector, discovery, election, failover, links, names, reconcile, steering
+from replication.sentinel.mind import (
+    convene,
+    detector,
+    discovery,
+    election,
+    failover,
+    links,
+    names,
+    reconcile,
+    steering,
+)
 from replication.sentinel.mind.messages import (
     Action,
     Closed,
@@ -190,6 +200,8 @@ class Monitor:
             return None
         if event.request is Request.INFO:
             reconcile.info_arrived(turn, owner, event.reply)
+            return group
+        if convene.replied(turn, group, owner, event.request, event.reply, event.tag):
             return group
         if event.request is Request.ASK and owner.name in group.peers:
             election.answered(turn, group.peers[owner.name], event.reply)

@@ -32,9 +32,14 @@ class Reset(NamedTuple):
 
 
 class ForceFailover(NamedTuple):
-    """SENTINEL FAILOVER: promote a replica although the primary may be well, without asking peers."""
+    """SENTINEL FAILOVER: promote a replica although the primary may be well, without asking peers.
+
+    `unsafe` (FORCE-UNSAFE): in a group that goes by quorum, where nobody may lead without a loss, somebody is to all
+    the same.
+    """
 
     name: str
+    unsafe: bool = False
 
 
 class SetOption(NamedTuple):

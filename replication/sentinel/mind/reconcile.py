@@ -9,17 +9,19 @@ a newer one to arrive.
 
 from __future__ import annotations
 
-from replication.sentinel.mind import election, failover, names
-from replication.sentinel.mind.messages import Level, Reply
+from replication.sentinel.mind import convene, detector, election, failover, names
+from replication.sentinel.mind.messages import Level, Reply, Request
 from replication.sentinel.mind.node_info import Info, parse_info
 from replication.sentinel.mind.turn import Turn
-from replication.sentinel.world.group import Instance, Kind, Peer, Primary, Replica
+from replication.sentinel.world.group import Instance, Kind, Peer, Primary, Replica, group_of
 from replication.sentinel.world.stages import Reconf, Stage
 from replication.sentinel.world.world import World
 
 ROLE_PATIENCE_HELLOS = 4
 """Without confirmation by all peers: how many hello periods a returning primary is left alone."""
 CONFIRM_MARGIN_MS = 1_000
+AGAIN_MS = 1_000
+"""How soon a node of a quorum is told again what it hasn't done."""
 MAX_REPLICAS = 10_000
 """More than a primary can sensibly have: the rest of such an INFO is not believed."""
 
@@ -39,9 +41,16 @@ def info_arrived(turn: Turn, instance: Instance, reply: Reply) -> None:
     elif isinstance(instance, Replica):
         _learn_replication(turn, instance, info)
     _learn_role(turn, instance, info)
-    if turn.world.tilt or not isinstance(instance, Replica):
+    if isinstance(instance, (Primary, Replica)):
+        _learn_leadership(turn, instance)
+    if turn.world.tilt or not isinstance(instance, (Primary, Replica)):
         return
-    if info.role is Kind.PRIMARY:
+    attempt = group_of(instance).failover
+    if attempt is not None and info.role is Kind.PRIMARY and convene.leads_ours(instance, attempt):
+        failover.promotion_seen(turn, group_of(instance), attempt)
+    elif isinstance(instance, Primary):
+        convene.primary_told(instance)
+    elif info.role is Kind.PRIMARY:
         _handle_leading_replica(turn, instance)
     elif info.role is Kind.REPLICA:
         _fix_wrong_primary(turn, instance)
@@ -72,6 +81,37 @@ def _learn_standing(turn: Turn, node: Primary | Replica, info: Info) -> None:
         group.by_quorum = True
     elif group.by_quorum and all(each.info_ms and each.standing is None for each in group.nodes()):
         group.by_quorum = False
+    if info.quorum is not None:
+        convene.node_is_back(turn, group, node)
+
+
+def _learn_leadership(turn: Turn, node: Primary | Replica) -> None:
+    """Whether the primary of a quorum leads: by its own word, and as nobody leads a newer epoch that we know of."""
+    group = node if isinstance(node, Primary) else node.group
+    if not group.info_ms:
+        return
+    standing = group.standing
+    leads = not group.by_quorum or (
+        group.role is Kind.PRIMARY and standing is not None and standing.leads
+        and not any(_leads_newer(replica, standing.epoch) for replica in group.replicas.values()))
+    if leads and group.leaderless_since_ms:
+        turn.emit(Level.NOTICE, "-leaderless", group)
+        group.leaderless_since_ms = 0
+    elif not leads and not group.leaderless_since_ms and not _deposed_by_us(group):
+        turn.emit(Level.NOTICE, "+leaderless", group, f"#{standing.state if standing is not None else 'no member'}")
+        group.leaderless_since_ms = turn.now
+    if group.leaderless_since_ms:
+        turn.wake_at(group.leaderless_since_ms + detector.LEADERLESS_MS)
+
+
+def _deposed_by_us(group: Primary) -> bool:
+    return group.failover is not None and group.failover.stage > Stage.WAIT_START
+
+
+def _leads_newer(replica: Replica, epoch: int) -> bool:
+    standing = replica.standing
+    return (standing is not None and standing.leads and standing.epoch > epoch and not replica.down
+            and replica.role is Kind.PRIMARY)
 
 
 def _learn_replicas(turn: Turn, group: Primary, info: Info) -> None:
@@ -119,21 +159,52 @@ def _learn_role(turn: Turn, instance: Instance, info: Info) -> None:
 def _handle_leading_replica(turn: Turn, replica: Replica) -> None:
     """A replica that leads: the one we promoted, or one that missed that it no longer does."""
     group = replica.group
-    attempt = group.failover
-    if attempt is not None and attempt.promoted is replica:
-        if attempt.stage is Stage.WAIT_PROMOTION:
-            failover.promotion_seen(turn, group, attempt)
+    if group.failing_over:
+        return
+    if group.by_quorum and replica.standing is not None and replica.standing.founded:
+        _fence(turn, replica)
         return
     patience = ROLE_PATIENCE_HELLOS * turn.world.periods.publish_period
-    if attempt is None and _may_correct(turn, replica, replica.role_since_ms, patience) \
+    if _may_correct(turn, replica, replica.role_since_ms, patience) \
             and failover.follow(turn, replica, group.address):
         turn.emit(Level.NOTICE, "+convert-to-slave", replica)
+
+
+def _fence(turn: Turn, replica: Replica) -> None:
+    """A node of a quorum that leads, and isn't our primary: if its epoch is over, promising the present one tells it.
+
+    That costs nobody anything: who leads an older epoch than one that a majority has promised commits nothing more.
+    If its epoch is newer, we have yet to hear of it (`_learn_leadership`).
+    """
+    group, standing = replica.group, replica.standing
+    assert standing is not None
+    present = group.standing.epoch if looks_sane(turn.world, group, turn.now) and group.standing else group.config_epoch
+    if standing.epoch >= present or turn.now - replica.corrected_ms < AGAIN_MS:
+        return
+    word = f"{turn.world.my_id[:8]}-{turn.rng.getrandbits(128):032x}"
+    if turn.send(replica, Request.OTHER, b"QUORUM", b"PROMISE", b"%d" % present, word.encode()):
+        replica.corrected_ms = turn.now
+        turn.emit(Level.WARNING, "+quorum-fence", replica, f"#epoch {standing.epoch} is over: {present}")
+        if looks_sane(turn.world, group, turn.now):
+            failover.follow(turn, replica, group.address)
+            turn.emit(Level.NOTICE, "+convert-to-slave", replica)
+
+
+def _join(turn: Turn, replica: Replica) -> None:
+    """A node of a quorum that rests counts for nothing until it follows: at once, if there is somebody to follow."""
+    if looks_sane(turn.world, replica.group, turn.now) and turn.now - replica.corrected_ms >= AGAIN_MS \
+            and failover.follow(turn, replica, replica.group.address):
+        replica.corrected_ms = turn.now
+        turn.emit(Level.NOTICE, "+fix-slave-config", replica)
 
 
 def _fix_wrong_primary(turn: Turn, replica: Replica) -> None:
     """A replica of something else: it was away during a failover, or somebody moved it by hand."""
     group = replica.group
     if group.address.is_at(replica.follows_host, replica.follows_port) or group.failing_over:
+        return
+    if group.by_quorum and not replica.follows_port:
+        _join(turn, replica)
         return
     since = max(replica.follows_since_ms, replica.corrected_ms)
     if _may_correct(turn, replica, since, group.failover_timeout_ms) \
@@ -155,7 +226,8 @@ def _may_correct(turn: Turn, replica: Replica, since_ms: int, patience_ms: int) 
 def looks_sane(world: World, group: Primary, now: int) -> bool:
     """Whether the primary is up and has said lately that it is one."""
     fresh = group.info_ms and now - group.info_ms < 2 * world.periods.info_period
-    return bool(fresh) and group.role is Kind.PRIMARY and not group.down and not group.objectively_down
+    sound = bool(fresh) and group.role is Kind.PRIMARY and not group.down and not group.objectively_down
+    return sound and not group.leaderless_since_ms
 
 
 def confirmed_since(world: World, group: Primary, since_ms: int, now: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from replication.sentinel.mind import failover, links
+from replication.sentinel.mind import convene, election, failover, links
 from replication.sentinel.mind.messages import Level, Refusal
 from replication.sentinel.mind.orders import (
     Announce,
@@ -26,6 +26,11 @@ from replication.sentinel.world.group import Instance, Primary
 from replication.sentinel.world.world import DuplicateInstance
 
 NO_GROUP = "ERR No such master with that name"
+NOT_BY_QUORUM = "ERR FORCE-UNSAFE is for groups that acknowledge by quorum; SENTINEL FAILOVER alone is enough here"
+NO_MAJORITY = (
+    "NOQUORUM No majority of the nodes can be asked to promise. FORCE-UNSAFE promotes the most advanced node that is "
+    "there, and may lose acknowledged writes"
+)
 
 
 class _Refused(Exception):
@@ -90,11 +95,21 @@ def _reset(turn: Turn, order: Reset) -> list[Primary]:
 
 def _force_failover(turn: Turn, order: ForceFailover) -> list[Primary]:
     group = _named(turn, order.name)
+    if order.unsafe and not group.by_quorum:
+        raise _Refused(NOT_BY_QUORUM)
+    if order.unsafe:
+        failover.abandon(turn, group)  # which may be the one that finds nobody, again and again
     if group.failing_over:
         raise _Refused("INPROG Failover already in progress")
-    if select_replica(turn.world, group, turn.now) is None:
+    planned = group.by_quorum and not (order.unsafe or group.down or group.leaderless_since_ms)
+    if (planned or not group.by_quorum) and select_replica(turn.world, group, turn.now) is None:
         raise _Refused("NOGOODSLAVE No suitable replica to promote")
-    failover.start(turn, group, forced=True)
+    if group.by_quorum and not order.unsafe and not convene.hopeful(group, turn.now):
+        raise _Refused(NO_MAJORITY)
+    failover.start(turn, group, forced=True, planned=planned, unsafe=order.unsafe)
+    if group.by_quorum:  # the others leave it to us, though we don't wait for their votes: tries can't collide
+        for peer in group.peers.values():
+            election.ask(turn, peer)
     return [group]
 
 

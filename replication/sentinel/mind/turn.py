@@ -77,7 +77,8 @@ class Turn:
         script = group.notification_script if group is not None and level is Level.WARNING else None
         self.actions.append(Emit(level, channel, text, script))
 
-    def send(self, instance: Instance, request: Request, *args: bytes, lane: Lane = Lane.COMMAND) -> bool:
+    def send(self, instance: Instance, request: Request, *args: bytes, lane: Lane = Lane.COMMAND,
+             tag: str = "") -> bool:
         """Send a request, under its name in this deployment; False when the connection isn't there."""
         link, group = instance.link, group_of(instance)
         if link.lane(lane).state != 2:
@@ -87,7 +88,7 @@ class Turn:
             args = (command.encode(), *args[1:])
         if lane is Lane.COMMAND:
             link.pending += 1
-        self.actions.append(Send(link.id, lane, args, request, group.name))
+        self.actions.append(Send(link.id, lane, args, request, group.name, tag))
         return True
 
     def close(self, link: Link, lane: Lane) -> None:

@@ -72,10 +72,26 @@ def _primary_fields(group: Primary) -> Iterator[Field]:
     yield "quorum", group.quorum
     yield "failover-timeout", group.failover_timeout_ms
     yield "parallel-syncs", group.parallel_syncs
+    if group.by_quorum:
+        yield "quorum-group", 1
+        yield "quorum-leaderless", int(bool(group.leaderless_since_ms))
+        yield "quorum-trouble", group.patience.reason
+    yield from _standing_fields(group)
     if group.notification_script:
         yield "notification-script", group.notification_script
     if group.client_reconfig_script:
         yield "client-reconfig-script", group.client_reconfig_script
+
+
+def _standing_fields(node: Instance) -> Iterator[Field]:
+    """Where the node stands in its quorum, as it told last; nothing if it takes part in none."""
+    standing = node.standing
+    if standing is not None:
+        yield "quorum-node-id", standing.node_id
+        yield "quorum-state", standing.state
+        yield "quorum-promised", standing.promised
+        yield "quorum-epoch", standing.epoch
+        yield "quorum-log", f"{standing.last_epoch}:{standing.offset}"
 
 
 def _replica_fields(replica: Replica) -> Iterator[Field]:
@@ -86,6 +102,7 @@ def _replica_fields(replica: Replica) -> Iterator[Field]:
     yield "slave-priority", replica.priority
     yield "slave-repl-offset", replica.offset
     yield "replica-announced", int(replica.announced)
+    yield from _standing_fields(replica)
 
 
 def info_section(world: World, now: int, running_scripts: int, queued_scripts: int) -> str:

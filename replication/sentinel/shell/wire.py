@@ -113,7 +113,7 @@ class Outgoing(asyncio.Protocol):
             self._pushed(reply)
         elif self._due:
             request = self._due.popleft()
-            self._take(Replied(self._link, request.request, request.group, reply))
+            self._take(Replied(self._link, request.request, request.group, reply, request.tag))
         else:
             self._drop("a reply that nobody asked for")
 

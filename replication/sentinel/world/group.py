@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from replication.sentinel.world.address import Address
+from replication.sentinel.world.gathering import Gathering
 from replication.sentinel.world.stages import TRANSITIONS, Outcome, Reconf, Stage
 from replication.sentinel.world.standing import Standing
 
@@ -210,10 +211,16 @@ class Attempt:
     started_ms: int
     forced: bool = False
     """An operator wants it: the votes of others aren't needed."""
+    planned: bool = False
+    """...and the primary leads: it is to hand over (in a group that goes by quorum)."""
+    unsafe: bool = False
+    """...even where that may lose what was acknowledged (FORCE-UNSAFE, in a group that goes by quorum)."""
     stage: Stage = Stage.WAIT_START
     stage_since_ms: int = 0
-    promoted: Replica | None = None
-    """The replica chosen, from SEND_SLAVEOF_NOONE on."""
+    promoted: Replica | Primary | None = None
+    """The replica chosen, from SEND_SLAVEOF_NOONE on. By quorum it may be the primary itself, which leads anew."""
+    gathering: Gathering | None = None
+    """What nodes promised, in a group that goes by quorum, once we are elected."""
     moves: dict[str, Move] = field(default_factory=dict)
     """The replicas told to follow the promoted one, by name, from RECONF_SLAVES on."""
 
@@ -239,6 +246,10 @@ class Patience:
     since_ms: int = 0
     candidate: str | None = None
     """...because this peer has its vote, or (None) because its own last attempt failed."""
+    missing: set[str] = field(default_factory=set)
+    """The nodes whose promises its last attempt lacked: once one of them is back, it needn't wait longer."""
+    reason: str = ""
+    """Why nothing was promoted, in a group that goes by quorum; empty once something was."""
     failures: int = 0
     """Its attempts that were given up since the last success: each makes the next pause longer."""
 
@@ -271,6 +282,8 @@ class Primary(Instance):
     leader: str | None = None
     """For whom; None after a reset or a restart: then nobody gets that epoch's vote any more."""
 
+    leaderless_since_ms: int = 0
+    """Since when it is known, in a group that goes by quorum, that the primary is up and doesn't lead; 0: it isn't."""
     by_quorum: bool = False
     """Its nodes acknowledge by quorum: it is failed over by promises. Learned from them, kept while they are away."""
     objectively_down: bool = False

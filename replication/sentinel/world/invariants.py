@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from replication.quorum.choice import NoChoice, choose
 from replication.sentinel.world.group import Attempt, Lane, LaneState, Primary, group_of
 from replication.sentinel.world.stages import Reconf, Stage
 from replication.sentinel.world.world import World
@@ -24,6 +25,11 @@ class Epochs(NamedTuple):
     config_epoch: int
     leader_epoch: int
     leader: str | None
+    attempt: Attempt | None = None
+    word: str = ""
+    """The try of the attempt, once it is drawn."""
+    words: frozenset[str] = frozenset()
+    """All tries ever."""
 
 
 class Invariants:
@@ -44,8 +50,7 @@ class Invariants:
             for problem in compare(world, self._epoch, self._groups):
                 raise Broken(f"{sentence}: {problem}")
         self._epoch = world.epoch
-        self._groups = {group: Epochs(group.config_epoch, group.leader_epoch, group.leader)
-                        for group in world.groups.values()}
+        self._groups = {group: _remembered(group, self._groups.get(group)) for group in world.groups.values()}
 
 
 Problems = Iterator[str]
@@ -56,6 +61,17 @@ def _epochs_known(world: World) -> Problems:
     for group in world.groups.values():
         if max(group.config_epoch, group.leader_epoch) > world.epoch:
             yield f"{group.name} has {group.config_epoch} and {group.leader_epoch}, we {world.epoch}"
+
+
+def _remembered(group: Primary, was: Epochs | None) -> Epochs:
+    word, words = _word(group), was.words if was is not None else frozenset()
+    return Epochs(group.config_epoch, group.leader_epoch, group.leader, group.failover, word,
+                  words | {word} if word else words)
+
+
+def _word(group: Primary) -> str:
+    gathering = group.failover.gathering if group.failover is not None else None
+    return gathering.word if gathering is not None else ""
 
 
 def _attempts(world: World) -> Iterator[tuple[Primary, Attempt]]:
@@ -86,8 +102,32 @@ def _chosen(world: World) -> Problems:
 
 def _promoted_is_ours(world: World) -> Problems:
     for group, attempt in _attempts(world):
-        if attempt.promoted is not None and group.replicas.get(attempt.promoted.name) is not attempt.promoted:
+        leads_anew = attempt.gathering is not None and attempt.promoted is group
+        if attempt.promoted is not None and not leads_anew \
+                and group.replicas.get(attempt.promoted.name) is not attempt.promoted:
             yield f"{group.name} promotes {attempt.promoted.name}"
+
+
+def _way(world: World) -> Problems:
+    for group, attempt in _attempts(world):
+        convened = attempt.stage in (Stage.HOLDING, Stage.GATHER_PROMISES)
+        chosen_freely = attempt.stage in (Stage.SELECT_SLAVE, Stage.SEND_SLAVEOF_NOONE)
+        if (chosen_freely and (group.by_quorum or attempt.gathering)) or (convened and not attempt.gathering):
+            yield f"{group.name} in {attempt.stage.name}"
+
+
+def _chosen_by_promises(world: World) -> Problems:
+    for group, attempt in _attempts(world):
+        gathering, node = attempt.gathering, attempt.promoted
+        if gathering is None or (node is None and gathering.choice is None):
+            continue
+        answers = gathering.counted()
+        answer = answers.get(node.name) if node is not None else None
+        choice, best = gathering.choice, choose(answers.values(), gathering.wish)
+        forced = gathering.unsafe and isinstance(best, NoChoice)
+        if (answer is None or choice is None or (not forced and choice != best)
+                or (choice.node_id, choice.last_epoch, choice.offset) != (answer.node_id, *answer.rank)):
+            yield f"{group.name}: {choice} by {answers}"
 
 
 def _moves(world: World) -> Problems:
@@ -151,7 +191,9 @@ ROWS: tuple[tuple[str, Callable[[World], Problems]], ...] = (
     ("who stands for election has voted for itself in that epoch, or in a newer one", _own_vote),
     ("an attempt's epoch is the configuration's once a replica leads, and newer before", _not_yet_configuration),
     ("a replica is chosen in SEND_SLAVEOF_NOONE and after it, and not before", _chosen),
-    ("who is promoted is a replica of the group", _promoted_is_ours),
+    ("who is promoted is a replica of the group (or, by quorum, its primary anew)", _promoted_is_ours),
+    ("in a group that goes by quorum nobody is selected, and nodes promise nowhere else", _way),
+    ("by quorum only he is told to lead whom the promises to this very try let lead", _chosen_by_promises),
     ("only other replicas of the group are led over, and only once the promoted one leads", _moves),
     ("objectively down is only who is subjectively down", _downs),
     ("no two nodes of a group have the same address", _addresses),
@@ -182,9 +224,18 @@ def _one_vote(world: World, epoch: int, before: Before) -> Problems:
             yield f"{group.name} in {group.leader_epoch}: {group.leader} after {was.leader}"
 
 
+def _one_try(world: World, epoch: int, before: Before) -> Problems:
+    for group, attempt in _attempts(world):
+        was, word = before.get(group), _word(group)
+        drawn = was.word if was is not None and was.attempt is attempt else ""
+        if was is not None and (word != drawn if drawn else word in was.words):
+            yield f"{group.name}: {word} after {drawn or 'another attempt'}"
+
+
 COMPARED: tuple[tuple[str, Callable[[World, int, Before], Problems]], ...] = (
     ("our epoch never goes back", _epoch_grows),
     ("the epochs of a group never go back", _group_epochs_grow),
     ("one vote for each epoch and group", _one_vote),
+    ("a try is drawn once for an attempt, and serves no other", _one_try),
 )
 """What holds from one step to the next: the world, our epoch and the groups' after the step before."""
