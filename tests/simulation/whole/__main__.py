@@ -45,10 +45,7 @@ def apart(seed: int, options: Options, tape: str = "") -> Result:
         text = pipe.read()
     os.waitpid(child, 0)
     found: dict[str, Any] = json.loads(text) if text else {"seed": seed, "failure": "the child died"}
-    cpu_s = found.pop("cpu_s", 0.0)
-    result = Result(**found)
-    result.cpu_s = cpu_s  # type: ignore[attr-defined]
-    return result
+    return Result(**found)
 
 
 def main(argv: list[str]) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import hiredis
 
 from kvserver.wire.resp import encode_request
+from ops.histories.operation import Outcome
 from simulation.whole.loop import Process, owner
 from simulation.whole.programs import NODE_PORT, SENTINEL_PORT
 
@@ -17,33 +18,36 @@ PATIENCE_S = 1.0
 FAILURES = (OSError, EOFError, TimeoutError, hiredis.ReplyError, hiredis.ProtocolError)
 REFUSED = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "MISCONF", "UNREPLICATED", "NOTHERE")
 """Errors that say that nothing was done."""
-SWAP = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('set', KEYS[1], ARGV[2]) return 1 end return 0"
+SWAP = """
+local found = redis.call('get', KEYS[1])
+if found == ARGV[1] then redis.call('set', KEYS[1], ARGV[2]) end
+return found
+"""
 
 
 @dataclass(slots=True)
-class Operation:
-    """One thing that a client wanted. `end_ns` is None while nobody knows whether it was done."""
+class Note:
+    """One thing that a client wanted. Times are nanoseconds; `ended` is None while nobody knows what became of it."""
 
     client: str
-    kind: str
+    action: str
     key: str
     value: Any
-    begin_ns: int
-    end_ns: int | None = None
-    outcome: str = "unknown"
-    """`ok`, `refused` (it wasn't done), or `unknown`."""
+    called: int
+    ended: int | None = None
+    outcome: Outcome = Outcome.UNKNOWN
     result: Any = None
 
 
 @dataclass
-class History:
+class Notes:
     """What all clients wanted and were told, in the order in which it began."""
 
-    operations: list[Operation] = field(default_factory=list)
+    rows: list[Note] = field(default_factory=list)
 
-    def done(self, kind: str) -> list[Operation]:
-        """Those of a kind that were acknowledged."""
-        return [each for each in self.operations if each.kind == kind and each.outcome == "ok"]
+    def acknowledged(self) -> int:
+        """How many writes were."""
+        return sum(row.outcome is Outcome.OK and row.action != "read" for row in self.rows)
 
 
 class Connection:
@@ -96,14 +100,15 @@ class Client:
     """Does one kind of thing over and over, on whoever leads."""
 
     def __init__(
-        self, name: str, kind: str, sentinels: list[str], nodes: list[str], history: History, pause_s: float
+        self, name: str, kind: str, sentinels: list[str], nodes: list[str], notes: Notes, pause_s: float
     ) -> None:
         self.name = name
-        self.history = history
+        self.notes = notes
         self._act = ACTS[kind]
         self._sentinels = sentinels
         self._nodes = nodes
         self._pause_s = pause_s
+        self._strays = kind not in ("swap", "look", "transact")  # a replica's word is an old one
         self._count = 0
         self.process: Process
 
@@ -132,7 +137,7 @@ class Client:
 
     async def _where(self) -> tuple[str, int]:
         rng = self.process.rng
-        if rng.random() < 0.05:  # one that doesn't ask
+        if self._strays and rng.random() < 0.05:  # one that doesn't ask
             return rng.choice(self._nodes), NODE_PORT
         sentinel = await Connection.open(rng.choice(self._sentinels), SENTINEL_PORT)
         try:
@@ -141,52 +146,72 @@ class Client:
             sentinel.close()
         return ip.decode(), int(port)
 
-    async def note(self, kind: str, key: str, value: Any, act: Callable[[], Awaitable[Any]]) -> Any:
-        """Do something, and note it."""
+    async def note(self, action: str, key: str, value: Any, act: Callable[[], Awaitable[Any]]) -> Any:
+        """Do something, and note it; its result is what `act` returns."""
         loop = self.process.host.world.loop
-        operation = Operation(self.name, kind, key, value, loop.now_ns)
-        self.history.operations.append(operation)
+        row = Note(self.name, action, key, value, loop.now_ns)
+        self.notes.rows.append(row)
         try:
-            operation.result = await act()
-            operation.outcome = "ok"
-            operation.end_ns = loop.now_ns
+            row.result = await act()
+            row.outcome = Outcome.OK
+            row.ended = loop.now_ns
         except hiredis.ReplyError as error:
             if str(error).startswith(REFUSED):
-                operation.outcome = "refused"
-                operation.end_ns = loop.now_ns
+                row.outcome = Outcome.REFUSED
+                row.ended = loop.now_ns
             raise
-        return operation.result
+        return row.result
 
 
-async def _append(client: Client, ask: Connection) -> None:
+async def _add(client: Client, ask: Connection) -> None:
     value = client.next()
-    await client.note("append", f"list:{client.name}", value, lambda: ask("RPUSH", f"list:{client.name}", value))
+    await client.note("add", f"list:{client.name}", value, lambda: ask("RPUSH", f"list:{client.name}", value))
 
 
-async def _pair(client: Client, ask: Connection) -> None:
-    value = client.next()
-    rows = [("MULTI",), ("RPUSH", "pair:1", value), ("RPUSH", "pair:2", value), ("EXEC",)]
-    await client.note("pair", "pair", value, lambda: ask.many(rows))
+async def _transact(client: Client, ask: Connection) -> None:
+    """Some appends to some lists, and seldom a look at them."""
+    rng = client.process.rng
+    steps = [(f"log:{rng.randrange(3)}", client.next() if rng.random() < 0.8 else None)
+             for _ in range(rng.randrange(1, 4))]
+
+    async def act() -> list[list[str] | None]:
+        rows = [("LRANGE", key, 0, -1) if value is None else ("RPUSH", key, value) for key, value in steps]
+        replies = (await ask.many([("MULTI",), *rows, ("EXEC",)]))[-1]
+        return [[item.decode() for item in reply] if value is None else None
+                for reply, (_, value) in zip(replies, steps, strict=True)]
+
+    await client.note("transaction", "log", steps, act)
 
 
 async def _count(client: Client, ask: Connection) -> None:
-    await client.note("count", "counter", 1, lambda: ask("INCR", "counter"))
+    await client.note("increment", "counter", 1, lambda: ask("INCR", "counter"))
 
 
 async def _swap(client: Client, ask: Connection) -> None:
-    value = client.next()
-    seen = await client.note("get", "register", None, lambda: ask("GET", "register"))
+    """Read a register, and replace what was seen."""
+    key, value = f"register:{client.process.rng.randrange(2)}", client.next()
+    seen = await client.note("read", key, None, lambda: _text(ask("GET", key)))
     if seen is None:
-        await client.note("set", "register", value, lambda: ask("SET", "register", value))
-        return
-    seen = seen.decode()
-    await client.note("swap", "register", (seen, value), lambda: ask("EVAL", SWAP, 1, "register", seen, value))
+        await client.note("write", key, value, lambda: ask("SET", key, value))
+    else:
+        await client.note("cas", key, (seen, value), lambda: _text(ask("EVAL", SWAP, 1, key, seen, value)))
 
 
-async def _read(client: Client, ask: Connection) -> None:
-    kind, words = owner().rng.choice((("get", ("GET", "register")), ("count?", ("GET", "counter")),
-                                     ("pair?", ("LRANGE", "pair:1", 0, -1))))
-    await client.note(kind, words[1], None, lambda: ask(*words))
+async def _look(client: Client, ask: Connection) -> None:
+    if client.process.rng.random() < 0.5:
+        key = f"register:{client.process.rng.randrange(2)}"
+        await client.note("read", key, None, lambda: _text(ask("GET", key)))
+    else:
+        await client.note("read", "counter", None, lambda: _number(ask("GET", "counter")))
+
+
+async def _text(reply: Awaitable[bytes | None]) -> str | None:
+    found = await reply
+    return None if found is None else found.decode()
+
+
+async def _number(reply: Awaitable[bytes | None]) -> int:
+    return int(await reply or b"0")
 
 
 async def _mixed(client: Client, ask: Connection) -> None:
@@ -204,5 +229,5 @@ async def _mixed(client: Client, ask: Connection) -> None:
 
 
 ACTS: dict[str, Act] = {
-    "append": _append, "pair": _pair, "count": _count, "swap": _swap, "read": _read, "mixed": _mixed,
+    "add": _add, "transact": _transact, "count": _count, "swap": _swap, "look": _look, "mixed": _mixed,
 }  # fmt: skip

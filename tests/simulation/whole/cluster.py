@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulation.checkers import Violation
-from simulation.whole.clients import ACTS, Client, Connection, History
+from simulation.whole.clients import ACTS, Client, Connection, Notes
 from simulation.whole.loop import Process, draw
 from simulation.whole.programs import (
     NODE_FILE,
@@ -53,16 +53,19 @@ class Plan:
     options: dict[str, str]
     clients: list[str]
     pause_s: float
+    operators: bool = False
+    """Whether people order failovers, of sentinels (which ask nobody then) and of data nodes."""
 
     @classmethod
     def drawn(cls, world: World) -> Plan:
         """Choose."""
         rng = world.rng
         nodes, sentinels = draw(rng, [(1, 2), (4, 3), (1, 5)]), draw(rng, [(4, 3), (1, 5)])
-        clients = ["append", "append", *(rng.choice(list(ACTS)) for _ in range(rng.randrange(1, 4)))]
+        clients = ["add", "transact", *(rng.choice(list(ACTS)) for _ in range(rng.randrange(1, 4)))]
         return cls(
             nodes, sentinels, sentinels // 2 + 1, rng.choice((500, 1000, 3000)),
             {name: draw(rng, choices) for name, choices in OPTIONS.items()}, clients, rng.choice((0.05, 0.2, 0.5)),
+            rng.random() < 0.25,
         )  # fmt: skip
 
 
@@ -72,7 +75,7 @@ class Cluster:
 
     world: World
     plan: Plan
-    history: History = field(default_factory=History)
+    notes: Notes = field(default_factory=Notes)
     nodes: dict[str, Process] = field(default_factory=dict)
     sentinels: dict[str, Process] = field(default_factory=dict)
     clients: dict[str, Process] = field(default_factory=dict)
@@ -108,7 +111,7 @@ class Cluster:
         """Have the clients begin."""
         for i, kind in enumerate(self.plan.clients):
             name, ip = f"c{i + 1}", f"10.0.3.{i + 1}"
-            client = Client(name, kind, self.sentinel_ips, self.node_ips, self.history, self.plan.pause_s)
+            client = Client(name, kind, self.sentinel_ips, self.node_ips, self.notes, self.plan.pause_s)
             self.clients[ip] = self.world.host(ip).spawn(name, client.main)
 
     def stop_clients(self) -> None:

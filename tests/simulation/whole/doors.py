@@ -17,7 +17,7 @@ from kvserver.doors import Chance, Clock, Doors
 from kvserver.doors.process import SharedProcess
 from simulation.whole.connecting import SimSockets
 from simulation.whole.disk import ON_THREAD, SimDisk
-from simulation.whole.loop import CURRENT, Process
+from simulation.whole.loop import Process
 from simulation.whole.world import CURRENT_WORLD
 
 P = ParamSpec("P")
@@ -147,8 +147,6 @@ def keep_logs() -> None:
                 trouble = sys.exc_info()[1]
             if trouble:
                 world.loop.call_exception_handler({"message": f"logged: {text}", "exception": trouble})
-            for watch in world.watches:
-                watch(CURRENT.get(), f"{component}: {text}", facts)
         raise structlog.DropEvent
 
     structlog.configure(processors=[note])

@@ -28,8 +28,8 @@ class Faults:
             (5, self._kill_leader), (2, self._kill), (2, self._power_off), (1, self._blackout), (3, self._pause),
             (3, self._partition), (2, self._one_way), (2, self._cut_leader_from_nodes), (2, self._slow_links),
             (1, self._slow_network), (1, self._skew), (2, self._reset), (1, self._slow_disk), (1, self._full_disk),
-            (1, self._wipe), (1, self._back_up), (1, self._restore), (1, self._terminate), (1, self._switch_over),
-            (1, self._hand_over), (6, self._revive), (4, self._heal),
+            (1, self._wipe), (1, self._back_up), (1, self._restore), (1, self._terminate), (6, self._revive),
+            (4, self._heal), *([(1, self._switch_over), (1, self._hand_over)] if cluster.plan.operators else []),
         ]  # fmt: skip
 
     def strike(self) -> None:

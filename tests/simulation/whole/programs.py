@@ -12,12 +12,17 @@ from kvserver.node.node import Node
 from kvserver.node.supervisor import Supervisor
 from replication.sentinel import __main__ as sentinel_program
 from replication.sentinel.commands.seat import Seat
+from replication.sentinel.mind.messages import Action, Answer, Emit, Event, Level, Refusal, Send
+from replication.sentinel.mind.monitor import Monitor
+from replication.sentinel.shell import runner
+from replication.sentinel.shell.runner import Runner
 from replication.sentinel.shell.startup import start
 from replication.sentinel.shell.state_file import StateFile
+from replication.sentinel.shell.wire import Outgoing
 from replication.sentinel.world.group import Primary
 from replication.shell import Replication
 from simulation.whole.doors import doors_of, keep_logs
-from simulation.whole.loop import CURRENT, Process
+from simulation.whole.loop import CURRENT, Process, owner
 from simulation.whole.world import World
 
 NODE_PORT, SENTINEL_PORT = 6379, 26379
@@ -39,6 +44,47 @@ class _Shown(Node):
         process.app = self
         for watch in WATCHES:
             watch(process, self)
+
+
+class _Told(Outgoing):
+    """A connection of a sentinel, whose requests are shown as they leave."""
+
+    def send(self, request: Send) -> None:
+        """Send, and show."""
+        if self._transport is not None and not self._over:
+            _show(request)
+        super().send(request)
+
+
+class _Runner(Runner):
+    """A sentinel's shell that shows what it tells."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        _MONITORS[owner()] = self.monitor
+
+    def handle(self, event: Event) -> Answer | Refusal | None:
+        """Handle it, and show the answer."""
+        answer = super().handle(event)
+        if isinstance(answer, Answer):
+            _show(answer)
+        return answer
+
+    def _emit(self, level: Level, channel: str, message: str) -> None:
+        super()._emit(level, channel, message)
+        _show(Emit(level, channel, message))
+
+
+Tell = Callable[[Process, Monitor, Action], None]
+TELLS: list[Tell] = []
+"""Who wants to see what sentinels tell."""
+_MONITORS: dict[Process, Monitor] = {}
+
+
+def _show(action: Action) -> None:
+    process = owner()
+    for tell in TELLS:
+        tell(process, _MONITORS[process], action)
 
 
 class _Shell:
@@ -70,6 +116,8 @@ class _NoReports:
 def prepare() -> None:
     """What is done once, before any story: programs and their logs are ours from here on."""
     cli.Node = sentinel_program.Node = _Shown  # type: ignore[misc, attr-defined]
+    sentinel_program.Runner = _Runner  # type: ignore[misc, attr-defined]
+    runner.Outgoing = _Told  # type: ignore[misc, attr-defined]
     keep_logs()
     cli.plugins()  # imports what it names
     Config()

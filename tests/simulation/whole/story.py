@@ -10,8 +10,9 @@ from simulation.checkers import Violation
 from simulation.whole import programs
 from simulation.whole.cluster import Cluster, Plan
 from simulation.whole.faults import Faults
+from simulation.whole.judging import half, judge
 from simulation.whole.loop import Stuck
-from simulation.whole.watches import Streams, Votes, check_lists, lost
+from simulation.whole.watches import Sentinels, Streams
 from simulation.whole.world import World
 
 BOOT_S = 60
@@ -48,6 +49,8 @@ class Result:
     acknowledged: int = 0
     lost: int = 0
     slowest_s: float = 0.0
+    undecided: int = 0
+    cpu_s: float = 0.0
     lines: list[str] = field(default_factory=list)
 
 
@@ -59,13 +62,11 @@ class Story:
         self.world = World(seed, tape)
         self.result = Result(seed)
         self._streams = Streams()
-        self._votes = Votes(self.world)
 
     def run(self) -> Result:
         """Tell it to its end."""
         result, world = self.result, self.world
         programs.WATCHES[:] = [self._streams.watch]
-        world.watches.append(self._votes.watch)
         try:
             world.run(KINDS[self.options.kind](self))
         except (Violation, Stuck) as failure:
@@ -73,7 +74,6 @@ class Story:
         result.digest = world.digest()
         result.virtual_s = world.now_s
         result.turns = world.loop.turns
-        result.failovers = world.counts["+promoted-slave"]
         result.lines = list(world.lines)
         return result
 
@@ -81,6 +81,8 @@ class Story:
         """A deployment that is well, with clients at work."""
         plan.clients = plan.clients[: self.options.clients]
         self.world.say("PLAN", plan)
+        self._sentinels = Sentinels(plan)
+        programs.TELLS[:] = [self._sentinels.saw]
         cluster = Cluster(self.world, plan)
         await cluster.until(cluster.well, BOOT_S, "up")
         self.world.say("UP")
@@ -142,7 +144,7 @@ class Story:
 
     def _look(self) -> None:
         """Raises Violation if something was seen that must never be."""
-        for trouble in (self._streams.trouble, self._votes.trouble, *self.world.loop.failures[:1]):
+        for trouble in (self._streams.trouble, self._sentinels.trouble, *self.world.loop.failures[:1]):
             if trouble:
                 raise Violation(trouble)
 
@@ -151,16 +153,21 @@ class Story:
         await self._same_everywhere(cluster)
         leader = cluster.leader()
         assert leader is not None
-        keys = {operation.key for operation in cluster.history.done("append")} | {"pair:1", "pair:2"}
+        end = self.world.loop.now_ns
+        keys = {row.key for row in cluster.notes.rows if row.action == "add"} | {f"log:{i}" for i in range(3)}
         lists: dict[str, list[str]] = {}
         for key in sorted(keys):
             values: Any = await cluster.ask(leader, "LRANGE", key, 0, -1)
             lists[key] = [value.decode() for value in values]
-        check_lists(cluster.history, lists)
+        verdict = judge(cluster.notes, lists, end, strict=False)
+        self.result.lost, self.result.undecided = verdict.lost, verdict.undecided
+        self.result.acknowledged = cluster.notes.acknowledged()
+        self.result.failovers = self._sentinels.counts.get("+promoted-slave", 0)
         self._look()
-        gone = lost(cluster.history, lists)
-        self.result.lost = len(gone)
-        self.result.acknowledged = len(cluster.history.done("append")) + len(cluster.history.done("pair"))
+        trouble = half(lists, cluster.notes) or "; ".join(
+            f"{each.rule} {each.key}: {each.text}" for each in verdict.violations[:3])
+        if trouble:
+            raise Violation(trouble)
 
     async def _same_everywhere(self, cluster: Cluster) -> None:
         """Raises Violation unless all nodes hold the same soon."""

@@ -1,16 +1,15 @@
-"""What must never happen, watched from outside while it runs, and looked at when all is quiet."""
+"""What must never happen, watched from outside while it runs."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
-
 from kvserver.node.node import Node
+from replication.sentinel.mind.messages import Action
+from replication.sentinel.mind.monitor import Monitor
 from replication.shell import Replication
-from simulation.checkers import Violation
-from simulation.whole.clients import History
+from simulation.checkers import Checkers, Violation
+from simulation.whole.cluster import Plan
 from simulation.whole.loop import Process
-from simulation.whole.world import World
+from simulation.whole.programs import SENTINEL_FILE
 
 
 class Streams:
@@ -50,53 +49,41 @@ class Streams:
         pieces.append((start, bytearray(data)))
 
 
-class Votes:
-    """What sentinels say in their logs: one vote for each of them in an epoch, restarts included."""
+class Sentinels:
+    """What sentinels tell others, judged by the checkers that the simulation of their decisions has."""
 
-    def __init__(self, world: World) -> None:
-        self._votes: dict[tuple[str, int], str] = {}
-        self.counts: Counter[str] = world.counts
+    def __init__(self, plan: Plan) -> None:
+        self._checkers = Checkers(plan.sentinels // 2 + 1, plan.quorum, unsound=plan.operators)
         self.trouble = ""
 
-    def watch(self, process: Process | None, text: str, facts: dict[str, Any]) -> None:
-        """See a line of a log."""
-        if not text.startswith("sentinel: ") or process is None:
-            return
-        channel, *words = text[len("sentinel: ") :].split()
-        self.counts[channel] += 1
-        if channel == "+vote-for-leader":
-            leader, epoch = words[0], int(words[1])
-            if self._votes.setdefault((process.host.ip, epoch), leader) != leader:
-                self.trouble = self.trouble or f"{process.name} voted twice in epoch {epoch}"
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each event was told of."""
+        return self._checkers.counts
+
+    def saw(self, process: Process, monitor: Monitor, action: Action) -> None:
+        """A sentinel has told something: to a peer, to a node, or in its log."""
+        try:
+            self._checkers.observe(_Told(process, monitor), action)  # type: ignore[arg-type]
+        except Violation as violation:
+            self.trouble = self.trouble or f"{process.name}: {violation}"
 
 
-def lost(history: History, lists: dict[str, list[str]]) -> list[str]:
-    """Elements that were acknowledged and are gone."""
-    gone = []
-    for kind in ("append", "pair"):
-        for operation in history.done(kind):
-            key = operation.key if kind == "append" else "pair:1"
-            if operation.value not in lists[key]:
-                gone.append(f"{operation.client} {operation.value}")
-    return gone
+class _Told:
+    """A sentinel as the checkers know one."""
 
+    def __init__(self, process: Process, monitor: Monitor) -> None:
+        self.monitor = monitor
+        self.host = process.host.ip
+        self.network = self.clock = self
+        self._process = process
 
-def check_lists(history: History, lists: dict[str, list[str]]) -> None:
-    """Nothing is there twice, nothing that nobody wrote, and a client's own elements are in its order.
+    @property
+    def now_ms(self) -> int:
+        """The time."""
+        return self._process.host.world.loop.now_ns // 1_000_000
 
-    Raises:
-        Violation: something is.
-    """
-    written = {operation.value for operation in history.operations if operation.kind in ("append", "pair")}
-    told = {operation.value for kind in ("append", "pair") for operation in history.done(kind)}
-    for key, values in lists.items():
-        if len(set(values)) != len(values):
-            raise Violation(f"{key} has an element twice: {[v for v, n in Counter(values).items() if n > 1]}")
-        if not written.issuperset(values):
-            raise Violation(f"{key} has what nobody wrote")
-        for client in {value.partition(".")[0] for value in values}:
-            own = [int(v.partition(".")[2]) for v in values if v.startswith(f"{client}.") and v in told]
-            if own != sorted(own):
-                raise Violation(f"{key} isn't in the order in which {client} wrote")
-    if lists["pair:1"] != lists["pair:2"]:
-        raise Violation("a transaction was done by half")
+    @property
+    def durable(self) -> list[str]:
+        """The lines of its state file that a power cut leaves."""
+        return self._process.host.disk.durable(SENTINEL_FILE).decode().splitlines()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, BinaryIO
@@ -14,8 +14,6 @@ from simulation.whole.disk import HostDisk
 from simulation.whole.ends import End
 from simulation.whole.loop import BOOT_NS, CURRENT, Loop, Process
 from simulation.whole.network import Network
-
-Watch = Callable[[Process | None, str, dict[str, Any]], None]
 
 
 class World:
@@ -27,9 +25,6 @@ class World:
         self.network = Network(self)
         self.hosts: dict[str, Host] = {}
         self.lines: deque[str] = deque(maxlen=lines)
-        self.watches: list[Watch] = []
-        """They are told what processes write to their logs."""
-        self.counts: Counter[str] = Counter()
         self._pids = 100
         self._tape = tape
         self._hash = hashlib.blake2b(digest_size=16)

@@ -1,0 +1,77 @@
+"""What clients were told, against what is there when all is quiet: the histories' own judges, by workload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ops.histories.counters import judge_counter
+from ops.histories.cycles import judge_order
+from ops.histories.elements import judge_elements
+from ops.histories.lists import Append, Read, Step, Transaction, judge_lists
+from ops.histories.operation import Operation, Violation
+from ops.histories.registers import Undecided, judge_register
+from simulation.whole.clients import Note, Notes
+
+ALWAYS = frozenset(("duplicate", "unheard-of", "refused", "aborted", "own"))
+"""Rules that hold even where acknowledged writes may be lost."""
+PLACES = 200_000
+"""How long a register is searched for an order."""
+
+
+@dataclass
+class Verdict:
+    """`lost` counts acknowledged writes that are gone; the violations are of rules that had to hold."""
+
+    lost: int = 0
+    violations: list[Violation] = field(default_factory=list)
+    undecided: int = 0
+
+
+def judge(notes: Notes, lists: dict[str, list[str]], end: int, strict: bool) -> Verdict:
+    """Judge everything; `lists` is what lists hold at the moment `end`. Strict: nothing acknowledged may be lost."""
+    verdict = Verdict()
+    found: list[Violation] = []
+    elements = judge_elements(
+        [_operation(row, end) for row in notes.rows if row.action == "add"],
+        {key: values for key, values in lists.items() if key.startswith("list:")})
+    transactions = [_transaction(row, end) for row in notes.rows if row.action == "transaction"]
+    looks = tuple(Read(key, tuple(values)) for key, values in lists.items() if key.startswith("log:"))
+    transactions.append(Transaction("the end", looks, end, end + 1))
+    logs = judge_lists(transactions)
+    verdict.lost = elements.lost + logs.lost
+    found += [*elements.violations, *logs.violations]
+    if strict:
+        found += judge_order(transactions, logs)
+        found += judge_counter("counter", [_operation(row, end) for row in notes.rows if row.key == "counter"])
+        for key in sorted({row.key for row in notes.rows if row.key.startswith("register:")}):
+            rows = [_operation(row, end) for row in notes.rows if row.key == key]
+            try:
+                found += judge_register(key, rows, limit=PLACES)
+            except Undecided:
+                verdict.undecided += 1
+    verdict.violations = [each for each in found if strict or each.rule in ALWAYS]
+    return verdict
+
+
+def _operation(row: Note, end: int) -> Operation:
+    returned = end if row.ended is None else row.ended
+    return Operation(row.client, row.action, row.key, row.value, row.result, row.called, returned, row.outcome)
+
+
+def _transaction(row: Note, end: int) -> Transaction:
+    results = row.result or [None] * len(row.value)
+    steps: list[Step] = [
+        Append(key, value) if value is not None else Read(key, None if result is None else tuple(result))
+        for (key, value), result in zip(row.value, results, strict=True)]
+    return Transaction(row.client, tuple(steps), row.called, end if row.ended is None else row.ended, row.outcome)
+
+
+def half(lists: dict[str, list[str]], notes: Notes) -> str:
+    """A transaction of which only a part is there, "" if there is none."""
+    there = {(key, value) for key, values in lists.items() for value in values}
+    for row in notes.rows:
+        if row.action == "transaction":
+            parts = {(key, value) in there for key, value in row.value if value is not None}
+            if len(parts) == 2:
+                return f"{row.client}'s transaction was done by half: {row.value}"
+    return ""
