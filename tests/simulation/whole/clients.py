@@ -171,7 +171,7 @@ async def _add(client: Client, ask: Connection) -> None:
 async def _transact(client: Client, ask: Connection) -> None:
     """Some appends to some lists, and seldom a look at them."""
     rng = client.process.rng
-    steps = [(f"log:{rng.randrange(3)}", client.next() if rng.random() < 0.8 else None)
+    steps = [(f"log:{rng.randrange(3)}", client.next() if rng.random() < 0.9 else None)
              for _ in range(rng.randrange(1, 4))]
 
     async def act() -> list[list[str] | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 
 from simulation.checkers import Violation
 from simulation.whole.clients import ACTS, Client, Connection, Notes
@@ -36,8 +37,8 @@ OPTIONS: dict[str, list[tuple[float, str]]] = {
     "auto-aof-rewrite-min-size": [(1, "64mb"), (1, "8kb")],
     "no-appendfsync-on-rewrite": [(3, "no"), (1, "yes")],
     "save": [(3, '""'), (1, '"5 10"')],
-    "databases": [(1, "16")],
-    "hz": [(3, "10"), (1, "50")],
+    "databases": [(1, "4")],
+    "hz": [(7, "10"), (1, "50")],
 }
 """Of data nodes: what the seed chooses from, and how often."""
 
@@ -51,22 +52,23 @@ class Plan:
     quorum: int
     down_after_ms: int
     options: dict[str, str]
-    clients: list[str]
-    pause_s: float
+    clients: list[str] = field(default_factory=list)
+    pause_s: float = 0.05
     operators: bool = False
     """Whether people order failovers, of sentinels (which ask nobody then) and of data nodes."""
 
     @classmethod
-    def drawn(cls, world: World) -> Plan:
-        """Choose."""
-        rng = world.rng
+    def drawn(cls, rng: Random) -> Plan:
+        """Choose what has to be known at the start."""
         nodes, sentinels = draw(rng, [(1, 2), (4, 3), (1, 5)]), draw(rng, [(4, 3), (1, 5)])
-        clients = ["add", "transact", *(rng.choice(list(ACTS)) for _ in range(rng.randrange(1, 4)))]
-        return cls(
-            nodes, sentinels, sentinels // 2 + 1, rng.choice((500, 1000, 3000)),
-            {name: draw(rng, choices) for name, choices in OPTIONS.items()}, clients, rng.choice((0.05, 0.2, 0.5)),
-            rng.random() < 0.25,
-        )  # fmt: skip
+        options = {name: draw(rng, choices) for name, choices in OPTIONS.items()}
+        return cls(nodes, sentinels, sentinels // 2 + 1, rng.choice((500, 1000, 3000)), options)
+
+    def go_on(self, rng: Random) -> None:
+        """Choose the rest."""
+        self.clients = ["add", "transact", *(rng.choice(list(ACTS)) for _ in range(rng.randrange(1, 4)))]
+        self.pause_s = draw(rng, [(1, 0.05), (4, 0.2), (4, 0.5)])
+        self.operators = rng.random() < 0.25
 
 
 @dataclass

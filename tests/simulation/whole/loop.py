@@ -51,7 +51,7 @@ class Process:
         self.alive = True
         self.holds = 0
         """How many reasons there are for it to stand still."""
-        self.held: list[asyncio.Handle] = []
+        self.held: list[Handle] = []
         self.app: Any = None
         self.failure = ""
         """Why it ended by itself, "" if it didn't."""
@@ -120,6 +120,33 @@ GRAVEYARD: list[object] = []
 """Tasks of killed processes. Collecting them would run their `finally`, which kill -9 doesn't allow."""
 
 
+class Handle:
+    """What is scheduled: asyncio's Handle and TimerHandle, without what nobody here asks of them."""
+
+    __slots__ = ("_args", "_callback", "_context", "_stopped", "_when_s")
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context, when_s: float) -> None:
+        self._callback, self._args, self._context, self._when_s = callback, args, context, when_s
+        self._stopped = False
+
+    def cancel(self) -> None:
+        """It won't run."""
+        self._stopped = True
+        self._callback, self._args = _nothing, ()
+
+    def cancelled(self) -> bool:
+        """Whether it won't."""
+        return self._stopped
+
+    def when(self) -> float:
+        """When it is due, seconds."""
+        return self._when_s
+
+    def get_context(self) -> Context:
+        """In which it runs."""
+        return self._context
+
+
 class Loop(asyncio.BaseEventLoop):
     """See the module's theory of operation."""
 
@@ -127,9 +154,9 @@ class Loop(asyncio.BaseEventLoop):
         super().__init__()
         self.now_ns = BOOT_NS
         self.turns = 0
-        self.ready: deque[asyncio.Handle] = deque()
+        self.ready: deque[Handle] = deque()
         self.failures: list[str] = []
-        self._heap: list[tuple[int, int, asyncio.Handle]] = []
+        self._heap: list[tuple[int, int, Handle]] = []
         self._order = 0
         self._say = say
 
@@ -143,29 +170,28 @@ class Loop(asyncio.BaseEventLoop):
         return self.now_ns
 
     def call_soon(self, callback, *args, context=None):  # type: ignore[no-untyped-def, override]
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = Handle(callback, args, context or copy_context(), 0.0)
         self.ready.append(handle)
         return handle
 
     call_soon_threadsafe = call_soon  # there are no threads
 
     def call_at(self, when, callback, *args, context=None):  # type: ignore[no-untyped-def, override]
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = Handle(callback, args, context or copy_context(), when)
         self._order += 1
         heapq.heappush(self._heap, (round(when * 1e9), self._order, timer))
         return timer
 
     def call_later(self, delay, callback, *args, context=None):  # type: ignore[no-untyped-def, override]
-        return self.call_at(self.now_ns / 1e9 + delay, callback, *args, context=context)
+        timer = Handle(callback, args, context or copy_context(), self.now_ns / 1e9 + delay)
+        self._order += 1
+        heapq.heappush(self._heap, (self.now_ns + int(delay * 1e9), self._order, timer))
+        return timer
 
     def after_ns(self, delay_ns: int, callback: Callable[..., object], *args: Any) -> None:
         """For the kernel."""
         self._order += 1
-        handle = asyncio.Handle(callback, args, self, KERNEL)
-        heapq.heappush(self._heap, (self.now_ns + delay_ns, self._order, handle))
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is passed over when its time comes."""
+        heapq.heappush(self._heap, (self.now_ns + delay_ns, self._order, Handle(callback, args, KERNEL, 0.0)))
 
     def _run_once(self) -> None:
         heap, ready = self._heap, self.ready
@@ -179,14 +205,20 @@ class Loop(asyncio.BaseEventLoop):
         count = len(ready)
         for _ in range(count):
             handle = ready.popleft()
-            if handle._cancelled:  # type: ignore[attr-defined]
+            if handle._stopped:
                 continue
-            owner = handle._context.get(CURRENT)  # type: ignore[attr-defined]
+            context = handle._context
+            owner = context.get(CURRENT)
             if owner is not None and (owner.holds or not owner.alive):
                 if owner.alive:
                     owner.held.append(handle)
                 continue
-            handle._run()
+            try:
+                context.run(handle._callback, *handle._args)
+            except Exception as failure:
+                context.run(self.call_exception_handler, {"message": "a callback failed", "exception": failure})
+            except Gone:
+                pass
         self.turns += count
         if self.turns > TURNS_MAX:
             raise Stuck("too many turns")
@@ -234,6 +266,10 @@ class Loop(asyncio.BaseEventLoop):
         GRAVEYARD.extend(asyncio.all_tasks(self))
         GRAVEYARD.append((self._heap, self.ready))
         self._heap, self.ready = [], deque()
+
+
+def _nothing() -> None:
+    """What was cancelled."""
 
 
 def owner() -> Process:

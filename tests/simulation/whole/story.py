@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 
 from simulation.checkers import Violation
 from simulation.whole import programs
@@ -15,6 +17,8 @@ from simulation.whole.loop import Stuck
 from simulation.whole.watches import Sentinels, Streams
 from simulation.whole.world import World
 
+BLOCK = 8
+"""So many seeds in a row are stories of one deployment: how it comes up is decided, and run, once for them."""
 BOOT_S = 60
 CONVERGE_S = 150
 """Liveness: TILT (30 s), then at most an election or two, waits and corrections, all with default periods."""
@@ -33,6 +37,10 @@ class Options:
     halves: int = 2
     skip: frozenset[int] = frozenset()
     clients: int = 99
+    lines: int = 60
+    """So many of the last lines of the log are part of the result."""
+    tape: str = ""
+    """What the whole trace is written to, the seed behind it."""
 
 
 @dataclass
@@ -53,15 +61,24 @@ class Result:
     cpu_s: float = 0.0
     lines: list[str] = field(default_factory=list)
 
+    @property
+    def failed(self) -> bool:
+        """Whether something was wrong."""
+        return bool(self.failure)
+
 
 class Story:
     """One seed's story."""
 
-    def __init__(self, seed: int, options: Options | None = None, tape: BinaryIO | None = None) -> None:
+    def __init__(
+        self, seed: int, options: Options | None = None, branch: Callable[[], int] | None = None
+    ) -> None:
         self.options = options or Options()
-        self.world = World(seed, tape)
+        self.world = World(seed // BLOCK, bool(self.options.tape))
         self.result = Result(seed)
+        self._branch = branch or (lambda: seed)
         self._streams = Streams()
+        self._began_s = 0.0
 
     def run(self) -> Result:
         """Tell it to its end."""
@@ -72,27 +89,31 @@ class Story:
         except (Violation, Stuck) as failure:
             result.failure = str(failure)
         result.digest = world.digest()
-        result.virtual_s = world.now_s
+        result.virtual_s = world.now_s - self._began_s
         result.turns = world.loop.turns
-        result.lines = list(world.lines)
+        result.lines = list(world.lines)[-self.options.lines :]
+        if world.tape is not None:
+            Path(f"{self.options.tape}.{result.seed}").write_bytes(world.tape)
         return result
 
     async def _up(self, plan: Plan) -> Cluster:
-        """A deployment that is well, with clients at work."""
-        plan.clients = plan.clients[: self.options.clients]
+        """A deployment that is well. What comes now is another story for each seed of a block."""
         self.world.say("PLAN", plan)
         self._sentinels = Sentinels(plan)
         programs.TELLS[:] = [self._sentinels.saw]
         cluster = Cluster(self.world, plan)
         await cluster.until(cluster.well, BOOT_S, "up")
         self.world.say("UP")
-        cluster.start_clients()
+        self.result.seed = self._branch()
+        self._began_s = self.world.now_s
+        self.world.reseed(self.result.seed)
         return cluster
 
     async def kill(self) -> None:
         """The primary is killed, replaced, and comes back."""
         world = self.world
-        cluster = await self._up(Plan(3, 3, 2, 1000, {}, ["append", "read"], 0.05))
+        cluster = await self._up(Plan(3, 3, 2, 1000, {}, ["add", "look"]))
+        cluster.start_clients()
         await asyncio.sleep(2)
         old = cluster.leader()
         assert old is not None
@@ -108,7 +129,14 @@ class Story:
     async def faults(self) -> None:
         """All kinds of things break; then faults stop, and all must be well."""
         world, options = self.world, self.options
-        cluster = await self._up(Plan.drawn(world))
+        plan = Plan.drawn(world.rng)
+        cluster = await self._up(plan)
+        plan.go_on(world.rng)
+        if plan.operators:
+            self._sentinels.operated()
+        del plan.clients[options.clients :]
+        world.say("PLAN", plan)
+        cluster.start_clients()
         faults = Faults(cluster, options.skip)
         rng = world.rng
         for _ in range(options.halves):

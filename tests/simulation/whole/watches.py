@@ -53,8 +53,12 @@ class Sentinels:
     """What sentinels tell others, judged by the checkers that the simulation of their decisions has."""
 
     def __init__(self, plan: Plan) -> None:
-        self._checkers = Checkers(plan.sentinels // 2 + 1, plan.quorum, unsound=plan.operators)
+        self._checkers = Checkers(plan.sentinels // 2 + 1, plan.quorum)
         self.trouble = ""
+
+    def operated(self) -> None:
+        """From now on people order failovers: sentinels ask nobody then, and their votes don't add up."""
+        self._checkers.unsound = True
 
     @property
     def counts(self) -> dict[str, int]:

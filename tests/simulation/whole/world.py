@@ -7,7 +7,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Any, BinaryIO
+from typing import Any
 
 from simulation.whole.connecting import Attempt, Listener
 from simulation.whole.disk import HostDisk
@@ -17,22 +17,30 @@ from simulation.whole.network import Network
 
 
 class World:
-    """Everything that a seed decides. `tape` gets the whole trace, to find where two runs part."""
+    """Everything that a seed decides. `tape` has the whole trace, if that is wanted, to find where two runs part."""
 
-    def __init__(self, seed: int, tape: BinaryIO | None = None, lines: int = 4000) -> None:
+    def __init__(self, seed: int, taped: bool = False, lines: int = 4000) -> None:
         self.rng = Random(seed)
         self.loop = Loop(self.say)
         self.network = Network(self)
         self.hosts: dict[str, Host] = {}
         self.lines: deque[str] = deque(maxlen=lines)
         self._pids = 100
-        self._tape = tape
+        self.tape: bytearray | None = bytearray() if taped else None
         self._hash = hashlib.blake2b(digest_size=16)
 
     @property
     def now_s(self) -> float:
         """Seconds since the story began."""
         return (self.loop.now_ns - BOOT_NS) / 1e9
+
+    def reseed(self, seed: int) -> None:
+        """Everything that is decided from here on is this seed's."""
+        self.rng.seed(seed)
+        for host in self.hosts.values():
+            for process in host.processes:
+                process.rng.seed(self.rng.getrandbits(64))
+        self.say("SEED", seed)
 
     def next_pid(self) -> int:
         """A number that no process has had."""
@@ -52,8 +60,8 @@ class World:
         line = b"%d %b\n" % (
             self.loop.now_ns, b" ".join(fact if isinstance(fact, bytes) else fact.encode() for fact in facts))
         self._hash.update(line)
-        if self._tape is not None:
-            self._tape.write(line)
+        if self.tape is not None:
+            self.tape += line
 
     def say(self, *words: object) -> None:
         """Note something for people, and in the trace."""
@@ -92,7 +100,7 @@ class Host:
         self.skew_ns = 0
         """By how much its wall clock is wrong."""
         self.listeners: dict[int, Listener] = {}
-        self._processes: list[Process] = []
+        self.processes: list[Process] = []
         self._port = 40000
 
     def next_port(self) -> int:
@@ -104,19 +112,19 @@ class Host:
         """Start a program."""
         self.up = True
         process = Process(self, name)
-        self._processes.append(process)
+        self.processes.append(process)
         process.begin(lambda: main(process))
         return process
 
     def closed(self, process: Process) -> None:
         """A process has ended: nobody listens for it."""
-        self._processes.remove(process)
+        self.processes.remove(process)
         for port in [port for port, listener in self.listeners.items() if listener.process is process]:
             del self.listeners[port]
 
     def power_off(self) -> None:
         """Everything stops at once, nobody is told, and the disk forgets what it didn't hold."""
         self.up = False
-        for process in list(self._processes):
+        for process in list(self.processes):
             process.die(silent=True)
         self.disk.lose_power()
