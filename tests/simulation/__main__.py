@@ -1,4 +1,5 @@
-"""Run stories for a while: ``python -m simulation --seconds 60 [--seed N] [--faults N] [--unsound]``."""
+"""Run stories for a while: ``python -m simulation --seconds 60 [--seed N] [--faults N] [--unsound]``,
+or, of groups that go by quorum, ``--by-quorum [--by-hand]``."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import time
 from random import SystemRandom
 
 from simulation.checkers import Violation
+from simulation.quorum_story import run as run_by_quorum
 from simulation.story import run
 
 
@@ -18,13 +20,18 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--stories", type=int, default=0, help="stop after so many stories (0: by time)")
     parser.add_argument("--faults", type=int, default=25, help="faults in each half of a story")
     parser.add_argument("--unsound", action="store_true", help="also disks that lie, and forced failovers")
+    parser.add_argument("--by-quorum", action="store_true", help="groups that go by quorum")
+    parser.add_argument("--by-hand", action="store_true", help="(by quorum) operators switch over as well")
     options = parser.parse_args(argv)
     seed = SystemRandom().randrange(10**9) if options.seed is None else options.seed
     start = time.monotonic()
     stories = faults = failovers = 0
     while time.monotonic() - start < options.seconds and (not options.stories or stories < options.stories):
         try:
-            story = run(seed + stories, options.faults, options.unsound)
+            if options.by_quorum:
+                story = run_by_quorum(seed + stories, options.faults, options.by_hand)
+            else:
+                story = run(seed + stories, options.faults, options.unsound)
         except Violation as violation:
             print(violation, file=sys.stderr)
             return 1

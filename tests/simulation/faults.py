@@ -28,7 +28,7 @@ class Faults:
         self.sentinels = sentinels
         self.nodes = nodes
         self.count = 0
-        self._kinds: list[tuple[int, Callable[[], None]]] = [
+        self.kinds: list[tuple[int, Callable[[], None]]] = [
             (6, self._kill_leader), (3, self._kill_node), (3, self._kill_sentinel), (3, self._crash_in_step),
             (3, self._pause), (4, self._partition), (2, self._isolate), (2, self._delay),
             (1, self._jump), (2, self._break_connections), (2, self._tear_connections),
@@ -36,13 +36,13 @@ class Faults:
         ]
         self.hand_overs = hand_overs
         if hand_overs:
-            self._kinds += [(5, self._hand_over), (1, self._abort_hand_over)]
+            self.kinds += [(5, self._hand_over), (1, self._abort_hand_over)]
         if unsound:
-            self._kinds += [(4, self._lose_a_write), (3, self._force_failovers)]
+            self.kinds += [(4, self._lose_a_write), (3, self._force_failovers)]
 
     def strike(self) -> None:
         self.count += 1
-        weights, acts = zip(*self._kinds, strict=True)
+        weights, acts = zip(*self.kinds, strict=True)
         self.rng.choices(acts, weights)[0]()
 
     def mend(self) -> None:
@@ -64,7 +64,7 @@ class Faults:
         return [*self.nodes, *self.sentinels]
 
     def _start(self, process: Process) -> None:
-        if not process.alive and isinstance(process, (Node, Sentinel)):
+        if not process.alive:
             process.restart()
 
     def _kill_leader(self) -> None:

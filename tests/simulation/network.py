@@ -53,6 +53,9 @@ class Process:
         for connection in list(self.connections):
             connection.broken_by(self)
 
+    def restart(self) -> None:
+        raise NotImplementedError
+
     def serve(self, connection: Connection, args: tuple[bytes, ...]) -> Reply:
         raise NotImplementedError
 

@@ -37,8 +37,8 @@ class Story:
         self.down_after_ms = rng.choice((500, 1_000, 3_000))
         majority = sentinel_count // 2 + 1
         quorum = rng.choice((majority, 2))
-        self.checkers = Checkers(majority, quorum, unsound)
-        self.nodes = [Node(self.network, f"10.0.1.{i}", rng, self.checkers.holds) for i in range(node_count)]
+        self.checkers = self.make_checkers(majority, quorum, unsound)
+        self.nodes = self.make_nodes(node_count)
         self.sentinels = [self._sentinel(i, quorum) for i in range(sentinel_count)]
         self.faults = Faults(self.network, rng, self.sentinels, self.nodes, unsound, hand_overs)
         for node in self.nodes[1:]:
@@ -48,6 +48,12 @@ class Story:
         for sentinel in self.sentinels:
             if len(self.group(sentinel).peers) != sentinel_count - 1:
                 raise Violation(f"{sentinel.host} did not find its peers")
+
+    def make_checkers(self, majority: int, quorum: int, unsound: bool) -> Checkers:
+        return Checkers(majority, quorum, unsound)
+
+    def make_nodes(self, count: int) -> list[Node]:
+        return [Node(self.network, f"10.0.1.{i}", self.rng, self.checkers.holds) for i in range(count)]
 
     def _sentinel(self, index: int, quorum: int) -> Sentinel:
         lines = [f"sentinel myid {self.rng.getrandbits(160):040x}",
