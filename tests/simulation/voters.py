@@ -98,7 +98,9 @@ class Following:
             self.voter.follow(connection, reply)
 
 
-class Voter(Process):
+class VoterShell(Process):
+    """The machine, its log and its disk, and what is done about its actions."""
+
     def __init__(self, network: Network, host: str, rng: Random, oracle: Oracle, slot: int, founding: Entry) -> None:
         super().__init__(network, host)
         self.rng = rng
@@ -125,40 +127,6 @@ class Voter(Process):
         self.held: list[int] = []
         self.hold_until_ms = 0
         self.node = QuorumNode(self.durable, self.log, state=state_of(self.log))
-
-    def restart(self) -> None:
-        """A new process; it may remember whom it followed, and doesn't lead."""
-        self.alive = True
-        self._boot()
-        if self.configured is not None and self.rng.randrange(2):
-            self.way = Following(self, self.configured)
-
-    # -- what faults and stories look at ----------------------------------------------------------------------
-
-    @property
-    def leads(self) -> bool:
-        return self.node.leading is not None
-
-    @property
-    def follows(self) -> tuple[str, int] | None:
-        """Whom it was told to follow; None if it leads."""
-        if self.leads:
-            return None
-        return self.way.target if self.way is not None else ("?", 0)
-
-    @property
-    def settled(self) -> bool:
-        """Whether it leads and its marker is committed, or follows and its log is its leader's."""
-        leading, following = self.node.leading, self.node.following
-        if leading is not None:
-            return self.node.commit[self.node.level] >= leading.tally.marker
-        return following is not None and following.on
-
-    @property
-    def epoch(self) -> int:
-        """The epoch that it leads or follows, 0 for none."""
-        leading, following = self.node.leading, self.node.following
-        return leading.epoch if leading is not None else following.epoch if following is not None else 0
 
     # -- the shell of the machine -----------------------------------------------------------------------------
 
@@ -234,6 +202,44 @@ class Voter(Process):
         self.oracle.commits(self.host, leading.epoch, self.log.plain(), self.log.count(to))
         self.oracle.acknowledges([self.log.count(offset) for offset in self.held if offset <= to])
         self.held = [offset for offset in self.held if offset > to]
+
+    @property
+    def leads(self) -> bool:
+        return self.node.leading is not None
+
+
+class Voter(VoterShell):
+    """The node as sentinels, other nodes, faults and stories see it."""
+
+    def restart(self) -> None:
+        """A new process; it may remember whom it followed, and doesn't lead."""
+        self.alive = True
+        self._boot()
+        if self.configured is not None and self.rng.randrange(2):
+            self.way = Following(self, self.configured)
+
+    # -- what faults and stories look at ----------------------------------------------------------------------
+
+    @property
+    def follows(self) -> tuple[str, int] | None:
+        """Whom it was told to follow; None if it leads."""
+        if self.leads:
+            return None
+        return self.way.target if self.way is not None else ("?", 0)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it leads and its marker is committed, or follows and its log is its leader's."""
+        leading, following = self.node.leading, self.node.following
+        if leading is not None:
+            return self.node.commit[self.node.level] >= leading.tally.marker
+        return following is not None and following.on
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that it leads or follows, 0 for none."""
+        leading, following = self.node.leading, self.node.following
+        return leading.epoch if leading is not None else following.epoch if following is not None else 0
 
     def abort_hand_over(self) -> None:
         """A switchover is an epoch: there is nothing to abort."""
