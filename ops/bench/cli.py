@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ops.bench import aof as aof_runs, machine, memory, results, servers, stalls, sync, throughput, types
 from ops.bench.report import Sheet, throughput_sheet
+from ops.chaos.cli import chaos
 
 T = TypeVar("T")
 
@@ -193,3 +194,6 @@ def stalls_command(keys: int, cases: tuple[str, ...], markdown: bool, json_file:
     found = _measure(lambda progress: stalls.run(keys, cases, machine.choose_cores(), progress))
     _show(stalls.sheet(found, _title(about, f"answers to a client at 1 kHz, {keys:,} keys")), markdown, json_file,
           {"about": about, "keys": keys, "stalls": stalls.as_data(found)})  # fmt: skip
+
+
+bench.add_command(chaos)

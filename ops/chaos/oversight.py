@@ -1,0 +1,154 @@
+"""The operator: asks nodes and sentinels how they are, hears of failovers, and steers. Never cut off from anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import hiredis
+
+from ops.chaos.caller import Link
+from ops.chaos.places import HOSTS, SERVICE, Network, Place
+from ops.chaos.records import Failover
+from ops.chaos.workloads import Command
+
+PATIENCE_S = 0.5
+LISTEN_S = 0.1
+FAILURES = (OSError, TimeoutError)
+
+
+@dataclass
+class Operator:
+    """Asks on connections of its own, one for each question."""
+
+    network: Network
+    is_quorum: bool
+    failovers: dict[int, Failover] = field(default_factory=dict)
+    """By configuration epoch."""
+    switched: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with each failover that is heard of."""
+    _ears: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin to hear of failovers."""
+        sentinels = [place for place in self.network.places if place.kind == "sentinel"]
+        self._ears = [asyncio.create_task(self._listen(place)) for place in sentinels]
+
+    async def close(self) -> None:
+        """Hear no more."""
+        for ear in self._ears:
+            ear.cancel()
+        await asyncio.gather(*self._ears, return_exceptions=True)
+
+    async def ask(self, place: Place, *command: str, patience_s: float = PATIENCE_S) -> Any:
+        """One reply, None where there is none; errors are replies, too."""
+        with contextlib.suppress(*FAILURES):
+            link = await Link.dial((place.address, place.port), "", patience_s)
+            try:
+                return (await link.ask([command], patience_s))[0]
+            finally:
+                link.close()
+        return None
+
+    async def info(self, place: Place) -> dict[str, str]:
+        """INFO's fields; none where nobody answers."""
+        reply = await self.ask(place, "INFO")
+        if not isinstance(reply, str):
+            return {}
+        return dict(line.split(":", 1) for line in reply.splitlines() if ":" in line)
+
+    async def nodes(self) -> dict[int, Mapping[str, str]]:
+        """INFO of each data node, by its host."""
+        places = [place for place in self.network.places if place.kind == "node"]
+        return dict(zip(HOSTS, await asyncio.gather(*map(self.info, places)), strict=True))
+
+    async def settled(self) -> tuple[int, int] | None:
+        """The hosts of the primary and of its best replica, if all is well and everybody agrees; else None."""
+        nodes = await self.nodes()
+        complaint = complaints(nodes, await self._views(), self.network, self.is_quorum)
+        if complaint:
+            self.complaint = complaint
+            return None
+        lead = next(host for host in HOSTS if nodes[host]["role"] == "master")
+        others = [host for host in HOSTS if host != lead]
+        return lead, max(others, key=lambda host: int(nodes[host]["slave_repl_offset"]))
+
+    complaint: str = ""
+    """Why it was not settled when it was asked last."""
+
+    async def _views(self) -> list[dict[str, str]]:
+        """What each sentinel says of the primary."""
+        places = [place for place in self.network.places if place.kind == "sentinel"]
+        replies = await asyncio.gather(*(self.ask(place, "SENTINEL", "MASTER", SERVICE) for place in places))
+        return [dict(zip(r[::2], r[1::2], strict=False)) if isinstance(r, list) else {} for r in replies]
+
+    async def until_settled(self, limit_s: float) -> tuple[int, int] | None:
+        """Wait for it: twice in a row it has to be well."""
+        deadline_s = time.monotonic() + limit_s
+        before = None
+        while time.monotonic() < deadline_s:
+            found = await self.settled()
+            if found is not None and before is not None and found[0] == before[0]:
+                return found
+            before = found
+            await asyncio.sleep(LISTEN_S)
+        return None
+
+    async def switch_over(self) -> bool:
+        """Ask the sentinels, one after the other, to hand over."""
+        for place in self.network.places:
+            if place.kind == "sentinel" and await self.ask(place, "SENTINEL", "FAILOVER", SERVICE) == "OK":
+                return True
+        return False
+
+    async def _listen(self, place: Place) -> None:
+        command: Command = ("SUBSCRIBE", "+switch-master")
+        while True:
+            with contextlib.suppress(*FAILURES):
+                link = await Link.dial((place.address, place.port), "", PATIENCE_S)
+                try:
+                    await link.ask([command], PATIENCE_S)
+                    while True:
+                        _, _, message = await link.hear()
+                        await self._switched(place, message.split(), time.monotonic_ns())
+                finally:
+                    link.close()
+            await asyncio.sleep(LISTEN_S)
+
+    async def _switched(self, place: Place, words: list[str], when: int) -> None:
+        view = await self.ask(place, "SENTINEL", "MASTER", SERVICE)
+        if isinstance(view, list) and not isinstance(view, hiredis.ReplyError):
+            fields = dict(zip(view[::2], view[1::2], strict=False))
+            epoch, address = int(fields["config-epoch"]), f"{words[3]}:{words[4]}"
+            if address == f"{fields['ip']}:{fields['port']}" and epoch not in self.failovers:
+                self.failovers[epoch] = Failover(epoch, address, when)
+                self.switched.set()
+
+
+def complaints(
+    nodes: Mapping[int, Mapping[str, str]], views: list[dict[str, str]], network: Network, is_quorum: bool
+) -> str:
+    """What isn't as it should be, "" if all is."""
+    leads = [host for host in HOSTS if nodes[host].get("role") == "master"]
+    if not all(nodes.values()) or len(leads) != 1:
+        return f"of {sum(map(bool, nodes.values()))} nodes that answer {len(leads)} lead"
+    primary = next(p for p in network.places if p.kind == "node" and p.host == leads[0])
+    for host in HOSTS:
+        if host == leads[0]:
+            continue
+        follows = nodes[host].get("master_host"), nodes[host].get("master_port")
+        if follows != (primary.address, str(primary.port)) or nodes[host].get("master_link_status") != "up":
+            return f"node-{host} does not follow node-{leads[0]}"
+    if is_quorum and (nodes[leads[0]].get("quorum_committed"), nodes[leads[0]].get("quorum_reach")) != ("1", "3"):
+        return f"node-{leads[0]} leads without all of its members: {nodes[leads[0]].get('quorum_reason')}"
+    for host, view in zip(HOSTS, views, strict=True):
+        found = view.get("ip"), view.get("port"), view.get("flags")
+        if found != (primary.address, str(primary.port), "master"):
+            return f"sentinel-{host} sees {' '.join(map(str, found))}"
+        if int(view.get("num-slaves", 0)) < 2 or int(view.get("num-other-sentinels", 0)) != 2:
+            return f"sentinel-{host} knows too few or too many others"
+    return ""
