@@ -6,17 +6,17 @@ import asyncio
 import json
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from ops.bench.report import Sheet
 from ops.bench.servers import OURS, REDIS, BenchError, redis_version
 from ops.chaos import faults as table
 from ops.chaos.namespaces import enter, permitted
 from ops.chaos.run import Plan, run, servers_of
-from ops.chaos.tables import as_data, by_fault, remarks, totals
+from ops.chaos.tables import Round, as_data, by_fault, remarks, totals
 
 LEVELS = ("async", "quorum", "quorum-fsync")
 INSIDE = "--inside-namespaces"
@@ -79,13 +79,10 @@ def chaos(
         for fault in chosen:
             click.echo(f"{fault.name:14} {fault.what}")
         return
+    if not is_inside and network != "proxy":
+        _enter(network == "namespaces")
     if not sys.platform.startswith("linux"):
         raise click.ClickException("this needs Linux: network namespaces, or many addresses on loopback")
-    if not is_inside and network != "proxy":
-        if permitted():
-            enter([*sys.argv[1:], INSIDE])
-        if network == "namespaces":
-            raise click.ClickException("network namespaces aren't permitted here (or unshare, nsenter, ip are missing)")
     seed = random.SystemRandom().randrange(1 << 31) if seed is None else seed
     words = [OURS, REDIS] if kinds == "both" else [kinds]
     try:
@@ -95,20 +92,28 @@ def chaos(
                  "redis": redis_version() if REDIS in words else ""}  # fmt: skip
     except BenchError as failure:
         raise click.ClickException(f"{failure} (seed {seed})")
-    title = f"Seed {seed}; {made}; silence counts as down after {down_after} ms"
-    for sheet in (totals(found, title), by_fault(found)):
-        _show(sheet, markdown)
-    for line in remarks(found):
-        click.echo(line)
+    _report(found, f"Seed {seed}; {made}; silence counts as down after {down_after} ms", markdown)
     if json_file is not None:
         json_file.write_text(json.dumps({"about": about, "rounds": as_data(found)}, indent=2) + "\n")
-    if durability != "async" and any(each.verdict.violations for each in found if each.servers.startswith(OURS)):
-        sys.exit(1)
+    sys.exit(any(servers.is_quorum and each.servers == servers.title and each.verdict.violations
+                 for servers in plan.servers for each in found))  # fmt: skip
 
 
-def _show(sheet: Sheet, markdown: bool) -> None:
-    if markdown:
-        click.echo(sheet.as_markdown())
-        return
+def _enter(is_wanted: bool) -> None:
+    """Go on in namespaces of our own, if we may: then this does not return."""
+    if permitted():
+        enter([*sys.argv[1:], INSIDE])
+    if is_wanted:
+        raise click.ClickException("network namespaces aren't permitted here (or unshare, nsenter, ip are missing)")
+
+
+def _report(found: Sequence[Round], title: str, markdown: bool) -> None:
     wide = Console()
-    (wide if wide.is_terminal else Console(width=WIDTH)).print(sheet.as_table())
+    console = wide if wide.is_terminal else Console(width=WIDTH)
+    for sheet in (totals(found, title), by_fault(found)):
+        if markdown:
+            click.echo(sheet.as_markdown())
+        else:
+            console.print(sheet.as_table())
+    for line in remarks(found):
+        click.echo(line)

@@ -48,6 +48,7 @@ class Director:
     _rough: set[str] = field(default_factory=set)
     _full: set[str] = field(default_factory=set)
     _killed: set[str] = field(default_factory=set)
+    _there: set[str] = field(default_factory=set)
 
     async def carry_out(self, faults: tuple[Fault, ...]) -> bool:
         """Let one fault happen, or several at once; whether all was well again in time. Raises BenchError."""
@@ -67,7 +68,16 @@ class Director:
             period.complaint = self.operator.complaint
             return False
         period.settled = time.monotonic_ns()
+        await self._take_stock(period)
         return True
+
+    async def _take_stock(self, period: Period) -> None:
+        """Note what is gone, so that a loss of everything isn't put down to other faults."""
+        lead = await self.operator.settled()
+        present = lead and await self.operator.elements(lead[0])
+        if present:
+            period.vanished = frozenset(self._there - present)
+            self._there = present
 
     async def _play(self, steps: Iterable[Step], named: Mapping[str, frozenset[str]], period: Period) -> None:
         network = self.deployment.network

@@ -14,10 +14,14 @@ import hiredis
 from ops.chaos.caller import Link
 from ops.chaos.places import HOSTS, SERVICE, Network, Place
 from ops.chaos.records import Failover
-from ops.chaos.workloads import Command
+from ops.chaos.workloads import Command, whole
 
 PATIENCE_S = 0.5
+READ_S = 10.0
 LISTEN_S = 0.1
+BATCH = 8
+LAG_BYTES = 50_000
+"""A replica that is no more behind than this follows: some of it is always on its way."""
 FAILURES = (OSError, TimeoutError)
 
 
@@ -98,6 +102,23 @@ class Operator:
             await asyncio.sleep(LISTEN_S)
         return None
 
+    async def elements(self, host: int) -> set[str] | None:
+        """Every element of every set and list of a node; None if it doesn't answer."""
+        place = next(p for p in self.network.places if p.kind == "node" and p.host == host)
+        found: set[str] = set()
+        with contextlib.suppress(*FAILURES):
+            link = await Link.dial((place.address, place.port), "", PATIENCE_S)
+            try:
+                (keys,) = await link.ask([("KEYS", "*:*")], READ_S)
+                for start in range(0, len(keys), BATCH):
+                    commands = [command for key in keys[start : start + BATCH] if (command := whole(key))]
+                    for reply in await link.ask(commands, READ_S):
+                        found.update(reply)
+                return found
+            finally:
+                link.close()
+        return None
+
     async def switch_over(self) -> bool:
         """Ask the sentinels, one after the other, to hand over."""
         for place in self.network.places:
@@ -143,6 +164,9 @@ def complaints(
         follows = nodes[host].get("master_host"), nodes[host].get("master_port")
         if follows != (primary.address, str(primary.port)) or nodes[host].get("master_link_status") != "up":
             return f"node-{host} does not follow node-{leads[0]}"
+        lag = int(nodes[leads[0]].get("master_repl_offset", 0)) - int(nodes[host].get("slave_repl_offset", 0))
+        if lag > LAG_BYTES:
+            return f"node-{host} is {lag} bytes behind node-{leads[0]}"
     if is_quorum and (nodes[leads[0]].get("quorum_committed"), nodes[leads[0]].get("quorum_reach")) != ("1", "3"):
         return f"node-{leads[0]} leads without all of its members: {nodes[leads[0]].get('quorum_reason')}"
     for host, view in zip(HOSTS, views, strict=True):

@@ -67,6 +67,8 @@ class Period:
     complaint: str = ""
     ended: tuple[str, ...] = ()
     """Processes that ended by themselves."""
+    vanished: frozenset[str] = frozenset()
+    """Elements that were there when all was well before, and are gone when it is well again."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def by_fault(rounds: Sequence[Round]) -> Sheet:
             silences = [gap for each in of_kind for gap in each.verdict.gaps if gap.period == fault]
             cells += (f"{failovers} of {times}", f"{lost:,}", *_seconds(silences))
         rows.append((fault, *cells))
-    return Sheet("By fault; a write counts for the fault during which it was acknowledged", ("fault", *heads),
+    return Sheet("By fault", ("fault", *heads),
                  tuple(rows))  # fmt: skip
 
 

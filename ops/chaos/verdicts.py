@@ -13,7 +13,7 @@ from ops.chaos.workloads import BY_NAME
 from ops.histories.counters import judge_counter
 from ops.histories.cycles import judge_order
 from ops.histories.elements import judge_elements
-from ops.histories.lists import judge_lists
+from ops.histories.lists import Append, Transaction, judge_lists
 from ops.histories.operation import Operation, Outcome, Violation
 from ops.histories.registers import Undecided, judge_register
 
@@ -86,7 +86,7 @@ def judge(
         verdict.violations += judge_counter(key, of_key)
     for violation in verdict.violations:
         if _is_loss(violation):
-            verdict.lost_by_period[_period(violation.evidence[0].returned, periods)] += 1
+            verdict.lost_by_period[_blamed(violation, periods)] += 1
     verdict.gaps = gaps(by_judge["elements"], periods, failovers)
     verdict.unjudged += [f"{p.name}: not well again in time ({p.complaint})" for p in periods if not p.settled]
     return verdict
@@ -120,9 +120,15 @@ def _lists(verdict: Verdict, rows: Iterable[Row]) -> None:
         verdict.violations += judge_order(history, found)
 
 
-def _period(when: int, periods: Sequence[Period]) -> str:
-    """The fault that was the last to begin."""
-    return next((p.name for p in reversed(periods) if p.began <= when), "")
+def _blamed(loss: Violation, periods: Sequence[Period]) -> str:
+    """The fault after which an element that had been there was gone; else the last before it was acknowledged."""
+    write = loss.evidence[0]
+    is_list = isinstance(write, Transaction)
+    words = {step.element for step in write.steps if isinstance(step, Append)} if is_list else {write.value}
+    for period in periods:
+        if words & period.vanished:
+            return period.name
+    return next((p.name for p in reversed(periods) if p.began <= write.returned), "")
 
 
 def gaps(rows: Iterable[Row], periods: Sequence[Period], failovers: Mapping[int, Failover]) -> list[Gap]:

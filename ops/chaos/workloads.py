@@ -144,6 +144,13 @@ WORKLOADS = (
 )
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
 
+
+def whole(key: str) -> Command | None:
+    """What reads all elements that a key holds; None for one that holds none."""
+    kind = key.split(":", 1)[0]
+    return ("SMEMBERS", key) if kind in ("set", "cling") else ("LRANGE", key, "0", "-1") if kind == "list" else None
+
+
 REFUSALS = (
     "READONLY", "LOADING", "MISCONF", "NOREPLICAS", "MASTERDOWN", "EXECABORT", "OOM", "NOAUTH", "NOPERM", "NOSCRIPT",
 )  # fmt: skip

@@ -117,12 +117,13 @@ def _judge(key: str, reads: _Reads, order: tuple[str, ...], appends: Mapping[str
     yield from _strangers(key, reads, order, appends)
     yield from _reordered(key, order, appends)
     due = sorted((by.returned, e) for e, by in appends.items() if by.outcome is Outcome.OK)
-    last = max(reads, key=lambda read: read[0].called)
-    for when, element in due:
-        if when < last[0].called and element not in place:
-            text = f"{element} was acknowledged, and the last read doesn't show it"
-            yield Violation("lost", key, text, (appends[element], last[0]))
-    yield from _stale(key, reads, [(when, place[e], e) for when, e in due if e in place], appends)
+    last, remaining = max(reads, key=lambda read: read[0].called)
+    lost = {element for when, element in due if when < last.called}.difference(remaining)
+    for element in sorted(lost):
+        text = f"{element} was acknowledged, and the last read doesn't show it"
+        yield Violation("lost", key, text, (appends[element], last))
+    kept = [(when, place[e], e) for when, e in due if e in place and e not in lost]
+    yield from _stale(key, reads, kept, appends)
 
 
 def _strangers(

@@ -49,9 +49,16 @@ def test_losses_belong_to_the_fault_during_which_they_were_acknowledged() -> Non
     """An element that is gone counts for the fault before it; a list's is counted, too."""
     bad = (*ROWS, row("lists", "transaction", "", [["read", "list:0:1"]], 21, [[]], client="end"))
     verdict = judge(bad, {"set:1": ["c"]}, PERIODS, {})
-    assert verdict.lost == 3 - 1
-    assert dict(verdict.lost_by_period) == {"": 1, "kill": 1}
-    assert verdict.not_linear == 1
+    assert verdict.lost == 3
+    assert dict(verdict.lost_by_period) == {"": 2, "kill": 1}
+    assert verdict.not_linear == 0
+
+
+def test_what_was_there_and_vanished_is_put_down_to_what_came_between() -> None:
+    """A fault that loses everything gets the blame, not those during which it had been written."""
+    periods = (PERIODS[0], Period("empty", 20 * S, settled=25 * S, vanished=frozenset({"a", "1"})))
+    bad = (*ROWS, row("lists", "transaction", "", [["read", "list:0:1"]], 26, [[]], client="end"))
+    assert dict(judge(bad, {"set:1": ["c"], "cling:1": ["b"]}, periods, {}).lost_by_period) == {"empty": 2}
 
 
 def test_every_judge_is_heard() -> None:
@@ -115,6 +122,7 @@ def test_all_is_well_only_if_everybody_agrees() -> None:
     for change, part in (
         ({"role": "slave"}, "0 lead"),
         ({"quorum_reach": "2"}, "without all"),
+        ({"master_repl_offset": "1000000"}, "999995 bytes behind"),
     ):
         nodes, views, network = good()
         nodes[2].update(change)

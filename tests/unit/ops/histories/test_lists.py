@@ -47,7 +47,7 @@ def test_a_sound_history_has_no_violation() -> None:
 @pytest.mark.parametrize(
     ("last", "rule"),
     [
-        ("x12", "stale"),
+        ("x12", "lost"),
         ("x132", "order"),
         ("x1233", "duplicate"),
         ("x1234", "aborted"),
@@ -57,6 +57,16 @@ def test_a_sound_history_has_no_violation() -> None:
 def test_a_wrong_last_read_is_told(last: str, rule: str) -> None:
     """Each way in which a read can be wrong has its name."""
     assert rule in rules(*SOUND, tx(last, 14, 15))
+
+
+def test_a_stale_read_is_told() -> None:
+    """What was acknowledged, and is there at the end, must be in every read between."""
+    assert rules(*SOUND, tx("x12", 14, 15), tx("x123", 16, 17)) == ["stale"]
+
+
+def test_a_list_that_is_gone_is_lost() -> None:
+    """What an earlier read shows, and the last doesn't, is lost as much as what nobody ever read."""
+    assert rules(tx("+x1 x1", 0, 1), tx("x", 2, 3)) == ["lost"]
 
 
 def test_a_lost_append_is_told() -> None:
@@ -151,4 +161,4 @@ def test_a_long_history_is_judged() -> None:
     assert isinstance(read, Read)
     assert read.elements is not None
     short = Transaction("c", (Read(read.key, read.elements[:-2]),), victim.returned + 1, victim.returned + 2)
-    assert "stale" in rules(*history, short)
+    assert "lost" in rules(*history, short)
