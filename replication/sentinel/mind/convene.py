@@ -72,6 +72,7 @@ def hold(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
         return _convene(turn, group, attempt)
     if turn.now - attempt.stage_since_ms > CATCH_UP_MS:
         turn.emit(Level.WARNING, "-failover-abort-not-caught-up", group)
+        turn.send(group, Request.OTHER, b"QUORUM", b"HOLD", b"0")
         attempts.give_up(turn, group, attempt, attempts.NO_REPLICA_PAUSE_MS)
         return None
     if gathering.holds:

@@ -32,6 +32,8 @@ class Info:
     offset: int | None = None
     log_end: int = 0
     announced: bool | None = None
+    loading: bool = False
+    """What it is in its quorum it knows only when its data are in memory."""
     quorum: Standing | None = None
     """None: the node takes no part in a quorum."""
 
@@ -123,6 +125,10 @@ def _set_quorum_members(info: Info, value: str) -> None:
     _quorum(info).members = tuple(each for each in sets if each is not None)
 
 
+def _set_loading(info: Info, value: str) -> None:
+    info.loading = leading_int(value) != 0
+
+
 def _set_log_end(info: Info, value: str) -> None:
     info.log_end = max(0, leading_int(value))
 
@@ -137,6 +143,7 @@ _FIELDS: dict[str, Callable[[Info, str], None]] = {
     "slave_priority": _set_priority,
     "slave_repl_offset": _set_offset,
     "replica_announced": _set_announced,
+    "loading": _set_loading,
     "master_repl_offset": _set_log_end,
     "quorum_node_id": _set_quorum_id,
     "quorum_state": _set_quorum_state,

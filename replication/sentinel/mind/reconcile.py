@@ -79,7 +79,7 @@ def _learn_standing(turn: Turn, node: Primary | Replica, info: Info) -> None:
         election.adopt_epoch(turn, group, info.quorum.promised)
     if info.quorum is not None and info.quorum.founded:
         group.by_quorum = True
-    elif group.by_quorum and all(each.info_ms and each.standing is None for each in group.nodes()):
+    elif group.by_quorum and not info.loading and all(each.info_ms and not each.standing for each in group.nodes()):
         group.by_quorum = False
     if info.quorum is not None:
         convene.node_is_back(turn, group, node)
@@ -191,7 +191,7 @@ def _fence(turn: Turn, replica: Replica) -> None:
 
 
 def _join(turn: Turn, replica: Replica) -> None:
-    """A node of a quorum that rests counts for nothing until it follows: at once, if there is somebody to follow."""
+    """A node of a quorum that rests, or follows who is no more, counts for nothing: at once, if somebody leads."""
     if looks_sane(turn.world, replica.group, turn.now) and turn.now - replica.corrected_ms >= AGAIN_MS \
             and failover.follow(turn, replica, replica.group.address):
         replica.corrected_ms = turn.now
@@ -203,7 +203,7 @@ def _fix_wrong_primary(turn: Turn, replica: Replica) -> None:
     group = replica.group
     if group.address.is_at(replica.follows_host, replica.follows_port) or group.failing_over:
         return
-    if group.by_quorum and not replica.follows_port:
+    if group.by_quorum and replica.standing is not None and replica.standing.state == "resting":
         _join(turn, replica)
         return
     since = max(replica.follows_since_ms, replica.corrected_ms)
