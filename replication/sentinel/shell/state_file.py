@@ -20,9 +20,9 @@ class StateFile:
         self._disk = disk
         self.users: Callable[[], Sequence[str]] = tuple
         """The lines that describe the users, which are written with every statement."""
-        self._file = disk.path(path).absolute()
-        self.path = str(self._file)
-        self.text = self._file.read_text(encoding="utf-8", errors="surrogateescape")
+        file = disk.path(path).absolute()
+        self.path = str(file)
+        self.text = file.read_text(encoding="utf-8", errors="surrogateescape")
 
     def writable(self) -> str | None:
         """Why the file could not be replaced, None if it could."""
@@ -33,5 +33,5 @@ class StateFile:
     def save(self, statements: Sequence[str]) -> None:
         """Replace the statements, durably. Raises OSError and leaves the old file if it can't."""
         text = rewrite(self.text, [*statements, *self.users()])
-        self._disk.replace(self._file, text.encode("utf-8", "surrogateescape"), private=True)
+        self._disk.replace(self._disk.path(self.path), text.encode("utf-8", "surrogateescape"), private=True)
         self.text = text
