@@ -118,18 +118,22 @@ class Compass:
 
 
 class Caller:
-    """One client: connects where the primary is, and goes elsewhere when it must."""
+    """One client: connects where the primary is, and goes elsewhere when it must; or to `home`, always."""
 
-    def __init__(self, compass: Compass, setup: Sequence[Command], patience_s: float, clings_s: float) -> None:
+    def __init__(
+        self, compass: Compass, setup: Sequence[Command], patience_s: float, clings_s: float,
+        home: Address | None = None,
+    ) -> None:  # fmt: skip
         self._compass = compass
         self._setup = setup
         self._patience_s = patience_s
         self._clings_s = clings_s
+        self._home = home
         self._link: Link | None = None
         self._served_s = 0.0
         self.address: Address | None = None
         """Where it was last connected."""
-        if not clings_s:
+        if not clings_s and home is None:
             compass.callers.append(self)
 
     def drop(self) -> None:
@@ -139,11 +143,11 @@ class Caller:
             self._link = None
 
     async def connect(self) -> None:
-        """Have a connection to a node that says that it leads. Raises NotSent."""
+        """Have a connection to a node that says that it leads, or to `home`. Raises NotSent."""
         if self._link is not None:
             return
-        clings = self.address is not None and time.monotonic() - self._served_s < self._clings_s
-        to = self.address if clings and self.address is not None else await self._compass.primary()
+        clings = time.monotonic() - self._served_s < self._clings_s
+        to = self._home or (self.address if clings else None) or await self._compass.primary()
         try:
             link = await Link.dial(to, self._compass.local)
         except (OSError, TimeoutError) as failure:
@@ -154,7 +158,7 @@ class Caller:
             link.close()
             raise NotSent(repr(failure))
         wrong = next((str(reply) for reply in replies if isinstance(reply, hiredis.ReplyError)), "")
-        if wrong or not isinstance(role, list) or role[0] != "master":
+        if wrong or not isinstance(role, list) or (role[0] != "master" and self._home is None):
             link.close()
             raise NotSent(wrong or f"no primary: {role}")
         self._link, self.address = link, to

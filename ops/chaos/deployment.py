@@ -117,8 +117,10 @@ class Deployment:
         sentinels = [p for p in self.network.places if p.kind == "sentinel"]
         sentinels.sort(key=lambda p: (p.host != place.host, p.host))
         home = self.folder / place.name
-        plan = Plan(place.host, local, [[p.address, p.port] for p in sentinels], [w.name for w in WORKLOADS], setup,
-                    seed, str(self.history(place)))  # fmt: skip
+        workloads = [w.name for w in WORKLOADS if self.servers.is_quorum or not w.stays_home]
+        node = next(p for p in self.network.places if p.kind == "node" and p.host == place.host)
+        plan = Plan(place.host, local, [[p.address, p.port] for p in sentinels], [node.address, node.port], workloads,
+                    setup, seed, str(self.history(place)))  # fmt: skip
         plan.write(home / "plan.json")
         self._spawn(place, [sys.executable, "-m", "ops.chaos.worker", str(home / "plan.json")])
 

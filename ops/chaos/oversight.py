@@ -96,11 +96,23 @@ class Operator:
         before = None
         while time.monotonic() < deadline_s:
             found = await self.settled()
+            if found is None and self.is_quorum:
+                await self._replace_members()
             if found is not None and before is not None and found[0] == before[0]:
                 return found
             before = found
             await asyncio.sleep(LISTEN_S)
         return None
+
+    async def _replace_members(self) -> None:
+        """A member that came back without its data is another one: have it take the old one's place."""
+        for place in self.network.places:
+            if place.kind != "node":
+                continue
+            rows = await self.ask(place, "QUORUM", "MEMBERS")
+            replacement = replaceable(rows) if isinstance(rows, list) else None
+            if replacement is not None:
+                await self.ask(place, "QUORUM", "REPLACE", *replacement)
 
     async def elements(self, host: int) -> set[str] | None:
         """Every element of every set and list of a node; None if it doesn't answer."""
@@ -148,6 +160,16 @@ class Operator:
             if address == f"{fields['ip']}:{fields['port']}" and epoch not in self.failovers:
                 self.failovers[epoch] = Failover(epoch, address, when)
                 self.switched.set()
+
+
+def replaceable(rows: list[list[Any]]) -> tuple[str, str] | None:
+    """Of a leader's members one that isn't there, and a candidate that is; None if there aren't both."""
+    members = [dict(zip(row[::2], row[1::2], strict=False)) for row in rows]
+    if not any(each["role"] == "leader" for each in members):
+        return None
+    gone = [each["id"] for each in members if each["role"] == "member" and each["state"] == "unknown"]
+    new = [each["id"] for each in members if each["role"] == "candidate" and each["state"] == "up"]
+    return (gone[0], new[0]) if gone and new else None
 
 
 def complaints(

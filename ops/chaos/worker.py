@@ -31,6 +31,8 @@ class Plan:
     """The address to call from; "" = any."""
     sentinels: list[list[Any]]
     """Address and port of each, in the order in which they are asked."""
+    node: list[Any]
+    """Address and port of the host's own node."""
     workloads: list[str]
     setup: list[list[str]]
     """Commands sent first on every connection to a node."""
@@ -66,7 +68,8 @@ async def _work(
     name = f"{workload.name}-{plan.host}-{number}"
     draw = Draw(name, random.Random(f"{plan.seed} {name}"))
     setup = tuple(tuple(command) for command in plan.setup)
-    caller = Caller(compass, setup, workload.patience_s, workload.clings_s)
+    home = (str(plan.node[0]), int(plan.node[1])) if workload.stays_home else None
+    caller = Caller(compass, setup, workload.patience_s, workload.clings_s, home)
     while not over.is_set():
         try:
             await caller.connect()

@@ -67,6 +67,8 @@ class Workload:
     """Between two requests."""
     clings_s: float = 0.0
     """For so long it goes back to the same address, before it asks who leads."""
+    stays_home: bool = False
+    """Asks its own host's node, whoever leads: for servers whose replicas serve reads that must not be stale."""
 
 
 def _nothing(reply: Any) -> None:
@@ -96,6 +98,11 @@ def _register(d: Draw) -> Request:
     expected = d.seen.get(key)
     command = ("EVAL", SWAP, "1", key, expected or "", value)
     return Request("cas", key, [expected, value], (command,), _remember(d, key))
+
+
+def _look(d: Draw) -> Request:
+    key = f"register:{int(d.now_s / REGISTER_S)}:{d.rng.randrange(REGISTERS)}"
+    return Request("read", key, None, (("GET", key),), _text)
 
 
 def _remember(d: Draw, key: str) -> Callable[[Any], str | None]:
@@ -141,6 +148,7 @@ WORKLOADS = (
     Workload("registers", "registers", 2, _register),
     Workload("lists", "lists", 2, _list, pause_s=0.02),
     Workload("counters", "counters", 1, _counter),
+    Workload("readers", "registers", 1, _look, patience_s=1.5, stays_home=True),
 )
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
 
@@ -157,6 +165,10 @@ REFUSALS = (
 """Errors that say that a request did not run; after any other its outcome is unknown."""
 
 
+NOT_DONE = " was not done:"
+"""In an error that else would say that the outcome is unknown."""
+
+
 def is_refusal(error: str) -> bool:
     """Whether an error reply says that the request did not run."""
-    return error.split(" ", 1)[0] in REFUSALS
+    return error.split(" ", 1)[0] in REFUSALS or (error.startswith("NOQUORUM ") and NOT_DONE in error)

@@ -112,3 +112,12 @@ async def test_who_clings_goes_back_where_it_was() -> None:
                 await caller.connect()
                 assert caller.address == goes_to
                 caller.drop()
+
+
+async def test_who_stays_home_reads_from_a_replica() -> None:
+    """A client of its own host's node takes no notice of who leads."""
+    async with server(node(b"$1\r\nv\r\n", REPLICA)) as home:
+        caller = Caller(Compass([], ""), (), 0.2, 0.0, home)
+        await caller.connect()
+        assert await caller.call((("GET", "k"),)) == "v"
+        caller.drop()

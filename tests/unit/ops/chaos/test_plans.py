@@ -100,7 +100,8 @@ def test_a_transaction_tells_what_it_read() -> None:
 def test_refusals_are_told_from_silence() -> None:
     """Only errors that promise that nothing happened count as refusals."""
     assert is_refusal("READONLY You can't write against a read only replica.")
-    assert not is_refusal("NOQUORUM the outcome is unknown")
+    assert is_refusal("NOQUORUM The write was not done: why.")
+    assert not is_refusal("NOQUORUM The outcome is unknown: why.")
     assert not is_refusal("ERR whatever")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ops.chaos.oversight import complaints
+from ops.chaos.oversight import complaints, replaceable
 from ops.chaos.places import HOSTS
 from ops.chaos.proxy import Proxy
 from ops.chaos.records import Failover, Period, Row
@@ -133,3 +133,18 @@ def test_all_is_well_only_if_everybody_agrees() -> None:
     nodes, views, network = good()
     views[0]["flags"] = "master,s_down"
     assert "sentinel-1 sees" in complaints(nodes, views, network, False)
+
+
+def member(node_id: str, role: str, state: str) -> list[Any]:
+    """A row of QUORUM MEMBERS."""
+    return ["id", node_id, "role", role, "state", state, "offset", 5]
+
+
+def test_a_member_without_its_data_is_replaced() -> None:
+    """Only a leader is asked, and only for a member that is gone and a candidate that is there."""
+    lead, here, gone = member("a", "leader", "here"), member("b", "member", "up"), member("c", "member", "unknown")
+    new = member("d", "candidate", "up")
+    assert replaceable([lead, here, gone, new]) == ("c", "d")
+    assert replaceable([lead, here, gone]) is None
+    assert replaceable([lead, here, new]) is None
+    assert replaceable([here, gone, new]) is None
