@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,7 +88,7 @@ def chaos(
     words = [OURS, REDIS] if kinds == "both" else [kinds]
     try:
         plan = Plan(servers_of(words, durability, down_after), chosen, rounds, seconds, seed, is_inside, keep)
-        found, made = asyncio.run(run(plan, lambda text: print(text, file=sys.stderr, flush=True)))
+        found, made = asyncio.run(_until_ended(plan))
         about = {"seed": seed, "network": made, "rounds": rounds, "down_after_ms": down_after,
                  "redis": redis_version() if REDIS in words else ""}  # fmt: skip
     except BenchError as failure:
@@ -97,6 +98,16 @@ def chaos(
         json_file.write_text(json.dumps({"about": about, "rounds": as_data(found)}, indent=2) + "\n")
     sys.exit(any(servers.is_quorum and each.servers == servers.title and each.verdict.violations
                  for servers in plan.servers for each in found))  # fmt: skip
+
+
+async def _until_ended(plan: Plan) -> tuple[list[Round], str]:
+    """Run, and clean up too where SIGTERM ends it."""
+    task = asyncio.create_task(run(plan, lambda text: print(text, file=sys.stderr, flush=True)))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise BenchError("ended before its time")
 
 
 def _enter(is_wanted: bool) -> None:

@@ -38,7 +38,7 @@ FINE_S = (0.1, 0.6)
 def enter_words() -> list[str]:
     """The command that puts another one into namespaces of its own; it dies with us, and all in it."""
     users = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    return ["unshare", *users, "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    return ["unshare", *users, "--net", "--mount", "--pid", "--fork", "--kill-child=TERM", "--mount-proc"]
 
 
 def permitted() -> bool:

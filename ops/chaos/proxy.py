@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 
 from ops.chaos.places import Pair, Place, places
 
@@ -35,6 +36,7 @@ class Proxy:
         self.places = places(f"127.{77 + pid % 100}.{pid // 100 % 250}")
         self.limits: tuple[str, ...] = ("disk-full",)
         self._names = {place.address: place.name for place in self.places}
+        self._dying = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         self._random = random.Random(seed)
         self._cut: frozenset[Pair] = frozenset()
         self._rough: frozenset[str] = frozenset()
@@ -54,8 +56,8 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def command(self, place: Place, words: list[str]) -> list[str]:
-        """Nothing stands before the command: the process is told its address."""
-        return words
+        """The process is told its address; where the tool is there, it dies with us even if we are killed."""
+        return [*self._dying, *words]
 
     def listen(self, place: Place) -> int:
         """Behind the port that others are told."""

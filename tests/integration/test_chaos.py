@@ -8,9 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from support.peers import require_peer
 from support.processes import python_env
+from support.waiting import wait_until
+
+from ops.chaos.namespaces import permitted
 
 CHAOS_S = 170.0
 
@@ -58,6 +62,30 @@ def test_the_proxy_stands_in_for_namespaces(tmp_path: Path) -> None:
     assert each["failovers"] == 1
     assert each["gaps_s"]
     assert each["not_judged"] == []
+
+
+@pytest.mark.parametrize("network", ["namespaces", "proxy"])
+def test_a_run_that_is_killed_leaves_no_process(tmp_path: Path, network: str) -> None:
+    """Servers and clients end with the run, even where it could not end them itself."""
+    if network == "namespaces" and not permitted():
+        pytest.skip("network namespaces aren't permitted here")
+    command = [sys.executable, "-m", "ops.cli", "bench", "chaos", "--servers", "understudy", "--network", network]
+    process = subprocess.Popen(command, cwd=tmp_path, env={**python_env(), "TMPDIR": str(tmp_path)})
+    try:
+        wait_until(lambda: len(children_in(tmp_path)) >= 9, 60.0, "three nodes, sentinels and processes of clients")
+    finally:
+        process.kill()
+        process.wait()
+    wait_until(lambda: not children_in(tmp_path), 30.0, "no process is left")
+
+
+def children_in(folder: Path) -> list[int]:
+    """Processes that a run put to work in a folder."""
+    return [
+        each.info["pid"]
+        for each in psutil.process_iter(["pid", "cwd"])
+        if (each.info["cwd"] or "").startswith(str(folder / "chaos-"))
+    ]
 
 
 def test_unknown_faults_are_named(tmp_path: Path) -> None:
