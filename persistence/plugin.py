@@ -90,6 +90,10 @@ class Persistence:
         """Up to which offset the append-only file is on the disk; None without one, -1 before its first base."""
         return self.aof.synced_offset()
 
+    def written_offset(self) -> int | None:
+        """Up to which offset the log outlives the process, in the append-only file; None without one."""
+        return self.aof.written_offset()
+
     def take_origin(self) -> Origin:
         """What the loaded snapshot said of itself; the first caller gets it."""
         origin, self._origin = self._origin, Origin()
@@ -114,8 +118,11 @@ class Persistence:
         self.aof.read_manifest()
         if not self.node.config.appendonly:
             await self.load_snapshot()
+            self.node.services.signals.data_loaded.emit(self._origin)
             return
         await self.aof.load()
+        self._origin = Origin()
+        self.node.services.signals.data_loaded.emit(self.aof.loader.origin)
         self.aof.open_at_start()
 
     async def load_snapshot(self) -> None:

@@ -90,6 +90,8 @@ def role(c: Session, a: list[bytes]) -> bytes:
                 integer(applied),
             ]
         )
+    if node.role.state is State.RESTING:
+        return array([bulk(b"slave"), bulk(b"?"), integer(0), bulk(b"connect"), integer(-1)])
     replicas = [
         bulks([r.ip.encode(), b"%d" % r.port, b"%d" % r.ack_offset])
         for r in node.feeder.records()
@@ -111,7 +113,8 @@ def psync(c: Session, a: list[bytes]) -> bytes | None:
     offset = parse_int(a[2])
     _ready_to_serve(c, node)
     node.stream_wanted()
-    decision = decide(Request(a[1], offset), node.history, node.feeder.backlog)
+    go_on = node.voting.admit(c, offset)
+    decision = decide(Request(a[1], offset), node.history, node.feeder.backlog, go_on)
     record = _record(c)
     if isinstance(decision, FullResync):
         node.log.info("full resynchronization", replica=f"{record.ip}:{record.port}", reason=decision.reason)
@@ -119,7 +122,7 @@ def psync(c: Session, a: list[bytes]) -> bytes | None:
             node.feeder.refused_partials += 1
         node.feeder.attach_full(c, record, sync=False)
     else:
-        node.feeder.attach_partial(c, record, decision)
+        node.feeder.attach_partial(c, record, decision, node.voting.welcome(c))
         node.refresh_denials()
     return None
 
@@ -150,7 +153,7 @@ def _ready_to_serve(c: Session, node: Replication) -> None:
         raise CommandError("LOADING Redis is loading the dataset in memory")
     if role.state is State.ASKING:
         raise CommandError("NOMASTERLINK Can't SYNC while failing over")
-    if role.follows and not role.link_up:
+    if not role.leads and not role.link_up:
         raise CommandError("NOMASTERLINK Can't SYNC while not connected with my master")
     if c.out:
         raise CommandError("ERR SYNC and PSYNC are invalid with pending output")
@@ -182,7 +185,15 @@ def replconf(c: Session, a: list[bytes]) -> bytes | None:
         option = a[i].lower()
         if option == b"ack":
             _ack(c, a[i + 1], a[i + 3] if len(a) > i + 3 and a[i + 2].lower() == b"fack" else b"0")
+            if len(a) > i + 5 and a[i + 4].lower() == b"quorum":
+                _ack_of_member(c, a[i + 1], a[i + 3], a[i + 5])
             return None
+        if option == b"quorum-ask":
+            replication_of(c).voting.asked(c, a[i + 1])
+            return None
+        if option == b"quorum" and replication_of(c).voting.active:
+            replication_of(c).voting.announced(c, a[i + 1])
+            continue
         if option == b"getack":
             node = replication_of(c)
             if node.link is not None and c.kind == "primary":
@@ -201,6 +212,12 @@ def _ack(c: Session, text: bytes, file_text: bytes) -> None:
         node = replication_of(c)
         node.feeder.acknowledge(c.replica, int(text), int(file_text))
         node.acknowledged()
+
+
+def _ack_of_member(c: Session, memory: bytes, synced: bytes, round_: bytes) -> None:
+    numbers = (memory, synced, round_)
+    if isinstance(c.replica, Feed) and all(_OFFSET.fullmatch(number) for number in numbers):
+        replication_of(c).voting.acknowledged(c, int(memory), int(synced), int(round_))
 
 
 def _listening_port(told: Announced, value: bytes) -> None:

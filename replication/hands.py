@@ -40,6 +40,8 @@ from replication.role_messages import (
 )
 
 GETACK = encode_request([b"REPLCONF", b"GETACK", b"*"])
+_STAYS_BLOCKED = ("pause", "quorum-order")
+"""Who waits for the end of a pause will find out by itself; a sentinel waits for what it ordered."""
 UNBLOCKED = error("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)")
 
 
@@ -153,7 +155,7 @@ class Hands:
 
     def _unblock_all(self) -> None:
         for c in list(self._engine.sessions.values()):
-            if c.blocked is not None and c.blocked.kind != "pause":
+            if c.blocked is not None and c.blocked.kind not in _STAYS_BLOCKED:
                 self._waiting.forget(c)
                 blocking.forget(self._engine, c)
                 c.send(UNBLOCKED)

@@ -12,7 +12,10 @@ from kvserver.services.offers import PAUSE_WRITES, Pause
 from replication import commands, debugging
 from replication.info_fields import LinkView, View, replication_fields
 from replication.primary.farewell import Farewell
+from replication.quorum.shell import commands as quorum_commands
+from replication.quorum.shell.start import begin as start_quorum
 from replication.restart import resume
+from replication.role import State
 from replication.shell import Replication
 
 if TYPE_CHECKING:
@@ -32,10 +35,12 @@ def attach(node: Node) -> None:
     services.replication = ours
     services.keep(ours)
     services.signals.log_synced.connect(ours.file_synced)
+    services.signals.data_loaded.connect(lambda origin: start_quorum(node, ours, origin))
     engine.state.follow(config.replicaof is not None)  # so that it loads as what it will be
     ours.on_synchronized = lambda partial: node.supervisor.tell(CONTINUED if partial else SYNCHRONIZED)
     ours.received = node.server.replicated
     node.handlers.update(commands.HANDLERS)
+    node.handlers.update(quorum_commands.HANDLERS)
     pause = services.administration.pause
     ours.hands.hold_writes = lambda: pause.begin(engine, "failover", PAUSE_WRITES, _FOR_EVER_MS)
     ours.hands.let_writes = lambda: pause.end(engine, "failover")
@@ -51,7 +56,10 @@ def attach(node: Node) -> None:
     async def start() -> None:
         ours.listening_port = node.port
         origin = services.persistence.take_origin()
-        await resume(ours, origin.aux, origin.gone)
+        if ours.voting.rests():
+            ours.begin_as_member()
+        else:
+            await resume(ours, origin.aux, origin.gone)
         await ours.start()
 
     _add_farewell(node, ours, pause)
@@ -141,10 +149,15 @@ def _memory(ours: Replication) -> Iterable[tuple[str, object]]:
     yield "mem_clients_slaves", waiting
 
 
+_NOBODY = LinkView("?", 0, "none", -1, 0, False, 0, 0, 0)
+"""Whom a member of a quorum follows that rests."""
+
+
 def view(ours: Replication) -> View:
     """The node as INFO sees it."""
     now = ours.engine.services.clock.monotonic()
     link = ours.link
+    resting = ours.role.state is State.RESTING
     return View(
         config=ours.config,
         follows=ours.engine.state.follows,
@@ -152,7 +165,9 @@ def view(ours: Replication) -> View:
         offset=ours.engine.log.offset,
         backlog=ours.feeder.backlog,
         replicas=ours.feeder.records(),
-        link=None
+        link=_NOBODY
+        if resting
+        else None
         if link is None
         else LinkView(
             host=link.host,

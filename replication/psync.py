@@ -36,12 +36,16 @@ class FullResync:
 Decision = Continue | FullResync
 
 
-def decide(request: Request, history: History, backlog: Backlog | None) -> Decision:
-    """Whether the asking replica may continue.
+def decide(
+    request: Request, history: History, backlog: Backlog | None, go_on: bool | None = None
+) -> Decision:
+    """Whether the asking replica may continue; `go_on`: somebody else knows (a quorum, by its epochs).
 
     It may when what it followed is our history as far as it got, and we still hold everything after that.
     The second id counts only up to where the two histories part.
     """
+    if go_on is not None:
+        return Continue(history.replid, request.offset) if go_on else FullResync("the quorum's epochs differ")
     if request.replid == ASK_FULL:
         return FullResync("full resynchronization requested by the replica")
     if not same_id(request.replid, history.replid):

@@ -10,6 +10,8 @@ backlog change together). TRANSITIONS is the table: for each state and event wha
         │         │   └────────────┴────────────┘ given up, or refused
         └──► CONNECTING ──► SYNCING ──► STREAMING       (lost: CONNECTING again; promoted: PRIMARY)
 
+A member of a quorum is RESTING when it starts, and after PRIMARY when it has promised a newer epoch away.
+
 The safety argument, which everything in replication rests on: *two nodes at the same offset of the same id hold the
 same data*. So whoever leads writes under an id that it made itself when it began to lead; whatever is written under
 an id that another node may know is in the backlog, or was dropped from its front; writes that nobody recorded (no
@@ -56,6 +58,7 @@ from replication.role_messages import (
     RefreshGates,
     Rejected,
     RememberPrimary,
+    Rest,
     Restarted,
     SnapshotBegins,
     SnapshotComplete,
@@ -76,6 +79,7 @@ class State(enum.Enum):
     CONNECTING = "follows, and waits to be let continue or to get a data set"
     SYNCING = "follows, and receives a data set"
     STREAMING = "follows, and applies the stream"
+    RESTING = "belongs to a quorum, and neither leads nor follows"
 
 
 LEADING = frozenset((State.PRIMARY, State.HANDING_OVER))
@@ -124,7 +128,7 @@ class Role:
     @property
     def link_up(self) -> bool | None:
         """Whether the stream of the primary is being applied; None on who follows nobody."""
-        return self.state is State.STREAMING if self.follows else None
+        return None if self.leads or self.state is State.STARTING else self.state is State.STREAMING
 
     @property
     def failover(self) -> str:
@@ -251,6 +255,19 @@ def _follow(role: Role, event: Follow, now_s: float) -> State:
 def _promote(role: Role, event: Promote, now_s: float) -> State:
     role._take_lead(event)
     return State.PRIMARY
+
+
+def _rest(role: Role, event: Rest, now_s: float) -> State:
+    """The log stands still until a sentinel has the node lead, or it follows."""
+    role._tell(Fence(), EndBlocked())
+    role.shared = role.shared or role.recording
+    role.term += 1
+    role.own = False
+    if not role.recording:
+        role._begin_history(event.new_id)
+        role._tell(OpenBacklog(event.offset))
+    role._tell(DropReplicas("this node leads no more"), RefreshGates(), Note("resting"))
+    return State.RESTING
 
 
 def _stay(role: Role, event: Event, now_s: float) -> State:
@@ -391,6 +408,12 @@ TRANSITIONS: Mapping[tuple[State, type], tuple[Act, tuple[State, ...]]] = {
     (S.SYNCING, LinkLost): (_lost, (S.CONNECTING,)),
     (S.STREAMING, LinkLost): (_lost, (S.CONNECTING,)),
     (S.STREAMING, StreamWanted): (_stream_wanted, (S.STREAMING,)),
+    (S.STARTING, Rest): (_rest, (S.RESTING,)),
+    (S.PRIMARY, Rest): (_rest, (S.RESTING,)),
+    (S.RESTING, Rest): (_stay, (S.RESTING,)),
+    (S.RESTING, Follow): (_follow, (S.CONNECTING,)),
+    (S.RESTING, Promote): (_promote, (S.PRIMARY,)),
+    (S.RESTING, Tick): (_stay, (S.RESTING,)),
     **{(state, Follow): (_follow, (S.CONNECTING,)) for state in (S.CONNECTING, S.SYNCING, S.STREAMING)},
     **{(state, Promote): (_promote, (S.PRIMARY,)) for state in (S.CONNECTING, S.SYNCING, S.STREAMING)},
     **{(state, Tick): (_stay, (state,)) for state in FOLLOWING},

@@ -44,6 +44,14 @@ class Promote:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """A member of a quorum leads no more, or not yet, and follows nobody."""
+
+    offset: int
+    new_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HandOver:
     """Have a replica take over (FAILOVER)."""
 
@@ -131,7 +139,7 @@ class Rejected:
 
 
 OfLink = Continued | SnapshotBegins | SnapshotComplete | LinkLost | Rejected
-Event = Restarted | Follow | Promote | HandOver | Abort | StreamWanted | Forget | Tick | OfLink
+Event = Restarted | Follow | Promote | Rest | HandOver | Abort | StreamWanted | Forget | Tick | OfLink
 
 # -- actions -------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from replication.primary.waiting import Waiting
 from replication.replica.handshake import Full, Settings
 from replication.replica.incoming import Incoming
 from replication.replica.link import Link
+from replication.replica.wire import LinkError, Wire
 from replication.role import Role, State
 from replication.role_messages import (
     Abort,
@@ -37,12 +38,14 @@ from replication.role_messages import (
     LinkLost,
     Promote,
     Rejected,
+    Rest,
     Restarted,
     SnapshotBegins,
     SnapshotComplete,
     StreamWanted,
     Tick,
 )
+from replication.voting import NoVoting, Voting
 
 PING = encode_request([b"PING"])
 
@@ -60,6 +63,7 @@ class Replication:
         self.waiting = Waiting(engine, self.feeder.records)
         self.hands = Hands(engine, config, log, self.role, self.feeder, self.waiting, self)
         self.listening_port = config.port
+        self.voting: Voting = NoVoting()
         self.on_synchronized: Callable[[bool], None] = lambda partial: None
         self.received: Callable[[int], None] = lambda size: None  # bytes of the primary's data set and stream
         self._todo: deque[Action] = deque()
@@ -97,6 +101,10 @@ class Replication:
         self._step(Promote(self._settled(), self._new_id()))
         self._keep_bound()
 
+    def rest(self) -> None:
+        """Neither lead nor follow, as a quorum's member that waits for its sentinels."""
+        self._step(Rest(self._settled(), self._new_id()))
+
     def hand_over(self, order: Order) -> None:
         """Hold writes back, and have a replica that has caught up take over."""
         self._step(HandOver(order))
@@ -118,6 +126,14 @@ class Replication:
         self.engine.log.offset = offset
         self._step(Restarted(saved_id, offset, self.config.replicaof is not None, self._new_id()))
 
+    def begin_as_member(self) -> None:
+        """The data that were loaded are a quorum group's, whose epochs say who may continue: no id does."""
+        self._step(Restarted(self._new_id(), self.engine.log.offset, True, self._new_id()))
+
+    def settle(self) -> int:
+        """Have everything that was applied in the log, and told to the sinks; its offset."""
+        return self._settled()
+
     def admits(self, term: int) -> bool:
         """Whether a link of this term may have an effect."""
         return self.role.admits(term)
@@ -131,12 +147,15 @@ class Replication:
         """The primary sends a data set."""
         self._step(SnapshotBegins(term))
 
-    def adopt(self, term: int, full: Full, incoming: Incoming) -> None:
-        """A whole data set was received: put it in force."""
+    def adopt(self, term: int, full: Full, incoming: Incoming, wire: Wire) -> None:
+        """A whole data set was received: put it in force. Raises LinkError: it must not be."""
         self._settled()
+        if not self.voting.may_adopt(wire, incoming.aux):
+            raise LinkError("a newer epoch was promised meanwhile")
         self.hands.incoming = incoming
         self._step(SnapshotComplete(term, full.replid, full.offset))
         self.hands.incoming = None
+        self.voting.adopted(wire, incoming.aux)
         self.on_synchronized(False)
 
     def refused(self, term: int, reason: str) -> None:
@@ -236,6 +255,7 @@ class Replication:
 
     def _closed(self, c: Session) -> None:
         self.waiting.forget(c)
+        self.voting.gone(c)
         if c.kind == "replica":
             self.feeder.detach(c)
             self.refresh_denials()
@@ -252,6 +272,7 @@ class Replication:
         if self.link is not None:
             self.link.tick(send_ack=second)
         self._keep_bound()
+        self.voting.tick()
         if not second:
             return
         self.refresh_denials()
@@ -272,7 +293,7 @@ class Replication:
     def _tell_time(self) -> None:
         feeder = self.feeder
         idle_s = 0.0 if feeder.feeds else self._clock.monotonic() - feeder.no_replicas_since_s
-        ttl_s = self.config.repl_backlog_ttl
+        ttl_s = 0 if self.voting.active else self.config.repl_backlog_ttl  # a group's log has no gaps
         self._step(Tick(self.engine.log.offset, self._new_id(), feeder.records(), idle_s, ttl_s))
 
     async def start(self) -> None:
@@ -282,6 +303,8 @@ class Replication:
         primary = self.config.replicaof
         if primary is not None:
             self.follow(primary.host, primary.port)
+        elif self.voting.rests():
+            self.rest()
         else:
             self.promote()
 

@@ -38,7 +38,8 @@ def attach(node: Node, served: Iterable[CommandFacts] | None = None) -> None:
     """
     node.handlers.update(commands.HANDLERS)
     engine, config = node.engine, node.config
-    absent = catalog.later() - node.handlers.keys()
+    there = node.handlers.keys() | {name.partition("|")[0] for name in node.handlers}
+    absent = catalog.later() - there
     book = CommandBook(served or (facts for name, facts in catalog.load().items() if name not in absent))
     access = Access(engine, config, Users(book))
     node.services.access = access

@@ -111,7 +111,6 @@ class Connection(Sending):
         if limits.refuse(self, peer):
             return
         self.transport.set_write_buffer_limits(high=FULL_BYTES)
-        self.output.gate(server.holds.on)
         self.engine.state.now_ms = now_ms(server)
         session = self.engine.open_session(self)
         session.address = address(peer, transport)
@@ -122,6 +121,7 @@ class Connection(Sending):
             session.attend(ATT_UNAUTHENTICATED, True)
             self.parser.trusted = False
         self.session = session
+        session.ask_for(server.holds.safety)
         server.connections[session.id] = self
         tune_socket(transport.get_extra_info("socket"), server.limits.keepalive_s)
 

@@ -15,6 +15,7 @@ cdef class Output:
     cpdef bytes take_posted(self)
     cpdef int send(self, bytes data, bint safe, bint patient) except -1
     cpdef int released(self, bytes data) except -1
+    cpdef int fail(self) except -1
     cdef _gather(self, bytes data)
     cpdef take(self)
     cpdef int no_room(self) except -1

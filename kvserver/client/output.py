@@ -10,7 +10,8 @@ Two things may hold bytes up, each or both:
 - the peer takes them too slowly, and the transport says that it is full: then they are gathered (`outbox.py`),
   and given to the transport as it empties;
 - what they promise isn't safe yet (`kvserver.engine.run.holds`): then they are held back by whoever watches over
-  that, who hands them back by `released`, in order.  What comes behind held bytes is held as well, safe or not.
+  that, who hands them back by `released`, in order.  What comes behind held bytes is held as well, safe or not.  If
+  they can't become safe any more (`fail`), an error goes out in their place, and the connection closes behind it.
 
 A connection ends in one of two ways.  `end`: all that was accepted so far still goes out, posted bytes when the turn
 is over, held ones once they are safe, and then the connection is closed.  `drop`: nothing goes out any more.  Neither
@@ -74,6 +75,8 @@ class Event(IntEnum):
     ROOM = 6
     END = 7
     DROP = 8
+    FAIL = 9
+    """Held bytes will never be safe; it comes with an error to send in their place."""
 
 
 NOTHING = 0
@@ -134,6 +137,7 @@ TRANSITIONS: dict[State, dict[Event, tuple[State, int]]] = {
         _E.ROOM: (_S.HOLDING, NOTHING),
         _E.END: (_S.ENDING, NOTHING),
         _E.DROP: (_S.GONE, ABORT),
+        _E.FAIL: (_S.CLOSING, WRITE | CLOSE),
     },
     _S.HOLDING_FULL: {
         _E.SEND: (_S.HOLDING_FULL, HOLD),
@@ -144,6 +148,7 @@ TRANSITIONS: dict[State, dict[Event, tuple[State, int]]] = {
         _E.ROOM: (_S.HOLDING, DRAIN),
         _E.END: (_S.ENDING, DRAIN),
         _E.DROP: (_S.GONE, ABORT),
+        _E.FAIL: (_S.CLOSING, DRAIN | WRITE | CLOSE),
     },
     _S.LEAVING: {
         _E.POST: (_S.LEAVING, NOTHING),
@@ -163,6 +168,7 @@ TRANSITIONS: dict[State, dict[Event, tuple[State, int]]] = {
         _E.ROOM: (_S.ENDING, NOTHING),
         _E.END: (_S.ENDING, NOTHING),
         _E.DROP: (_S.GONE, ABORT),
+        _E.FAIL: (_S.CLOSING, WRITE | CLOSE),
     },
     _S.CLOSING: {
         _E.POST: (_S.CLOSING, NOTHING),
@@ -179,7 +185,7 @@ TRANSITIONS: dict[State, dict[Event, tuple[State, int]]] = {
 
 # The table by numbers: enumerations are slow to look up, and the compiled machine keeps its state as C's int.
 _FLOWING, _POSTED, _FULL, _HOLDING, _HOLDING_FULL, _LEAVING, _ENDING, _CLOSING, _GONE = map(int, State)
-_POST, _SEND, _SEND_UNSAFE, _RELEASE, _RELEASE_LAST, _NO_ROOM, _ROOM, _END, _DROP = map(int, Event)
+_POST, _SEND, _SEND_UNSAFE, _RELEASE, _RELEASE_LAST, _NO_ROOM, _ROOM, _END, _DROP, _FAIL = map(int, Event)
 _TABLE = [[TRANSITIONS[state].get(event, (-1, -1)) for event in Event] for state in State]
 _TABLE = [[(int(state), do) for state, do in row] for row in _TABLE]
 
@@ -257,6 +263,11 @@ class Output:
         if do == GATHER:
             self._gather(data)
         return do
+
+    def fail(self) -> int:
+        """Forget the held bytes; WRITE is for an error that takes their place, behind what DRAIN is for."""
+        self.held = self.held_bytes = 0
+        return self._step(_FAIL)
 
     def _gather(self, data: bytes) -> None:
         if self._outbox is None:

@@ -65,6 +65,8 @@ class Reason(Enum):
     MAX_CLIENTS = Row("maxclients", Queued.SENT, Level.VERBOSE, "Client refused: maxclients is reached")
     PROTECTED_MODE = Row("protected_mode", Queued.SENT, Level.VERBOSE, "Client refused: protected mode")
     ROLE_CHANGE = Row("role_change", Queued.SENT, Level.VERBOSE, "Waiting client closed: this node is a replica now")
+    UNSAFE = Row("unsafe", Queued.DROPPED, Level.NOTICE,
+                 "Client closed: what it wrote or read may be lost, since no majority has it")
     DEBUGGER = Row("debugger", Queued.SENT, Level.VERBOSE, "The Lua debugger's session is over")
     REPLICA_HISTORY = Row("replica_history", Queued.DROPPED, Level.NOTICE,
                           "Disconnecting replica: it has to ask anew whether it may continue")

@@ -6,6 +6,7 @@ from kvserver.engine.run.session cimport Session
 
 cdef Py_ssize_t _posted_max
 cdef int _write, _hold
+cdef long long _data
 
 cdef class Sending:
     cdef public Server server
@@ -14,9 +15,10 @@ cdef class Sending:
     cdef public Session session
     cdef public Output output
     cdef public object reason
-    cdef public bint reading
+    cdef public bint reading, held_linear
+    cdef public int held_level
     cdef object __weakref__
-    @cython.locals(c=Session, do=int)
+    @cython.locals(c=Session, do=int, safe=bint, exempt=bint, offset=cython.longlong)
     cpdef _send(self, bytes data)
     @cython.locals(output=Output)
     cpdef write(self, data)

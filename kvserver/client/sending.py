@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from kvserver.client import limits
 from kvserver.client.output import ABORT, CLOSE, DRAIN, HOLD, RESUME, SOON, STOP, WRITE, Output, State
 from kvserver.client.reasons import Reason
+from kvserver.engine.command_table.row import MAY_REPLICATE, READONLY, WRITE
+from kvserver.engine.run.holds import Held
 from kvserver.engine.run.session import ATT_CLOSE, Session
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ POSTED_MAX = 1 << 14
 _write = WRITE
 _hold = HOLD
 _posted_max = POSTED_MAX
+_data = READONLY | WRITE | MAY_REPLICATE  # what shows data, or changes them
 
 
 class Sending:
@@ -39,6 +42,8 @@ class Sending:
         self.output = Output()
         self.reason: Reason | None = None  # why it ends
         self.reading = True
+        self.held_level = 0  # what those that wait wait for
+        self.held_linear = False
 
     def _send(self, data: bytes) -> None:
         """Send what can't just be written, behind what is posted."""
@@ -49,17 +54,41 @@ class Sending:
         offset = self.engine.log.offset
         # A replica's stream isn't held: it is part of what makes the log safe.
         exempt = c is None or c.kind == "replica"
-        do = self.output.send(data, exempt or not holds.on or offset <= holds.safe, exempt)
+        safe = exempt or not holds.on or offset <= holds.safe
+        if safe and c is not None and c.did & _data and c.level and not exempt:
+            wanted = c.write_offset if c.local else offset
+            safe = not c.linear and wanted <= holds.reached(c.level)
+            c.did = 0
+        do = self.output.send(data, safe, exempt)
         if do == _write:
             self.transport.write(data)
             return
         if do & _write:
             self.transport.write(data)
         elif do & _hold:
-            holds.wait(offset, self._released, data)
+            self._hold(data, offset)
         else:
             limits.bound_output(self)
         self._do(do)
+
+    def _hold(self, data: bytes, offset: int) -> None:
+        """Hold back what isn't safe, or comes behind what isn't: then for no less than that waits for."""
+        c = self.session
+        assert c is not None
+        if self.output.held == 1:
+            self.held_level, self.held_linear = c.level, c.linear
+        else:
+            self.held_level = max(self.held_level, c.level)
+            self.held_linear = self.held_linear or c.linear
+        if c.local and self.server.holds.safe >= offset:
+            offset = c.write_offset
+        held = Held(offset, self, data, self.held_level, self.engine.state.now_ms)
+        self.server.holds.wait(held, self.held_linear)
+
+    def regate(self) -> None:
+        """What the session asks for has changed: look whether bytes have to be asked about."""
+        c = self.session
+        self.output.gate(self.server.holds.on or (c is not None and c.level > 0))
 
     def _turn_over(self) -> None:
         """Send what was posted in this turn, if nothing has taken it along."""
@@ -67,13 +96,24 @@ class Sending:
             self.server.writes += 1
             self._send(b"")
 
-    def _released(self, data: bytes) -> None:
+    def released(self, data: bytes) -> None:
         """What was held back is safe now."""
         do = self.output.released(data)
         if do & _write:
             self.transport.write(data)
         self._do(do)
         self._do(self.output.relax())
+
+    def unsafe(self, text: bytes) -> None:
+        """Nothing of what was held back will be safe: say so in its place, and end."""
+        if self.output.state == State.GONE:
+            return
+        if self.reason is None:
+            self._note(Reason.UNSAFE, "")
+        do = self.output.fail()
+        self._do(do & DRAIN)
+        self.transport.write(text)
+        self._do(do & ~DRAIN)
 
     def _do(self, do: int) -> None:
         """Do what the output asks for, writing apart: that is for who has the bytes."""

@@ -10,7 +10,7 @@ import cython
 from kvserver.client.limits import UNSENT_MAX
 from kvserver.client.reasons import Reason, none_yet
 from kvserver.engine.run.executor import Engine
-from kvserver.engine.run.holds import Holds
+from kvserver.engine.run.holds import Holds, Safety
 from kvserver.engine.run.session import Session
 
 if cython.compiled:
@@ -66,7 +66,15 @@ class Server:
     def _gate(self, on: bool) -> None:
         """Replies have to wait until they are safe from now on, or needn't any more."""
         for connection in self.connections.values():
-            connection.output.gate(on)
+            connection.regate()
+
+    def ask_for(self, safety: Safety) -> None:
+        """What clients' replies wait for that don't choose themselves, from now on."""
+        self.holds.safety = safety
+        for connection in self.connections.values():
+            c = connection.session
+            if c is not None and not c.chosen:
+                c.ask_for(safety)
 
     def note_end(self, reason: Reason, detail: str, c: Session | None, peer: str) -> None:
         """A connection ends: count it, say it. Without a session it was never let in."""

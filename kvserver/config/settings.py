@@ -134,6 +134,11 @@ class Settings:
     min_replicas_max_lag: int
     async_max_unreplicated_ms: int
     async_max_unreplicated_bytes: int
+    durability: str
+    reads: str
+    quorum_nodes: int
+    quorum_timeout_ms: int
+    quorum_found: str
     replica_lazy_flush: bool
     replica_ignore_maxmemory: bool
     replica_ignore_disk_write_errors: bool

@@ -79,6 +79,12 @@ class Machine(Protocol):
     def cpu_s(self) -> tuple[float, float, float, float]:
         """Processor time in the kernel and in user code, of the process and of children that ended."""
 
+    def boot(self) -> str:
+        """A name of the machine's running since it was switched on; "" where there is none."""
+
+    def place(self, path: str) -> str:
+        """A name of the folder at `path` that its copies don't have: file system and number. Raises OSError."""
+
     def thread_cpu_s(self) -> tuple[float, float]:
         """Processor time in the kernel and in user code of the thread that asks: the event loop's."""
 

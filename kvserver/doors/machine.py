@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
 import sys
 import time
 import zlib
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -58,6 +60,18 @@ class RealMachine:
             getattr(times, "children_system", 0.0),
             getattr(times, "children_user", 0.0),
         )
+
+    def boot(self) -> str:
+        """Linux's boot id; elsewhere the second in which the machine was started, to the nearest ten."""
+        with contextlib.suppress(OSError):
+            return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return str(round(psutil.boot_time() / 10))
+
+    def place(self, path: str) -> str:
+        """File system and number of a folder. Raises OSError."""
+        found = os.stat(path)
+        system = os.statvfs(path).f_fsid if hasattr(os, "statvfs") else found.st_dev
+        return f"{system:x}:{found.st_ino:x}"
 
     def thread_cpu_s(self) -> tuple[float, float]:
         """Processor time in the kernel and in user code of the thread that asks."""

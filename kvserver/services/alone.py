@@ -112,6 +112,10 @@ class NoPersistence:
         """There is no file."""
         return None
 
+    def written_offset(self) -> int | None:
+        """There is no file."""
+        return None
+
     def take_origin(self) -> Origin:
         """Nothing was loaded."""
         return Origin()

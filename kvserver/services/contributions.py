@@ -20,6 +20,8 @@ class Contributions:
     def __init__(self) -> None:
         self.info: dict[str, list[Provider]] = {}
         """By section in lower case. A later provider's field replaces an earlier one's of the same name."""
+        self.facts: list[Callable[[], list[tuple[bytes, bytes]]]] = []
+        """Auxiliary fields of a snapshot taken now, which say more of the log's history."""
         self.debug: dict[bytes, Handler] = {}
         """Subcommands of DEBUG, by name in upper case."""
         self.metrics: list[Metric] = []

@@ -136,6 +136,10 @@ class Origin:
     """Its fields, among them the replication history it stands in."""
     gone: list[tuple[int, bytes]] = field(default_factory=list)
     """Keys that had expired and were left out: database and key."""
+    offset: int | None = None
+    """Where the log ends that was loaded behind it; None where the append-only file doesn't say."""
+    notes: list[tuple[list[bytes], int, int]] = field(default_factory=list)
+    """PINGs with a text in that log, each with the offsets of its first and last byte."""
 
 
 class Persistence(Protocol):
@@ -146,6 +150,9 @@ class Persistence(Protocol):
 
     def synced_offset(self) -> int | None:
         """Up to which offset of the log the append-only file is on the disk; None without one, -1 before its first."""
+
+    def written_offset(self) -> int | None:
+        """Up to which offset the log outlives the process, in the append-only file; None without one."""
 
     def take_origin(self) -> Origin:
         """What the loaded snapshot said of itself; the first caller gets it."""

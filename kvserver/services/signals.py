@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, ParamSpec
 if TYPE_CHECKING:
     from kvserver.engine.keys.keyspace import Db
     from kvserver.engine.run.session import Session
+    from kvserver.services.offers import Origin
 
 P = ParamSpec("P")
 
@@ -54,6 +55,8 @@ class Signals:
         """The node begins to follow, or to lead; the state of the engine says which."""
         self.data_replaced: Signal[[]] = Signal()
         """Another data set is in force, received from a primary."""
+        self.data_loaded: Signal[[Origin]] = Signal()
+        """What was on the disk is in memory; nothing is written to the append-only file yet, nobody is served."""
         self.log_synced: Signal[[]] = Signal()
         """The append-only file may be on the disk up to a higher offset, or has been switched on or off."""
         self.stats_reset: Signal[[]] = Signal()

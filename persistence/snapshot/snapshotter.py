@@ -74,24 +74,29 @@ class Snapshotter:
     ) -> Snapshot:
         """A snapshot of this instant, for any consumer, with its `origin` in a replication history.
 
-        One that a log continues (`aof_base`) belongs to none, nor does one taken inside a transaction.
+        One that a log continues (`aof_base`) belongs to none unless that log is whole, nor does one taken inside a
+        transaction.
         """
         engine = self.engine
         services = engine.services
         return Snapshot(
             engine,
             self._clock.perf,
-            aux_fields(
-                int(self._clock.wall()),
-                services.administration.used_bytes(),
-                None if aof_base or not origin else services.replication.position(),
-                aof_base,
-            ),
+            self._facts(aof_base, origin),
             services.scripting.sources() if libraries else (),
             self.config.rdbcompression,
             self.config.rdbchecksum,
             data,
         )
+
+    def _facts(self, aof_base: bool, origin: bool) -> list[tuple[bytes, bytes]]:
+        services = self.engine.services
+        known = origin and (not aof_base or self.engine.log.whole)
+        position = services.replication.position() if known else None
+        fields = aux_fields(int(self._clock.wall()), services.administration.used_bytes(), position, aof_base)
+        for more in services.contributions.facts if known else ():
+            fields += more()
+        return fields
 
     def begin(self) -> asyncio.Task[str]:
         """Start a save of this instant; the task's result is "" or why it failed. None may be in progress."""

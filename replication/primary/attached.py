@@ -53,6 +53,8 @@ class Attached:
     capa_psync2: bool = False
     rdb_only: bool = False
     parts: Parts = Parts.ALL
+    online_offset: int = 0
+    """Where the log stood when it came on line."""
     soft_since_s: float = BELOW
     """When what waits for it reached the soft limit."""
 

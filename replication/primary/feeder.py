@@ -49,6 +49,7 @@ class Feeder:
         self._log = log
         self._take_snapshot = take_snapshot
         self._task: asyncio.Task[None] | None = None
+        self.on_online: Callable[[Session], None] = _unheard
 
     def reset_stats(self) -> None:
         """CONFIG RESETSTAT."""
@@ -90,19 +91,21 @@ class Feeder:
         """What is known of each replica."""
         return [feed.record for feed in self.feeds.values()]
 
-    def attach_partial(self, session: Session, record: Attached, decision: Continue) -> None:
-        """A replica continues from the backlog."""
+    def attach_partial(self, session: Session, record: Attached, decision: Continue, welcome: bytes = b"") -> None:
+        """A replica continues from the backlog; `welcome` comes before the stream."""
         assert self.backlog is not None
         self.engine.log.flush()
         self.partial_resyncs += 1
         record.phase = Phase.ONLINE
         record.ack_offset = decision.offset - 1
         feed = self._attach(Feed(session, record))
-        session.send(continue_reply(decision, record.capa_psync2))
+        session.send(continue_reply(decision, record.capa_psync2) + welcome)
         for chunk in self.backlog.read_from(decision.offset):
             session.send(chunk)
         feed.live = True
+        record.online_offset = self.engine.log.offset
         self._log.info("replica continues", replica=feed.name, offset=record.ack_offset)
+        self.on_online(session)
 
     def attach_full(self, session: Session, record: Attached, sync: bool) -> None:
         """A replica waits for a snapshot."""
@@ -151,9 +154,11 @@ class Feeder:
             self.detach(feed.session)
             return
         feed.record.phase = Phase.ONLINE
+        feed.record.online_offset = self.engine.log.offset
         feed.record.acked_at_s = self._clock.monotonic()
         feed.release()
         self._log.info("replica is on line", replica=feed.name)
+        self.on_online(feed.session)
 
     # -- time -------------------------------------------------------------------------------------------------
 
@@ -231,3 +236,7 @@ class Feeder:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _unheard(session: Session) -> None:
+    """Nobody asks when a replica comes on line."""

@@ -22,6 +22,10 @@ class Log(Protocol):
         """The offset of its last byte."""
 
     @property
+    def kept(self) -> int:
+        """Up to where it outlives the process."""
+
+    @property
     def synced(self) -> int:
         """Up to where the disk has it."""
 
@@ -61,6 +65,7 @@ class Core:
         self.leading: Leading | None = None
         self.following: Following | None = None
         self.reads = Reads()
+        self.founding: dict[Link, str] = {}
 
     @property
     def node_id(self) -> str:

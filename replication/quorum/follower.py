@@ -98,7 +98,7 @@ class FollowerSide(Core):
         return actions
 
     def _acknowledge(self, follow: Following, round_: int) -> list[Action]:
-        ack = Ack(self.node_id, self.log.end, self.log.synced, round_)
+        ack = Ack(self.node_id, self.log.kept, self.log.synced, round_)
         return [Tell(follow.link, ack)]
 
     def _serve_reads(self) -> list[Action]:

@@ -18,6 +18,8 @@ from persistence.rdb.crc64 import crc64
 
 HEAD = "understudy-quorum 1"
 ID_LENGTH = 40
+PROCESS = "process"
+WAS_MAX = 16
 _ID = re.compile(r"[0-9a-f]{40}")
 _EPOCH_MAX = (1 << 63) - 1
 
@@ -32,7 +34,8 @@ class Identity:
 
     `attempt` is the try that `promised` was made to, "" when the promise came by following a leader. `opened` is the
     last epoch that this node led. `unsynced`: in this boot of the machine it acknowledged what wasn't synced, so
-    a loss of power makes it an amnesiac. `place` names the machine, file system and inode of the file.
+    a loss of power makes it an amnesiac (PROCESS: it keeps no file, so the end of the process does). `place` names the
+    file system and number of the file's folder, `was` the ids that lived there before.
     """
 
     node_id: str
@@ -41,6 +44,7 @@ class Identity:
     opened: int = 0
     unsynced: str = ""
     place: str = ""
+    was: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert _ID.fullmatch(self.node_id), self.node_id
@@ -72,6 +76,7 @@ def encode(identity: Identity) -> str:
             f"opened {identity.opened}",
             f"unsynced {identity.unsynced or '-'}",
             f"place {identity.place or '-'}",
+            f"was {','.join(identity.was) or '-'}",
         )
     )
     return f"{body}sum {crc64(body.encode()):016x}\n"
@@ -80,7 +85,8 @@ def encode(identity: Identity) -> str:
 _FORM = re.compile(
     HEAD
     + r"\nid (?P<id>[0-9a-f]{40})\npromised (?P<promised>\d{1,19}) (?P<attempt>\S+)\nopened (?P<opened>\d{1,19})"
-    r"\nunsynced (?P<unsynced>\S+)\nplace (?P<place>\S+)\n"
+    r"\nunsynced (?P<unsynced>\S+)\nplace (?P<place>\S+)"
+    r"\nwas (?P<was>-|[0-9a-f]{40}(?:,[0-9a-f]{40})*)\n"
 )
 
 
@@ -102,4 +108,51 @@ def decode(text: str) -> Identity:
     if not opened <= promised <= _EPOCH_MAX:
         raise IdentityError("epochs that can't be")
     words = {name: "" if found[name] == "-" else found[name] for name in ("attempt", "unsynced", "place")}
-    return Identity(found["id"], promised, words["attempt"], opened, words["unsynced"], words["place"])
+    was = () if found["was"] == "-" else tuple(found["was"].split(","))
+    return Identity(found["id"], promised, words["attempt"], opened, words["unsynced"], words["place"], was)
+
+
+@dataclass(frozen=True, slots=True)
+class Awake:
+    """Who a node is when it starts; `reason` says why it isn't who it was, "" if it is, or was nobody."""
+
+    identity: Identity
+    reason: str
+
+
+def awake(text: str | None, new_id: str, place: str, boot: str, kept: bool, last_epoch: int) -> Awake:
+    """Decide who a node is that starts.
+
+    `text` is the file's, None without one; `place` and `boot` are today's; `kept`: all that it wrote to its
+    append-only file was loaded. The epoch of the last byte of the log is promised in any case.
+    """
+    identity, reason = Identity(new_id), ""
+    if text is not None:
+        try:
+            identity = decode(text)
+            reason = _amnesia(identity, place, boot, kept)
+        except IdentityError as error:
+            reason = f"the identity file is damaged: {error}"
+    elif last_epoch:
+        reason = "the data are a group's, and there is no identity file"
+    if reason and identity.node_id != new_id:
+        was = (*identity.was, identity.node_id)[-WAS_MAX:] if identity.place == place else ()
+        identity = replace(identity, node_id=new_id, attempt="", was=was)
+    if last_epoch > identity.promised:
+        identity = identity.promise(last_epoch, "")
+    return Awake(replace(identity, place=place), reason)
+
+
+def _amnesia(identity: Identity, place: str, boot: str, kept: bool) -> str:
+    """Why a node may have forgotten what it promised or acknowledged; "" if it can't have."""
+    if identity.place != place:
+        return "the identity file was written in another folder"
+    if not identity.promised:
+        return ""
+    if not identity.unsynced:
+        return "" if kept else "what was acknowledged isn't in an append-only file"
+    if identity.unsynced == PROCESS or not kept:
+        return "what was acknowledged was in memory only"
+    if identity.unsynced != boot:
+        return "the machine was restarted, and what was acknowledged wasn't synced"
+    return ""

@@ -73,11 +73,21 @@ class LeaderSide(Core):
         record = Record(Kind.OPEN, self.epochs.of(self.log.end), "", (now, now - {old} | {new}))
         return [Append(record, self.term)]
 
+    def resize(self, old: str, new: str) -> list[Action]:
+        """An operator takes a member out ("" for `new`), or a follower that has caught up joins ("" for `old`)."""
+        lead = self.leading
+        refusal = "this node doesn't lead" if lead is None else refusals.may_not_resize(self, lead.tally, old, new)
+        if refusal:
+            return [Refused(refusal)]
+        now = self.members.now[-1]
+        record = Record(Kind.OPEN, self.epochs.of(self.log.end), "", (now, (now - {old} | {new}) - {""}))
+        return [Append(record, self.term)]
+
     def _advance(self, lead: Leading) -> list[Action]:
         """Count again; commit, close a change of members, answer reads."""
         actions: list[Action] = []
         log, tally = self.log, lead.tally
-        if tally.advance(self.members.now, self.node_id, log.end, log.synced):
+        if tally.advance(self.members.now, self.node_id, log.end, log.kept, log.synced):
             self.commit = list(tally.commit)
             actions.append(Committed((self.commit[0], self.commit[1])))
             if self.members.changing and self.members.last_end() <= self.commit[self.level]:

@@ -28,7 +28,7 @@ from replication.quorum.leader import LeaderSide
 from replication.quorum.reads import Waiting
 from replication.quorum.records import Kind, Record
 from replication.quorum.tally import Tally
-from replication.quorum.words import Action, Append, Ask, Lead, Link, Persist, Promised, Refused, Tell
+from replication.quorum.words import Action, Append, Ask, Lead, Link, Persist, Promised, Refused, Tell, Welcome
 
 
 class QuorumNode(LeaderSide, FollowerSide):
@@ -67,6 +67,18 @@ class QuorumNode(LeaderSide, FollowerSide):
         record = Record(kind, order.epoch, self.node_id, (order.refound,) if order.refound else ())
         return [*actions, Persist(self.identity), Append(record, self.term)]
 
+    def found(self, epoch: int, followers: dict[Link, str]) -> list[Action]:
+        """Found a group with those whose log is this one, byte for byte, since they follow already."""
+        assert not self.epochs.rows()
+        assert self.following is None
+        assert self.leading is None
+        self.identity = self.identity.promise(epoch, "").open(epoch)
+        self.opening = epoch
+        self.founding = dict(followers)
+        record = Record(Kind.FOUND, epoch, self.node_id, (frozenset((self.node_id, *followers.values())),))
+        welcome = [Tell(link, Welcome(epoch, True)) for link in followers]
+        return [Persist(self.identity), *welcome, Append(record, self.term)]
+
     # -- records in the own log -------------------------------------------------------------------------------------
 
     def recorded(self, record: Record, start: int, end: int) -> list[Action]:
@@ -77,7 +89,9 @@ class QuorumNode(LeaderSide, FollowerSide):
             self.members.add(end, record.sets)
         if record.opens_epoch and self.opening == record.epoch and record.leader == self.node_id:
             self.opening = 0
-            self.leading = Leading(record.epoch, Tally(end, (self.commit[0], self.commit[1])))
+            tally = Tally(end, (self.commit[0], self.commit[1]))
+            self.leading = Leading(record.epoch, tally, self.founding)
+            self.founding = {}
         return self.grown() if self.leading is not None else []
 
     def grown(self) -> list[Action]:
@@ -107,6 +121,7 @@ class QuorumNode(LeaderSide, FollowerSide):
 
     def unlinked(self, link: Link) -> list[Action]:
         """A link is gone."""
+        self.founding.pop(link, None)
         if self.leading is not None and link in self.leading.links:
             del self.leading.links[link]
             self.leading.told.pop(link, None)

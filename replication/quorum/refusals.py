@@ -27,19 +27,40 @@ def may_not_lead(node: Core, order: Lead) -> str:
 
 def may_not_replace(node: Core, tally: Tally, old: str, new: str) -> str:
     """Why a leader can't replace a member now; "" if it can."""
+    return _may_not_change(node, tally) or _may_not_go(node, old) or _may_not_come(node, tally, new)
+
+
+def may_not_resize(node: Core, tally: Tally, old: str, new: str) -> str:
+    """Why a member can't go, or a follower come, now ("" for nobody); "" if that can be."""
+    refusal = _may_not_change(node, tally)
+    if not refusal and old:
+        refusal = _may_not_go(node, old)
+    if not refusal and new:
+        refusal = _may_not_come(node, tally, new)
+    return refusal
+
+
+def _may_not_change(node: Core, tally: Tally) -> str:
     committed = node.commit[node.level]
     if committed < tally.marker or not node.members.now:
         return "the epoch's marker isn't committed yet"
     if node.members.changing or node.members.last_end() > committed:
         return "another change of members isn't finished"
-    now = node.members.now[-1]
-    if old not in now:
+    return ""
+
+
+def _may_not_go(node: Core, old: str) -> str:
+    if old not in node.members.now[-1]:
         return f"{old} is no member"
-    if new in now:
-        return f"{new} is a member already"
     if old == node.node_id:
         return "the leader can't be replaced: hand over first"
-    if tally.acknowledged(new, node.level) < committed:
+    return ""
+
+
+def _may_not_come(node: Core, tally: Tally, new: str) -> str:
+    if new in node.members.now[-1]:
+        return f"{new} is a member already"
+    if tally.acknowledged(new, node.level) < node.commit[node.level]:
         return f"{new} hasn't caught up"
     return ""
 

@@ -47,11 +47,11 @@ class Tally:
         """Everybody who has acknowledged in this term."""
         return tuple(self._rounds)
 
-    def advance(self, sets: Sets, me: str, memory: int, synced: int) -> bool:
+    def advance(self, sets: Sets, me: str, end: int, kept: int, synced: int) -> bool:
         """Count again, with the leader's own log; whether something more is committed on either level."""
         moved = False
-        for level, own in ((Level.MEMORY, memory), (Level.SYNCED, synced)):
-            to = min(memory, reached(sets, {**self._acks[level], me: own}))
+        for level, own in ((Level.MEMORY, kept), (Level.SYNCED, synced)):
+            to = min(end, reached(sets, {**self._acks[level], me: own}))
             if to > self.commit[level] and to >= self.marker:
                 self.commit[level] = to
                 moved = True

@@ -27,6 +27,7 @@ class Settings:
     replid: bytes
     next_offset: int
     failover: bool = False
+    quorum: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ HANDSHAKE: tuple[Step, ...] = (
     ),
     Step("ip-address", _ip_address, Judge.OPTIONAL),
     Step("capa", lambda s: [b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"], Judge.OPTIONAL),
+    Step("quorum", lambda s: [b"REPLCONF", b"quorum", s.quorum] if s.quorum else None, Judge.OPTIONAL),
     Step("psync", _psync, Judge.PSYNC),
 )
 
@@ -125,9 +127,10 @@ def _text(line: bytes) -> str:
 class Handshake:
     """Walks the table. `start`, then `reply` with each reply line, give the next action."""
 
-    __slots__ = ("_position", "_settings")
+    __slots__ = ("_position", "_settings", "understood")
 
     def __init__(self, settings: Settings) -> None:
+        self.understood: frozenset[str] = frozenset()  # the names of the steps that were answered without an error
         self._settings = settings
         self._position = -1
 
@@ -163,6 +166,8 @@ class Handshake:
             if not forgiven:
                 failed = "Unable to AUTH to MASTER" if step.name == "auth" else step.name
                 return Refused(f"{failed}: {_text(line[1:])}")
+        else:
+            self.understood |= {step.name}
         return self._advance()
 
 

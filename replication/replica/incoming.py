@@ -37,6 +37,11 @@ class Incoming:
         return self._restorer.keys
 
     @property
+    def aux(self) -> dict[bytes, bytes]:
+        """What the snapshot says of itself."""
+        return self._restorer.aux
+
+    @property
     def functions(self) -> list[bytes]:
         """The sources of the function libraries."""
         return self._restorer.functions

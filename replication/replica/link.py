@@ -16,13 +16,14 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from time import perf_counter_ns  # as the executor's: tells how long a command took, decides nothing
 from typing import Any, Protocol
 
 from kvserver.client.reasons import Reason
 from kvserver.config import Config
 from kvserver.engine.run.executor import Engine
-from kvserver.engine.run.session import Session
+from kvserver.engine.run.session import NoPort, Session
 from kvserver.services.offers import Pause
 from kvserver.wire.resp import ProtocolError, encode_request
 from replication.replica.framing import Payload, PayloadError
@@ -31,6 +32,7 @@ from replication.replica.incoming import Incoming
 from replication.replica.snapshot_decoder import BadSnapshot, Intake
 from replication.replica.stream import Applier
 from replication.replica.wire import LinkError, Wire, dial
+from replication.voting import Voting
 
 Dial = Callable[..., Coroutine[Any, Any, Wire]]
 PAUSED_S = 0.01
@@ -61,8 +63,8 @@ class Owner(Protocol):
     def snapshot_begins(self, term: int) -> None:
         """The primary sends a data set."""
 
-    def adopt(self, term: int, full: Full, incoming: Incoming) -> None:
-        """A complete snapshot was received: put it in force, at its offset of its history."""
+    def adopt(self, term: int, full: Full, incoming: Incoming, wire: Wire) -> None:
+        """A complete snapshot was received: put it in force, at its offset of its history. Raises LinkError."""
 
     def lost(self, term: int) -> None:
         """The attempt is over; the link tries again."""
@@ -76,8 +78,12 @@ class Owner(Protocol):
     def synced_offset(self) -> int | None:
         """How far the own append-only file is on the disk: None without one, -1 before its first."""
 
+    @property
+    def voting(self) -> Voting:
+        """The node's part in a quorum."""
 
-class _Port:
+
+class _Port(NoPort):
     """The stream's session can be listed and killed like a client's; it is never written to."""
 
     def __init__(self, link: Link) -> None:
@@ -204,6 +210,11 @@ class Link:
 
     def _acknowledge(self) -> None:
         """Say how far the stream is applied, and how far that is in a file on the disk."""
+        voted = None if self._wire is None else self._owner.voting.acknowledgement(self._wire)
+        if voted is not None:
+            self._ack_wanted = False
+            self._write(encode_request(voted))
+            return
         offset = self._engine.log.offset
         args = [b"REPLCONF", b"ACK", b"%d" % offset]
         synced = self._owner.synced_offset()
@@ -255,6 +266,8 @@ class Link:
 
     def _hang_up(self) -> None:
         self.cut()
+        if self._wire is not None:
+            self._owner.voting.left(self._wire)
         self._wire = None
         self.payload = None
 
@@ -267,7 +280,7 @@ class Link:
         self._wire = wire
         self._require_term()
         self.state = "handshake"
-        handshake = Handshake(self._owner.settings())
+        handshake = Handshake(replace(self._owner.settings(), quorum=self._owner.voting.hello(wire)))
         action = handshake.start()
         while isinstance(action, Send | Wait):
             if isinstance(action, Send):
@@ -275,6 +288,7 @@ class Link:
             line = await wire.line()
             self._require_term()
             action = handshake.reply(line)
+        self._owner.voting.joined(wire, "quorum" in handshake.understood)
         if isinstance(action, Refused):
             self._owner.refused(self.term, action.reason)
             raise LinkError(action.reason, action.soon)
@@ -303,7 +317,7 @@ class Link:
             await intake.take(body)
             self._require_term()
         incoming = intake.finish()
-        self._owner.adopt(self.term, full, incoming)
+        self._owner.adopt(self.term, full, incoming, wire)
         self.stream_db = incoming.stream_db
         self._log.info("snapshot loaded: Finished with success", keys=incoming.keys, bytes=payload.received)
         return payload.rest
@@ -318,6 +332,8 @@ class Link:
         applier = self._applier = Applier(engine, c, self._failed, self._config.proto_max_bulk_len)
         self.payload = None
         self.state = "connected"
+        voting = self._owner.voting
+        voting.streams(wire, applier)
         self._acknowledge()
         try:
             data = rest
@@ -330,6 +346,8 @@ class Link:
                     now_ms = c.last_ms = int(self._clock.wall() * 1000)
                     applier.apply(data, now_ms, perf_counter_ns())
                     self.stream_db = c.db.index
+                    if voting.active:
+                        voting.applied(wire)
                 if self._ack_wanted:
                     self._acknowledge()
                 await asyncio.sleep(0)

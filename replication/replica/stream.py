@@ -5,6 +5,9 @@ SELECT chose. What was applied is appended to the node's own log verbatim, so th
 the replicas that follow it are exactly its primary's. Only whole units are appended: a transaction not yet
 complete is kept back, for whoever asks to continue from our offset must not begin inside it. `stop` ends it even
 from inside: once the node follows no more, what is left of the bytes at hand is nobody's.
+
+What the leader of a quorum says stands between the commands, in lines that begin with ``>`` (frames): they are handed
+on, and aren't part of the log. While the applier is `closed`, waiting for one of them, a command is an error.
 """
 
 from __future__ import annotations
@@ -30,13 +33,16 @@ class Applier:
     """
 
     __slots__ = (
-        "_engine", "_fed", "_unlogged", "_kept_from", "_parser", "_passing", "failures", "on_failure", "session",
-        "stopped", "_whole",
+        "_engine", "_fed", "_unlogged", "_kept_from", "_parser", "_passing", "closed", "failures", "on_failure",
+        "on_frame", "on_note", "session", "stopped", "_whole",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, session: Session, on_failure: Callable[[str, str], None], max_bulk: int) -> None:
         self.session = session
         self.stopped = False
+        self.closed = False
+        self.on_frame: Callable[[list[bytes]], None] = _unexpected
+        self.on_note: Callable[[list[bytes], int, int], None] | None = None  # a PING with a text: its first, last byte
         self.failures = 0
         self.on_failure = on_failure
         self._engine = engine
@@ -113,6 +119,11 @@ class Applier:
             if args is None:
                 return
             row = find(rows, args)
+            if row is None and args[0][:1] == b">":
+                self._frame(args)
+                continue
+            if self.closed:
+                raise ProtocolError("the stream begins before the leader's welcome")
             if row is not None and c.queue is None:
                 reply = engine.call(c, row, args)
             else:
@@ -123,8 +134,34 @@ class Applier:
             if c.queue is None and not self.stopped:
                 behind = self._fed - parser.buffered()
                 if row is not None and not row.flags & WRITE and args[0].upper() in PASSING:
+                    if len(args) == 2 and self.on_note is not None:
+                        self._note(args, behind)
+                        continue
                     self._passing.append((self._whole, behind))
                 self._whole = behind
+
+    def _note(self, args: list[bytes], behind: int) -> None:
+        """A PING with a text: whoever reads it wants to know where in the log it is."""
+        assert self.on_note is not None
+        self.settle()
+        first = self._engine.log.offset + 1
+        self._whole = behind
+        self.settle()
+        self.on_note(args, first, self._engine.log.offset)
+
+    def _frame(self, args: list[bytes]) -> None:
+        """A frame, behind what was applied so far; it isn't part of the log."""
+        if self.session.queue is not None:
+            raise ProtocolError("a quorum's frame inside a transaction")
+        self.settle()
+        behind = self._fed - self._parser.buffered()
+        self._unlogged = self._unlogged[behind - self._whole :]
+        self._kept_from = self._whole = behind
+        self.on_frame(args)
+
+
+def _unexpected(args: list[bytes]) -> None:
+    raise ProtocolError("a quorum's frame from who leads no quorum")
 
 
 def _shown(raw: bytes) -> str:

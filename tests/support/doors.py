@@ -67,6 +67,12 @@ class FakeMachine:
     def cpu_s(self) -> tuple[float, float, float, float]:
         return 1.0, 2.0, 0.0, 0.0
 
+    def boot(self) -> str:
+        return "boot"
+
+    def place(self, path: str) -> str:
+        return f"place of {path}"
+
     def thread_cpu_s(self) -> tuple[float, float]:
         return 1.0, 2.0
 

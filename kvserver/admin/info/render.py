@@ -16,6 +16,7 @@ TITLES = {
     "persistence": "Persistence",
     "stats": "Stats",
     "replication": "Replication",
+    "quorum": "Quorum",
     "cpu": "CPU",
     "modules": "Modules",
     "commandstats": "Commandstats",

@@ -167,6 +167,7 @@ class Engine:
         previous = self.current
         self.current = c
         c.row = row
+        c.did |= row.flags
         c.args = args
         st.touched = False
         reply: bytes | None = None

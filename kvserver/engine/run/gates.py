@@ -37,6 +37,7 @@ from kvserver.engine.command_table.row import (
     Row,
 )
 from kvserver.engine.run.session import (
+    ATT_LINEAR,
     ATT_MULTI,
     ATT_RESTRICTED,
     ATT_SUBSCRIBED,
@@ -175,11 +176,14 @@ TABLE: tuple[tuple[str, int, int, int, bytes | Answer | None, bytes], ...] = (
     ("few-replicas", WRITE, 0, _ALL, NOREPLICAS, b""),
     ("unreplicated", WRITE, 0, _ALL, None, b""),
     ("readonly", WRITE, 0, _ALL, READONLY, b""),
+    ("quorum", WRITE, 0, _ALL, None, b""),
+    ("quorum-guard", ADMIN, 0, CLIENT | SCRIPT, None, b""),
     ("subscriber", 0, ATT_SUBSCRIBED, CLIENT, subscriber, b""),
     ("stale", NOT_STALE, 0, CLIENT | EXEC | SCRIPT | DECLARED, MASTERDOWN, STALE_SCRIPT),
     ("starting", NOT_LOADING, 0, CLIENT | EXEC, LOADING_REPLY, b""),
     ("loading", NOT_LOADING, 0, CLIENT | EXEC, LOADING_REPLY, b""),
     ("busy", NOT_BUSY | ADMIN, 0, CLIENT, None, b""),
+    ("quorum-read", 0, ATT_LINEAR, CLIENT, None, b""),
     ("pause", ANY | WRITE | MAY_REPLICATE, ATT_MULTI, CLIENT, None, b""),
     ("multi", 0, ATT_MULTI, CLIENT | REPLAY | STREAM, multi, b""),
     ("monitor", ANY, 0, CLIENT | SCRIPT, None, b""),

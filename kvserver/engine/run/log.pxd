@@ -8,7 +8,7 @@ cdef class CommandLog:
     cdef public list sinks, keepers
     cdef public list pending, kept
     cdef public int selected
-    cdef public bint uneven
+    cdef public bint uneven, whole
     cdef public object on_pending, on_active, on_broken
     cpdef append(self, int db, list args)
     cpdef append_raw(self, bytes data)

@@ -5,7 +5,8 @@ offset.  Sinks (the backlog and its replicas) get the same bytes object once per
 sink the log is inactive, and nothing is encoded.
 
 A keeper is a sink that records effects (the append-only file): it comes before the others, and what concerns
-replicas alone, which still counts in the offset, isn't shown to it.
+replicas alone, which still counts in the offset, isn't shown to it.  With `whole` there is no such difference: all
+that counts in the offset is kept, and nothing else, so that the file says at which offset it ends.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class CommandLog:
         self.keepers: list[Sink] = []
         self.pending: list[bytes] = []
         self.kept: list[bytes] = []  # those of `pending` that are for the keepers, too
+        self.whole = False
         self.uneven = False  # `kept` also has some that aren't in `pending`
         self.selected = -1  # database the stream stands at; -1 = unknown, the next effect selects
         self.on_pending: Callable[[], None] = _nothing  # called when the first bytes of a batch arrive
@@ -81,6 +83,9 @@ class CommandLog:
     def append_partly(self, db: int, args: list[bytes]) -> None:
         """Append one effect for the keepers or the replicas alone, as what was added to `db` says."""
         where = db & ~(KEPT_ONLY | REPLICAS_ONLY)
+        if self.whole:
+            self.append(where, args)
+            return
         if where != self.selected:
             self.selected = where
             self.append_raw(encode_request([b"SELECT", b"%d" % where]))
@@ -110,6 +115,9 @@ class CommandLog:
 
     def append_passing(self, data: bytes) -> None:
         """Append bytes that replicas need and nobody keeps (PING, a published message)."""
+        if self.whole:
+            self.append_raw(data)
+            return
         try:
             if not self.pending:
                 self.on_pending()

@@ -25,6 +25,10 @@ cdef class Session:
     cdef public object acl
     cdef public str kind, address, local_address
     cdef public long long created_ms, last_ms
+    cdef public int level
+    cdef public long long did
+    cdef public bint local, linear
+    cdef public object chosen
     cdef public bint no_evict, no_touch
     cdef public object tracking, replica
     cdef public long long write_offset, bytes_in, bytes_out, multi_from

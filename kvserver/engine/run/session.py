@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kvserver.client.reasons import Reason
 from kvserver.engine.command_table.row import Row
 from kvserver.engine.keys.keyspace import Db
+from kvserver.engine.run.holds import NONE, Safety
 
 if TYPE_CHECKING:
     from kvserver.engine.run.executor import Engine
@@ -25,6 +26,7 @@ ATT_CLOSE = 16  # the connection ends once the replies so far are out
 ATT_RESTRICTED = 32  # a user with less than all permissions
 ATT_TRACKING = 64
 ATT_MONITOR = 128
+ATT_LINEAR = 512  # reads wait for a round of the quorum
 ATT_INTERNAL = 256  # no client: a script, the loader, the primary's stream
 
 # Contexts: on whose behalf a request runs. A session has one of the first four; the gates' table says which gates
@@ -64,6 +66,9 @@ class Port(Protocol):
     def fileno(self) -> int:
         """The socket's file descriptor, -1 for none."""
 
+    def regate(self) -> None:
+        """What the session's replies wait for has changed."""
+
 
 class NoPort:
     """The port of a session that has no connection."""
@@ -84,6 +89,9 @@ class NoPort:
     def fileno(self) -> int:
         """Nothing is open."""
         return -1
+
+    def regate(self) -> None:
+        """Nobody waits for replies."""
 
 
 class Blocked:
@@ -149,6 +157,11 @@ class Session:
         self.no_touch = False
         self.tracking: Any = None
         self.replica: Any = None  # replication's record of an attached replica
+        self.did = 0  # the flags of all that ran since the last reply that had to be asked about
+        self.level = NONE  # what its replies wait for: see `holds.Safety`
+        self.local = False
+        self.linear = False
+        self.chosen: tuple[str, str] | None = None  # durability and reads, where it chose (CLIENT DURABILITY, READS)
         self.write_offset = 0  # log offset behind this client's last write, for WAIT
         self.bytes_in = 0
         self.bytes_out = 0
@@ -160,6 +173,12 @@ class Session:
             self.out.append(data)
         else:
             self.port.write(data)
+
+    def ask_for(self, safety: Safety) -> None:
+        """Have replies wait for this from now on; those that wait already wait as before."""
+        self.level, self.local, self.linear = safety.level, safety.local, safety.linear
+        self.attend(ATT_LINEAR, safety.linear)
+        self.port.regate()
 
     def become_internal(self, kind: str) -> None:
         """Be no client: a "script", a "loader" or the "primary", whose requests were accepted elsewhere."""

@@ -13,7 +13,9 @@ from typing import Any
 from kvserver.config import Config
 from kvserver.doors.pacing import LOAD_S, Slice, fed
 from kvserver.engine.run.executor import Engine
+from kvserver.services.offers import Origin
 from persistence.aof.folder import Folder
+from persistence.aof.load.position import Position
 from persistence.aof.load.replay import Replay, Replaying, UnknownCommandError
 from persistence.aof.manifest import AofFile, Manifest
 from persistence.aof.records import AofFormatError, Truncation
@@ -38,6 +40,7 @@ class AofLoader:
         self._loader = loader
         self._log = log
         self.total_bytes = 0  # of the files loaded last
+        self.origin = Origin()  # what they say of themselves
 
     async def load(self, manifest: Manifest) -> bool:
         """Load everything, leaving time to the loop; False when there is nothing.
@@ -84,23 +87,27 @@ class AofLoader:
 
     def _load_files(self, manifest: Manifest) -> Iterator[None]:
         files = manifest.files
+        position, aux = Position(), {}
         for file in files:
             began_s = self._clock.wall()
-            truncated = yield from self._load_file(file)
+            replay = Replay(
+                self._engine,
+                self._engine.services.scripting.restore,
+                self._config.rdbchecksum,
+                self._config.proto_max_bulk_len,
+                position,
+            )
+            truncated = yield from self._load_file(file, replay)
+            aux.update(replay.aux)
             if truncated and file is not files[-1]:
                 raise AofLoadError("Fatal error: the truncated file is not the last file")
             what = "base" if file is manifest.base else "incr"
             self._log.info(f"DB loaded from {what} file {file.name}: {self._clock.wall() - began_s:.3f} seconds")
+        self.origin = Origin(aux, [], position.offset, position.notes)
 
-    def _load_file(self, file: AofFile) -> Generator[None, None, bool]:
+    def _load_file(self, file: AofFile, replay: Replay) -> Generator[None, None, bool]:
         """Load one file, yielding now and then; the value is whether it was truncated."""
         path = self._folder.of(file)
-        replay = Replay(
-            self._engine,
-            self._engine.services.scripting.restore,
-            self._config.rdbchecksum,
-            self._config.proto_max_bulk_len,
-        )
         before = self._loader.loaded_bytes
         try:
             with path.open("rb") as source:

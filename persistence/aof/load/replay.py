@@ -17,6 +17,7 @@ from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import PASS
 from kvserver.engine.run.session import REPLAY, NoPort, Session
 from kvserver.errors import CommandError
+from persistence.aof.load.position import Position
 from persistence.aof.records import AofFormatError, RecordDecoder, Truncation
 from persistence.rdb.errors import RdbError
 from persistence.rdb.read.decoder import Decoder
@@ -55,7 +56,8 @@ class Replay:
     """One file's way into the engine; see the module's theory of operation.
 
     `restore_functions` gets the libraries that a snapshot holds, as soon as it is complete. `failures` counts the
-    commands that were answered with an error.
+    commands that were answered with an error. `position` counts where the log stands, through all files; `aux` is what
+    a snapshot says of itself.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class Replay:
         restore_functions: Callable[[list[bytes]], None],
         verify_checksum: bool = True,
         max_bulk: int = 512 << 20,
+        position: Position | None = None,
     ) -> None:
         self.snapshot_keys = 0
+        self.aux: dict[bytes, bytes] = {}
         self.is_snapshot = False
         self.failures = 0
         self._engine = engine
@@ -77,6 +81,8 @@ class Replay:
         self._decoder: Decoder | None = None
         self._restorer: Restorer | None = None
         self._records = RecordDecoder(0, max_bulk)
+        self._position = Position() if position is None else position
+        self._position.begin()
         self._head = b""
 
     @property
@@ -114,9 +120,11 @@ class Replay:
         """
         if self._decoder is not None:
             self._decoder.finish()
+        truncation = self._records.truncation
+        self._position.end(self._records.offset if truncation is None else truncation.valid_up_to)
         if not self._begun and self._head:
             return Truncation(0, 0, "Expected a command", False)
-        return self._records.truncation
+        return truncation
 
     def _feed_snapshot(self, decoder: Decoder, data: bytes) -> bytes:
         """Decode more of the snapshot; what follows it."""
@@ -131,6 +139,9 @@ class Replay:
         self.snapshot_keys = self._restorer.keys
         if self._restorer.functions:
             self._restore_functions(self._restorer.functions)
+        self.aux = self._restorer.aux
+        offset = self.aux.get(b"repl-offset", b"")
+        self._position.begin(decoder.offset, int(offset) if offset.isdigit() and len(offset) < 20 else None)
         self._decoder = self._restorer = None
         self._records = RecordDecoder(decoder.offset, self._max_bulk)
         return decoder.rest
@@ -142,6 +153,7 @@ class Replay:
         except AofFormatError as error:
             failure = error
             records = self._records.salvaged
+        self._position.read(records, self._records.annotations)
         engine = self._engine
         previous = engine.current
         engine.current = self._session

@@ -22,6 +22,7 @@ from kvserver.doors.disk import rename
 from kvserver.doors.pacing import SAVE_S, behind_s
 from kvserver.engine.run.executor import Engine
 from persistence.aof.folder import Folder
+from persistence.aof.load.position import encode_position
 from persistence.aof.manifest import AofFile, Manifest
 from persistence.aof.rewrite.command_snapshot import CommandSnapshot
 from persistence.aof.schedule import BackOff
@@ -232,13 +233,14 @@ class Rewriter:
         return CommandSnapshot(engine, self._clock.perf, head, engine.services.scripting.sources())
 
     def stream_head(self) -> bytes:
-        """What a new file has to begin with, so that it is known which database the log stands at."""
+        """What a new file has to begin with, so that it is known which database the log stands at, and where it is."""
         engine = self._engine
+        where = encode_position(engine.log.offset) if engine.log.whole else b""
         if not engine.state.follows:
             engine.log.selected = -1  # a primary's log selects its database anew
-            return b""
+            return where
         position = engine.services.replication.position()
-        return select(-1 if position is None else position[2])
+        return select(-1 if position is None else position[2]) + where
 
     def _put_in_force(self, target: Manifest, state: str) -> Manifest:
         """On a thread: what has been written becomes what is loaded."""

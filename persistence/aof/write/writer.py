@@ -259,6 +259,7 @@ class Writer:
             self.syncer.offset = job.batch.offset
         self._succeeded(job.batch)
         self._push()
+        self.on_synced()  # it outlives the process now, if no more
 
     def _succeeded(self, batch: Batch) -> None:
         self._owner.written(batch.size)
@@ -297,6 +298,11 @@ class Writer:
     def _promise(self, offset: int) -> None:
         if self.file is not None:
             self._holds.promise(PROMISE, offset)
+
+    @property
+    def written_offset(self) -> int:
+        """Up to which offset the log is in the file, whatever becomes of the process."""
+        return self._offset if not self._queue and self._job is None else self._reached
 
     @property
     def synced_offset(self) -> int:

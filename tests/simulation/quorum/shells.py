@@ -56,6 +56,11 @@ class EntryLog:
     synced: int = 0
 
     @property
+    def kept(self) -> int:
+        """A killed process leaves all of it: the kernel has it."""
+        return self.end
+
+    @property
     def end(self) -> int:
         return self.entries[-1][1] if self.entries else 0
 

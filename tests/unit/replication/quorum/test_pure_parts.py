@@ -140,9 +140,9 @@ def test_nothing_is_committed_before_the_marker() -> None:
     """What older epochs wrote is committed with the marker of the leader's own, never by itself."""
     tally = Tally(marker=100, committed=(10, 10))
     tally.heard(B, 99, 99, 0)
-    assert not tally.advance((ABC,), A, 120, 120)
+    assert not tally.advance((ABC,), A, 120, 120, 120)
     tally.heard(B, 100, 50, 0)
-    assert tally.advance((ABC,), A, 120, 120)
+    assert tally.advance((ABC,), A, 120, 120, 120)
     assert tally.commit == [100, 10], "the disks of a majority don't have it yet"
 
 
