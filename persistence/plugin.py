@@ -15,6 +15,7 @@ from kvserver.wire.resp import error
 from persistence import function_commands, save_commands as commands
 from persistence.aof import rewrite_commands as aof_commands
 from persistence.aof.append_only import GATE, AppendOnly
+from persistence.aof.rewrite.rewriter import OFF, WAIT
 from persistence.info_fields import persistence_fields
 from persistence.migrate import migrate
 from persistence.migrate.links import Links
@@ -91,8 +92,12 @@ class Persistence:
         return self.aof.synced_offset()
 
     def written_offset(self) -> int | None:
-        """Up to which offset the log outlives the process, in the append-only file; None without one."""
-        return self.aof.written_offset()
+        """Up to which offset the log outlives the process, in the append-only file; None without one.
+
+        -1 before its first base.
+        """
+        state = self.aof.rewriter.state
+        return None if state == OFF else -1 if state == WAIT else self.aof.writer.written_offset
 
     def take_origin(self) -> Origin:
         """What the loaded snapshot said of itself; the first caller gets it."""

@@ -16,7 +16,7 @@ from replication.primary.attached import Attached, Parts, Phase
 from replication.primary.feed import Feed
 from replication.primary.waiting import NO_FILE
 from replication.psync import FullResync, Request, decide
-from replication.role import State
+from replication.role_states import State
 from replication.shell import Replication, replication_of
 
 MAX_ADDRESS = 256
@@ -113,7 +113,7 @@ def psync(c: Session, a: list[bytes]) -> bytes | None:
     offset = parse_int(a[2])
     _ready_to_serve(c, node)
     node.stream_wanted()
-    go_on = node.voting.admit(c, offset)
+    go_on = node.voting.followers.admit(c, offset)
     decision = decide(Request(a[1], offset), node.history, node.feeder.backlog, go_on)
     record = _record(c)
     if isinstance(decision, FullResync):
@@ -122,7 +122,7 @@ def psync(c: Session, a: list[bytes]) -> bytes | None:
             node.feeder.refused_partials += 1
         node.feeder.attach_full(c, record, sync=False)
     else:
-        node.feeder.attach_partial(c, record, decision, node.voting.welcome(c))
+        node.feeder.attach_partial(c, record, decision, node.voting.followers.welcome(c))
         node.refresh_denials()
     return None
 
@@ -189,10 +189,10 @@ def replconf(c: Session, a: list[bytes]) -> bytes | None:
                 _ack_of_member(c, a[i + 1], a[i + 3], a[i + 5])
             return None
         if option == b"quorum-ask":
-            replication_of(c).voting.asked(c, a[i + 1])
+            replication_of(c).voting.followers.asked(c, a[i + 1])
             return None
         if option == b"quorum" and replication_of(c).voting.active:
-            replication_of(c).voting.announced(c, a[i + 1])
+            replication_of(c).voting.followers.announced(c, a[i + 1])
             continue
         if option == b"getack":
             node = replication_of(c)
@@ -217,7 +217,7 @@ def _ack(c: Session, text: bytes, file_text: bytes) -> None:
 def _ack_of_member(c: Session, memory: bytes, synced: bytes, round_: bytes) -> None:
     numbers = (memory, synced, round_)
     if isinstance(c.replica, Feed) and all(_OFFSET.fullmatch(number) for number in numbers):
-        replication_of(c).voting.acknowledged(c, int(memory), int(synced), int(round_))
+        replication_of(c).voting.followers.acknowledged(c, int(memory), int(synced), int(round_))
 
 
 def _listening_port(told: Announced, value: bytes) -> None:

@@ -15,7 +15,7 @@ from replication.primary.farewell import Farewell
 from replication.quorum.shell import commands as quorum_commands
 from replication.quorum.shell.start import begin as start_quorum
 from replication.restart import resume
-from replication.role import State
+from replication.role_states import State
 from replication.shell import Replication
 
 if TYPE_CHECKING:

@@ -24,7 +24,6 @@ started in, and an effect of any other term is dropped, and counted: no task tha
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -67,23 +66,7 @@ from replication.role_messages import (
     TellReplaced,
     Tick,
 )
-
-
-class State(enum.Enum):
-    """What the node is; the value says it in words."""
-
-    STARTING = "loads its data set, and serves nobody"
-    PRIMARY = "takes writes"
-    HANDING_OVER = "holds writes back until a replica has caught up"
-    ASKING = "follows that replica, and asks it to take over"
-    CONNECTING = "follows, and waits to be let continue or to get a data set"
-    SYNCING = "follows, and receives a data set"
-    STREAMING = "follows, and applies the stream"
-    RESTING = "belongs to a quorum, and neither leads nor follows"
-
-
-LEADING = frozenset((State.PRIMARY, State.HANDING_OVER))
-FOLLOWING = frozenset((State.ASKING, State.CONNECTING, State.SYNCING, State.STREAMING))
+from replication.role_states import FOLLOWING, LEADING, State
 
 
 class Role:
@@ -408,14 +391,10 @@ TRANSITIONS: Mapping[tuple[State, type], tuple[Act, tuple[State, ...]]] = {
     (S.SYNCING, LinkLost): (_lost, (S.CONNECTING,)),
     (S.STREAMING, LinkLost): (_lost, (S.CONNECTING,)),
     (S.STREAMING, StreamWanted): (_stream_wanted, (S.STREAMING,)),
-    (S.STARTING, Rest): (_rest, (S.RESTING,)),
-    (S.PRIMARY, Rest): (_rest, (S.RESTING,)),
     (S.RESTING, Rest): (_stay, (S.RESTING,)),
-    (S.RESTING, Follow): (_follow, (S.CONNECTING,)),
-    (S.RESTING, Promote): (_promote, (S.PRIMARY,)),
-    (S.RESTING, Tick): (_stay, (S.RESTING,)),
-    **{(state, Follow): (_follow, (S.CONNECTING,)) for state in (S.CONNECTING, S.SYNCING, S.STREAMING)},
-    **{(state, Promote): (_promote, (S.PRIMARY,)) for state in (S.CONNECTING, S.SYNCING, S.STREAMING)},
-    **{(state, Tick): (_stay, (state,)) for state in FOLLOWING},
+    **{(state, Rest): (_rest, (S.RESTING,)) for state in (S.STARTING, S.PRIMARY)},
+    **{(state, Follow): (_follow, (S.CONNECTING,)) for state in (S.RESTING, S.CONNECTING, S.SYNCING, S.STREAMING)},
+    **{(state, Promote): (_promote, (S.PRIMARY,)) for state in (S.RESTING, S.CONNECTING, S.SYNCING, S.STREAMING)},
+    **{(state, Tick): (_stay, (state,)) for state in (*FOLLOWING, S.RESTING)},
     **{(state, Forget): (_forget, (state,)) for state in State},
 }

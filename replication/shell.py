@@ -22,11 +22,11 @@ from replication.history import History
 from replication.primary.attached import Parts, furthest
 from replication.primary.feeder import Feeder
 from replication.primary.waiting import Waiting
-from replication.replica.handshake import Full, Settings
+from replication.replica.handshake import Full, Settings, settings_of
 from replication.replica.incoming import Incoming
 from replication.replica.link import Link
 from replication.replica.wire import LinkError, Wire
-from replication.role import Role, State
+from replication.role import Role
 from replication.role_messages import (
     Abort,
     Action,
@@ -45,6 +45,7 @@ from replication.role_messages import (
     StreamWanted,
     Tick,
 )
+from replication.role_states import State
 from replication.voting import NoVoting, Voting
 
 PING = encode_request([b"PING"])
@@ -94,16 +95,16 @@ class Replication:
 
     def follow(self, host: str, port: int) -> None:
         """Become a replica of a node (or of another one)."""
-        self._step(Follow((host, port), self._settled(), self._new_id()))
+        self._step(Follow((host, port), self.settle(), self._new_id()))
 
     def promote(self) -> None:
         """Become a primary; no effect on one."""
-        self._step(Promote(self._settled(), self._new_id()))
+        self._step(Promote(self.settle(), self._new_id()))
         self._keep_bound()
 
     def rest(self) -> None:
         """Neither lead nor follow, as a quorum's member that waits for its sentinels."""
-        self._step(Rest(self._settled(), self._new_id()))
+        self._step(Rest(self.settle(), self._new_id()))
 
     def hand_over(self, order: Order) -> None:
         """Hold writes back, and have a replica that has caught up take over."""
@@ -111,11 +112,11 @@ class Replication:
 
     def abort_hand_over(self, reason: str) -> None:
         """Give a hand-over up; a role already given away is taken back."""
-        self._step(Abort(reason, self._settled(), self._new_id()))
+        self._step(Abort(reason, self.settle(), self._new_id()))
 
     def stream_wanted(self) -> None:
         """A replica asks for the stream: it is recorded from here on, if it wasn't."""
-        self._step(StreamWanted(self._settled(), self._new_id()))
+        self._step(StreamWanted(self.settle(), self._new_id()))
 
     def begin_history(self) -> None:
         """Give the stream another id, which nobody knows yet."""
@@ -130,17 +131,13 @@ class Replication:
         """The data that were loaded are a quorum group's, whose epochs say who may continue: no id does."""
         self._step(Restarted(self._new_id(), self.engine.log.offset, True, self._new_id()))
 
-    def settle(self) -> int:
-        """Have everything that was applied in the log, and told to the sinks; its offset."""
-        return self._settled()
-
     def admits(self, term: int) -> bool:
         """Whether a link of this term may have an effect."""
         return self.role.admits(term)
 
     def continued(self, term: int, replid: bytes | None) -> None:
         """The primary lets us continue, perhaps under a new id."""
-        self._step(Continued(term, replid, self._settled()))
+        self._step(Continued(term, replid, self.settle()))
         self.on_synchronized(True)
 
     def snapshot_begins(self, term: int) -> None:
@@ -149,24 +146,24 @@ class Replication:
 
     def adopt(self, term: int, full: Full, incoming: Incoming, wire: Wire) -> None:
         """A whole data set was received: put it in force. Raises LinkError: it must not be."""
-        self._settled()
-        if not self.voting.may_adopt(wire, incoming.aux):
+        self.settle()
+        if not self.voting.link.may_adopt(wire, incoming.aux):
             raise LinkError("a newer epoch was promised meanwhile")
         self.hands.incoming = incoming
         self._step(SnapshotComplete(term, full.replid, full.offset))
         self.hands.incoming = None
-        self.voting.adopted(wire, incoming.aux)
+        self.voting.link.adopted(wire, incoming.aux)
         self.on_synchronized(False)
 
     def refused(self, term: int, reason: str) -> None:
         """The primary refused us: the link tries again, but doesn't wrest the role back."""
-        self._step(Rejected(term, reason, self._settled(), self._new_id()))
+        self._step(Rejected(term, reason, self.settle(), self._new_id()))
 
     def lost(self, term: int) -> None:
         """The attempt is over: reads may be stale."""
         self._step(LinkLost(term))
 
-    def _settled(self) -> int:
+    def settle(self) -> int:
         """The log's offset, with everything that was applied in it, and everything in it told to the sinks."""
         if self.link is not None:
             self.link.settle()
@@ -194,18 +191,9 @@ class Replication:
 
     def settings(self) -> Settings:
         """What to tell the primary."""
-        config, known = self.config, self.role.shared
-        # Other nodes reach us by TLS if we use it for replication.
-        reachable_port = (config.tls_replication and config.tls_port) or self.listening_port
-        return Settings(
-            user=config.masteruser,
-            password=config.masterauth,
-            listening_port=config.replica_announce_port or reachable_port,
-            announce_ip=config.replica_announce_ip.encode(),
-            replid=self.history.replid if known else b"?",
-            next_offset=self.engine.log.offset + 1 if known else -1,
-            failover=self.role.state is State.ASKING,
-        )
+        role = self.role
+        replid, asking = self.history.replid if role.shared else None, role.state is State.ASKING
+        return settings_of(self.config, self.listening_port, replid, self.engine.log.offset, asking)
 
     def refresh_denials(self) -> None:
         """Have the gates look at the commands that the present state forbids."""
@@ -255,7 +243,7 @@ class Replication:
 
     def _closed(self, c: Session) -> None:
         self.waiting.forget(c)
-        self.voting.gone(c)
+        self.voting.followers.gone(c)
         if c.kind == "replica":
             self.feeder.detach(c)
             self.refresh_denials()

@@ -15,16 +15,8 @@ if TYPE_CHECKING:
     from replication.replica.wire import Wire
 
 
-class Voting(Protocol):
-    """A node's part in a quorum, as replication sees it."""
-
-    active: bool
-    """Whether there is one. Nothing else is asked where there is none."""
-
-    def rests(self) -> bool:
-        """Whether the node belongs to a group, so that it leads only when a sentinel says so."""
-
-    # -- who follows ------------------------------------------------------------------------------------------
+class LinkVoting(Protocol):
+    """Of a node that follows: its link to the leader."""
 
     def hello(self, wire: Wire) -> bytes:
         """What to announce over a new connection; from here on it is the one that is followed."""
@@ -50,7 +42,9 @@ class Voting(Protocol):
     def left(self, wire: Wire) -> None:
         """The connection is gone."""
 
-    # -- who leads --------------------------------------------------------------------------------------------
+
+class FollowersVoting(Protocol):
+    """Of a node that leads: those who follow it."""
 
     def announced(self, c: Session, text: bytes) -> None:
         """A follower announces itself. Raises CommandError when it makes no sense."""
@@ -65,9 +59,6 @@ class Voting(Protocol):
     def welcome(self, c: Session) -> bytes:
         """What comes before the stream to a follower that continues."""
 
-    def online(self, c: Session) -> None:
-        """The stream goes to a follower as it is logged, from here on."""
-
     def acknowledged(self, c: Session, memory: int, synced: int, round_: int) -> None:
         """A follower says how far it is."""
 
@@ -77,18 +68,30 @@ class Voting(Protocol):
     def gone(self, c: Session) -> None:
         """A connection has ended."""
 
+
+class Voting(Protocol):
+    """A node's part in a quorum, as replication sees it."""
+
+    active: bool
+    """Whether there is one."""
+
+    @property
+    def link(self) -> LinkVoting:
+        """As it follows."""
+
+    @property
+    def followers(self) -> FollowersVoting:
+        """As it leads."""
+
+    def rests(self) -> bool:
+        """Whether the node belongs to a group, so that it leads only when a sentinel says so."""
+
     def tick(self) -> None:
         """Ten times a second."""
 
 
-class NoVoting:
-    """A node that votes in nothing."""
-
-    active = False
-
-    def rests(self) -> bool:
-        """It leads when it isn't told to follow."""
-        return False
+class NoLink:
+    """A node that votes in nothing follows as any replica."""
 
     def hello(self, wire: Wire) -> bytes:
         """Nothing is announced."""
@@ -117,6 +120,10 @@ class NoVoting:
     def left(self, wire: Wire) -> None:
         """Nothing follows from it."""
 
+
+class NoFollowers:
+    """A node that votes in nothing feeds whoever asks."""
+
     def announced(self, c: Session, text: bytes) -> None:
         """Nobody is told; who asks finds out that it was not understood."""
 
@@ -128,9 +135,6 @@ class NoVoting:
         """Nothing."""
         return b""
 
-    def online(self, c: Session) -> None:
-        """Nothing follows from it."""
-
     def acknowledged(self, c: Session, memory: int, synced: int, round_: int) -> None:
         """Nobody counts."""
 
@@ -139,6 +143,20 @@ class NoVoting:
 
     def gone(self, c: Session) -> None:
         """Nothing follows from it."""
+
+
+class NoVoting:
+    """A node that votes in nothing."""
+
+    active = False
+
+    def __init__(self) -> None:
+        self.link: LinkVoting = NoLink()
+        self.followers: FollowersVoting = NoFollowers()
+
+    def rests(self) -> bool:
+        """It leads when it isn't told to follow."""
+        return False
 
     def tick(self) -> None:
         """Nothing is due."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kvserver.client import limits
 from kvserver.client.output import ABORT, CLOSE, DRAIN, HOLD, RESUME, SOON, STOP, WRITE, Output, State
 from kvserver.client.reasons import Reason
-from kvserver.engine.command_table.row import MAY_REPLICATE, READONLY, WRITE
+from kvserver.engine.command_table import row
 from kvserver.engine.run.holds import Held
 from kvserver.engine.run.session import ATT_CLOSE, Session
 
@@ -28,7 +28,7 @@ POSTED_MAX = 1 << 14
 _write = WRITE
 _hold = HOLD
 _posted_max = POSTED_MAX
-_data = READONLY | WRITE | MAY_REPLICATE  # what shows data, or changes them
+_data = row.READONLY | row.WRITE | row.MAY_REPLICATE  # what shows data, or changes them
 
 
 class Sending:

@@ -236,11 +236,6 @@ class AppendOnly:
         state = self.rewriter.state
         return None if state == OFF else -1 if state == WAIT else self.writer.synced_offset
 
-    def written_offset(self) -> int | None:
-        """Up to which offset of the log the file outlives the process; None when off, -1 before its first base."""
-        state = self.rewriter.state
-        return None if state == OFF else -1 if state == WAIT else self.writer.written_offset
-
     # -- commands ---------------------------------------------------------------------------------------------
 
     def load_again(self) -> None:

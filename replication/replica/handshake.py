@@ -13,6 +13,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kvserver.config import Config
 from replication.history import is_replid
 
 
@@ -28,6 +29,21 @@ class Settings:
     next_offset: int
     failover: bool = False
     quorum: bytes = b""
+
+
+def settings_of(config: Config, port: int, replid: bytes | None, offset: int, failover: bool) -> Settings:
+    """What a node tells by its options, its port, and where its log stands (`replid` None: in no history known)."""
+    # Other nodes reach us by TLS if we use it for replication.
+    reachable_port = (config.tls_replication and config.tls_port) or port
+    return Settings(
+        user=config.masteruser,
+        password=config.masterauth,
+        listening_port=config.replica_announce_port or reachable_port,
+        announce_ip=config.replica_announce_ip.encode(),
+        replid=b"?" if replid is None else replid,
+        next_offset=-1 if replid is None else offset + 1,
+        failover=failover,
+    )
 
 
 @dataclass(frozen=True, slots=True)

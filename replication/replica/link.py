@@ -210,20 +210,12 @@ class Link:
 
     def _acknowledge(self) -> None:
         """Say how far the stream is applied, and how far that is in a file on the disk."""
-        voted = None if self._wire is None else self._owner.voting.acknowledgement(self._wire)
-        if voted is not None:
-            self._ack_wanted = False
-            self._write(encode_request(voted))
-            return
-        offset = self._engine.log.offset
-        args = [b"REPLCONF", b"ACK", b"%d" % offset]
-        synced = self._owner.synced_offset()
-        if synced is not None and synced >= 0:
-            args += [b"FACK", b"%d" % synced]
+        offset, synced = self._engine.log.offset, self._owner.synced_offset()
+        voted = None if self._wire is None else self._owner.voting.link.acknowledgement(self._wire)
         if self._ack_wanted:
             self._ack_wanted = False
             self._file_wanted = offset if synced is not None and synced < offset else 0
-        self._write(encode_request(args))
+        self._write(encode_request(_acknowledgement(offset, synced) if voted is None else voted))
 
     def _write(self, data: bytes) -> None:
         if self._wire is not None:
@@ -267,7 +259,7 @@ class Link:
     def _hang_up(self) -> None:
         self.cut()
         if self._wire is not None:
-            self._owner.voting.left(self._wire)
+            self._owner.voting.link.left(self._wire)
         self._wire = None
         self.payload = None
 
@@ -280,7 +272,7 @@ class Link:
         self._wire = wire
         self._require_term()
         self.state = "handshake"
-        handshake = Handshake(replace(self._owner.settings(), quorum=self._owner.voting.hello(wire)))
+        handshake = Handshake(replace(self._owner.settings(), quorum=self._owner.voting.link.hello(wire)))
         action = handshake.start()
         while isinstance(action, Send | Wait):
             if isinstance(action, Send):
@@ -288,7 +280,7 @@ class Link:
             line = await wire.line()
             self._require_term()
             action = handshake.reply(line)
-        self._owner.voting.joined(wire, "quorum" in handshake.understood)
+        self._owner.voting.link.joined(wire, "quorum" in handshake.understood)
         if isinstance(action, Refused):
             self._owner.refused(self.term, action.reason)
             raise LinkError(action.reason, action.soon)
@@ -332,8 +324,7 @@ class Link:
         applier = self._applier = Applier(engine, c, self._failed, self._config.proto_max_bulk_len)
         self.payload = None
         self.state = "connected"
-        voting = self._owner.voting
-        voting.streams(wire, applier)
+        self._owner.voting.link.streams(wire, applier)
         self._acknowledge()
         try:
             data = rest
@@ -346,8 +337,7 @@ class Link:
                     now_ms = c.last_ms = int(self._clock.wall() * 1000)
                     applier.apply(data, now_ms, perf_counter_ns())
                     self.stream_db = c.db.index
-                    if voting.active:
-                        voting.applied(wire)
+                    self._owner.voting.link.applied(wire)
                 if self._ack_wanted:
                     self._acknowledge()
                 await asyncio.sleep(0)
@@ -375,6 +365,11 @@ async def _read(wire: Wire, owner: Owner) -> bytes:
     data = await wire.read()
     owner.received(len(data))
     return data
+
+
+def _acknowledgement(offset: int, synced: int | None) -> list[bytes]:
+    args = [b"REPLCONF", b"ACK", b"%d" % offset]
+    return args if synced is None or synced < 0 else [*args, b"FACK", b"%d" % synced]
 
 
 def _open_session(engine: Engine, link: Link) -> Session:

@@ -20,7 +20,7 @@ def kept(node: Server, keys: list[str]) -> bool:
 
 
 def test_a_group_founds_itself_and_acknowledges_writes(stack: ExitStack) -> None:
-    """Three nodes that hold the data are a group: a write is acknowledged when two have it, in order, whatever it is."""
+    """Three nodes that hold the data are a group: a write of any kind is acknowledged when two have it."""
     nodes = start_group(stack)
     leader = nodes[0]
     members = leader.command("QUORUM", "MEMBERS")
@@ -191,7 +191,7 @@ def test_a_damaged_identity_keeps_the_node_out(stack: ExitStack) -> None:
 
 
 def test_what_could_break_the_promise_is_refused(stack: ExitStack) -> None:
-    """REPLICAOF NO ONE, FAILOVER and DEBUG RELOAD on members say what to use instead; so does a real Sentinel's order."""
+    """REPLICAOF NO ONE, FAILOVER, DEBUG RELOAD, a real Sentinel's order: refused, and it is said what to use."""
     nodes = start_group(stack)
     for node in nodes[:2]:
         for request in (("REPLICAOF", "NO", "ONE"), ("FAILOVER",), ("DEBUG", "RELOAD")):
@@ -217,7 +217,7 @@ def test_a_real_redis_may_follow_beside_and_counts_for_nothing(stack: ExitStack)
 
 
 def test_linearizable_reads_on_both_sides(stack: ExitStack) -> None:
-    """A read that asks for it sees all that was acknowledged before, on a replica too; a deposed leader answers none."""
+    """A read sees all that was acknowledged before, on a replica too; a deposed leader answers none."""
     nodes = start_group(stack)
     writer = nodes[0].client()
     readers = [node.client(single_connection_client=True) for node in nodes]

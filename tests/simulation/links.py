@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from replication.primary.attached import Attached
-from replication.role import State
 from replication.role_messages import Continued, LinkLost, Rejected, SnapshotBegins, SnapshotComplete
+from replication.role_states import State
 from replication.sentinel.mind.messages import Cause, Reply
 from simulation.network import Connection
 

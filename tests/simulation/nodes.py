@@ -14,7 +14,7 @@ from replication.handover.decide import Order
 from replication.history import same_id
 from replication.primary.attached import Attached, Phase
 from replication.psync import Continue, Request, decide
-from replication.role import Role, State
+from replication.role import Role
 from replication.role_messages import (
     Abort,
     Action,
@@ -33,6 +33,7 @@ from replication.role_messages import (
     StreamWanted,
     Tick,
 )
+from replication.role_states import State
 from replication.sentinel.mind.messages import Reply
 from simulation.links import Feed, Link
 from simulation.network import Connection, Network, Process

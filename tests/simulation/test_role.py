@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from replication.history import History
-from replication.role import Role, State
+from replication.role import Role
+from replication.role_states import State
 from simulation.story import Story, run
 
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import redis
+
 from replication.quorum.choice import Answer, Choice, NoChoice, choose
 from support.replicas import FAST
 from support.servers import Server, start_kvserver

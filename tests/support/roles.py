@@ -8,7 +8,7 @@ from typing import Any
 
 from replication.handover.decide import Order
 from replication.primary.attached import Attached, Phase
-from replication.role import Role, State
+from replication.role import Role
 from replication.role_messages import (
     Action,
     Continued,
@@ -16,10 +16,12 @@ from replication.role_messages import (
     Follow,
     HandOver,
     Promote,
+    Rest,
     SnapshotBegins,
     StreamWanted,
     Tick,
 )
+from replication.role_states import State
 
 A, B = ("10.0.0.1", 6379), ("10.0.0.2", 6379)
 THEIRS = b"f" * 40
@@ -84,6 +86,8 @@ def reach(state: State) -> Bench:
         bench.do(SnapshotBegins(bench.term))
     if state is State.STREAMING:
         bench.do(Continued(bench.term, THEIRS, 100))
+    if state is State.RESTING:
+        bench.do(Rest(100, bench.id()))
     assert bench.role.state is state
     return bench
 

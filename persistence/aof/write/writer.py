@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from kvserver.config import Config
@@ -231,8 +232,8 @@ class Writer:
 
     def _begin_job(self, sync: bool) -> None:
         batch = self._queue.popleft()
-        self._tried_s = self._clock.monotonic()
-        self._job = job = Job(batch, sync, self._pool.submit(_write, batch, sync, self._pause), self._tried_s)
+        self._tried_s, pause = self._clock.monotonic(), partial(self._clock.sleep, self.delay_s)
+        self._job = job = Job(batch, sync, self._pool.submit(_write, batch, sync, pause), self._tried_s)
         job.future.add_done_callback(lambda _: on_loop(self.syncer.loop, lambda: self._end_job(job)))
 
     def _end_job(self, job: Job) -> None:
@@ -324,11 +325,6 @@ class Writer:
             self._push()
         self.syncer.tick(self.file, self._reached)
 
-    def _pause(self) -> None:
-        """On a thread: the delay that DEBUG AOF-FLUSH-SLEEP asks for."""
-        if self.delay_s:
-            self._clock.sleep(self.delay_s)
-
     def _give_up(self) -> None:
         """Let the files go that nothing is left to be written to."""
         wanted = [batch.file for batch in self._queue]
@@ -357,7 +353,7 @@ def select(db: int) -> bytes:
 
 def _write(batch: Batch, sync: bool, pause: Callable[[], None]) -> int:
     """On a thread: write a batch, and have it on the disk if `sync`."""
-    pause()
+    pause()  # as long as DEBUG AOF-FLUSH-SLEEP asks for
     done = batch.file.append(b"".join(batch.pieces))
     if sync and done == batch.size:
         batch.file.sync()

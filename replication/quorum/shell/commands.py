@@ -13,7 +13,8 @@ from kvserver.wire.numbers import parse_int
 from kvserver.wire.resp import OK, array, bulk, bulks, error, integer
 from replication.primary.feed import Feed
 from replication.quorum.shell.clients import LEVELS, READS, chosen_safety
-from replication.quorum.shell.voting import Answer, Quorum, Said
+from replication.quorum.shell.line import Answer, Said
+from replication.quorum.shell.voting import Quorum
 from replication.quorum.tally import Level
 from replication.quorum.wire_words import show_sets
 from replication.quorum.words import Action, Lead, Promised, Refused
@@ -147,7 +148,7 @@ def members(c: Session, a: list[bytes]) -> bytes:
     there = quorum.attendance.present(quorum, now_s)
     addresses = {
         greeting.hello.node_id: f"{s.replica.record.ip}:{s.replica.record.port}"
-        for s, greeting in quorum.greetings.items() if isinstance(s.replica, Feed)
+        for s, greeting in quorum.followers.greetings.items() if isinstance(s.replica, Feed)
     }  # fmt: skip
     voting = set().union(*node.members.now) if node.members.now else set()
     rows = []

@@ -22,7 +22,6 @@ class Attendance:
     """When followers were heard of (monotonic seconds), and since when no majority of the members is there."""
 
     def __init__(self) -> None:
-        self.round_told: dict[Session, int] = {}
         self.trouble = ""  # why a quorum can't be had, or not yet
         self._heard: dict[Session, float] = {}
         self._lost_s: float | None = None
@@ -40,7 +39,6 @@ class Attendance:
     def forget(self, c: Session) -> None:
         """A connection is gone."""
         self._heard.pop(c, None)
-        self.round_told.pop(c, None)
 
     def present(self, quorum: Quorum, now_s: float) -> set[str]:
         """The members that are there, the leader itself included."""
@@ -105,7 +103,7 @@ class Attendance:
         if not ours.role.leads or ours.role.failover != handover.NONE:
             return "the group isn't founded, and this node is a replica"
         candidates = []
-        for c, greeting in quorum.greetings.items():
+        for c, greeting in quorum.followers.greetings.items():
             feed = c.replica
             if isinstance(feed, Feed):
                 holds = feed.live and feed.record.phase is Phase.ONLINE and _holds(quorum, feed)
@@ -116,7 +114,7 @@ class Attendance:
     def found(self, quorum: Quorum, ready: founding.Ready) -> None:
         """Found the group."""
         links: dict[object, str] = {
-            c: greeting.hello.node_id for c, greeting in quorum.greetings.items()
+            c: greeting.hello.node_id for c, greeting in quorum.followers.greetings.items()
             if isinstance(c.replica, Feed) and c.replica.live and greeting.hello.node_id in ready.followers
         }  # fmt: skip
         quorum.log.warning("founding the quorum's group", epoch=ready.epoch, followers=list(ready.followers))

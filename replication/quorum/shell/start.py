@@ -102,8 +102,8 @@ def _quorum(
     services.signals.log_synced.connect(quorum.file_synced)
     services.signals.session_reset.connect(_forget_choice)
     services.contributions.facts.append(lambda: _facts(quorum))
-    ours.feeder.on_online = quorum.online
-    node.stops.append(quorum.stop)
+    ours.feeder.on_online = quorum.followers.online
+    node.stops.append(quorum.line.stop)
     services.contributions.add_info("quorum", lambda: quorum_fields(quorum, node.doors.clock.monotonic()))
     quorum.clients.refresh()
     quorum.clients.publish()

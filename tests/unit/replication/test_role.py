@@ -12,7 +12,7 @@ from support.roles import ORDER, THEIRS, A, B, Bench, Make, reach, replica
 from replication.handover import decide as handover
 from replication.handover.decide import Order
 from replication.history import NO_ID, History
-from replication.role import TRANSITIONS, Role, State
+from replication.role import TRANSITIONS, Role
 from replication.role_invariants import INVARIANTS
 from replication.role_messages import (
     Abort,
@@ -27,6 +27,7 @@ from replication.role_messages import (
     OpenBacklog,
     Promote,
     Rejected,
+    Rest,
     Restarted,
     SnapshotBegins,
     SnapshotComplete,
@@ -34,8 +35,10 @@ from replication.role_messages import (
     StreamWanted,
     Tick,
 )
+from replication.role_states import State
 
 RESTARTED = Restarted(THEIRS, 100, True, b"e" * 40)
+REST: Make = lambda b: Rest(100, b.id())  # noqa: E731
 FOLLOW: Make = lambda b: Follow(B, 100, b.id())  # noqa: E731
 PROMOTE: Make = lambda b: Promote(100, b.id())  # noqa: E731
 WANTED: Make = lambda b: StreamWanted(100, b.id())  # noqa: E731
@@ -70,6 +73,13 @@ ROWS: list[tuple[State, Make, str, State]] = [
     (S.PRIMARY, lambda b: HandOver(ORDER), "Note HoldWrites AskForAcks", S.HANDING_OVER),
     (S.PRIMARY, TICK, "", S.PRIMARY),
     (S.PRIMARY, IDLE, "CloseBacklog Note", S.PRIMARY),
+    (S.STARTING, REST, "Fence EndBlocked OpenBacklog DropReplicas RefreshGates Note", S.RESTING),
+    (S.PRIMARY, REST, "Fence EndBlocked DropReplicas RefreshGates Note", S.RESTING),
+    (S.RESTING, REST, "", S.RESTING),
+    (S.RESTING, FOLLOW, FENCES_AND_FOLLOWS, S.CONNECTING),
+    (S.RESTING, PROMOTE, LEADS, S.PRIMARY),
+    (S.RESTING, TICK, "", S.RESTING),
+    (S.RESTING, FORGET, "", S.RESTING),
     (S.HANDING_OVER, BEHIND, "", S.HANDING_OVER),
     (S.HANDING_OVER, CAUGHT_UP, f"Note {FENCES_AND_FOLLOWS}", S.ASKING),
     (S.HANDING_OVER, ABORT, "Note LetWrites", S.PRIMARY),
@@ -309,7 +319,7 @@ def test_a_fence_comes_before_the_link_and_the_end_of_a_link_before_the_lead() -
 # -- by chance -----------------------------------------------------------------------------------------------
 
 MAKERS = [FOLLOW, PROMOTE, WANTED, FORGET, TICK, ABORT, REJECTED, CONTINUED, BEGINS, COMPLETE, LOST, IDLE, CAUGHT_UP,
-          BEHIND, lambda b: HandOver(ORDER), lambda b: RESTARTED]  # fmt: skip
+          BEHIND, REST, lambda b: HandOver(ORDER), lambda b: RESTARTED]  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)

@@ -27,7 +27,7 @@ from kvserver.client.output import (
 )
 from kvserver.client.reasons import Queued, Reason
 from kvserver.config import BufferLimit
-from kvserver.engine.run.holds import Holds
+from kvserver.engine.run.holds import NONE, Held, Holds
 
 S, E = State, Event
 
@@ -47,12 +47,12 @@ ROWS: dict[State, dict[Event, tuple[State, int]]] = {
     S.HOLDING: {
         E.SEND: (S.HOLDING, HOLD), E.SEND_UNSAFE: (S.HOLDING, HOLD), E.RELEASE: (S.HOLDING, WRITE),
         E.RELEASE_LAST: (S.FLOWING, WRITE), E.FULL: (S.HOLDING_FULL, NOTHING), E.ROOM: (S.HOLDING, NOTHING),
-        E.END: (S.ENDING, NOTHING), E.DROP: (S.GONE, ABORT),
+        E.END: (S.ENDING, NOTHING), E.DROP: (S.GONE, ABORT), E.FAIL: (S.CLOSING, WRITE | CLOSE),
     },
     S.HOLDING_FULL: {
         E.SEND: (S.HOLDING_FULL, HOLD), E.SEND_UNSAFE: (S.HOLDING_FULL, HOLD), E.RELEASE: (S.HOLDING_FULL, GATHER),
         E.RELEASE_LAST: (S.FULL, GATHER), E.FULL: (S.HOLDING_FULL, NOTHING), E.ROOM: (S.HOLDING, DRAIN),
-        E.END: (S.ENDING, DRAIN), E.DROP: (S.GONE, ABORT),
+        E.END: (S.ENDING, DRAIN), E.DROP: (S.GONE, ABORT), E.FAIL: (S.CLOSING, DRAIN | WRITE | CLOSE),
     },
     S.LEAVING: {
         E.POST: (S.LEAVING, NOTHING), E.SEND: (S.CLOSING, WRITE | CLOSE), E.SEND_UNSAFE: (S.ENDING, HOLD),
@@ -62,6 +62,7 @@ ROWS: dict[State, dict[Event, tuple[State, int]]] = {
         E.POST: (S.ENDING, NOTHING), E.SEND: (S.ENDING, NOTHING), E.SEND_UNSAFE: (S.ENDING, NOTHING),
         E.RELEASE: (S.ENDING, WRITE), E.RELEASE_LAST: (S.CLOSING, WRITE | CLOSE), E.FULL: (S.ENDING, NOTHING),
         E.ROOM: (S.ENDING, NOTHING), E.END: (S.ENDING, NOTHING), E.DROP: (S.GONE, ABORT),
+        E.FAIL: (S.CLOSING, WRITE | CLOSE),
     },
     S.CLOSING: {
         E.POST: (S.CLOSING, NOTHING), E.SEND: (S.CLOSING, NOTHING), E.SEND_UNSAFE: (S.CLOSING, NOTHING),
@@ -107,7 +108,8 @@ def happen(output: Output, event: Event) -> int:
             output.held -= 1
             output.held_bytes -= 1
         return output.released(b"h")
-    return {E.FULL: output.no_room, E.ROOM: output.room, E.END: output.end, E.DROP: output.drop}[event]()
+    return {E.FULL: output.no_room, E.ROOM: output.room, E.END: output.end, E.DROP: output.drop, E.FAIL: output.fail}[
+        event]()
 
 
 def test_the_table_has_no_other_rows() -> None:
@@ -175,8 +177,11 @@ class Shell:
         if do & WRITE:
             self.transport_write(data)
         elif do & HOLD:
-            self.holds.wait(offset, self.released, data)
+            self.holds.wait(Held(offset, self, data, NONE, 0))
         self.do(do)
+
+    def unsafe(self, text: bytes) -> None:
+        raise AssertionError(text)
 
     def released(self, data: bytes) -> None:
         do = self.output.released(data)

@@ -17,6 +17,8 @@ from kvserver.wire.resp import encode_request
 from replication.replica.handshake import Full, Settings
 from replication.replica.incoming import Incoming
 from replication.replica.link import Link
+from replication.replica.wire import Wire
+from replication.voting import NoVoting, Voting
 
 REPLID = b"a" * 40
 WAIT_SECONDS = 10.0
@@ -32,6 +34,7 @@ class Owner:
     term: int = 1
     dropped: int = 0
     done: list[str] = field(default_factory=list)
+    voting: Voting = field(default_factory=NoVoting)
 
     def settings(self) -> Settings:
         return Settings(b"", b"", 7000, b"", REPLID, 1)
@@ -46,7 +49,7 @@ class Owner:
     def snapshot_begins(self, term: int) -> None:
         self.done.append("snapshot")
 
-    def adopt(self, term: int, full: Full, incoming: Incoming) -> None:
+    def adopt(self, term: int, full: Full, incoming: Incoming, wire: Wire) -> None:
         self.done.append("adopt")
 
     def lost(self, term: int) -> None:

@@ -71,11 +71,14 @@ aof          | WRITE TELLS_DISK         | -               | CLIENT EXEC FIRST_WR
 few-replicas | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
 unreplicated | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
 readonly     | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
+quorum       | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
+quorum-guard | ADMIN                    | -               | CLIENT SCRIPT
 subscriber   | -                        | SUBSCRIBED      | CLIENT
 stale        | NOT_STALE                | -               | CLIENT EXEC SCRIPT DECLARED
 starting     | NOT_LOADING              | -               | CLIENT EXEC
 loading      | NOT_LOADING              | -               | CLIENT EXEC
 busy         | ADMIN NOT_BUSY           | -               | CLIENT
+quorum-read  | -                        | LINEAR          | CLIENT
 pause        | WRITE MAY_REPLICATE ANY  | MULTI           | CLIENT
 multi        | -                        | MULTI           | CLIENT REPLAY STREAM
 monitor      | ANY                      | -               | CLIENT SCRIPT
