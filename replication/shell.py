@@ -67,8 +67,7 @@ class Replication:
         self.voting: Voting = NoVoting()
         self.on_synchronized: Callable[[bool], None] = lambda partial: None
         self.received: Callable[[int], None] = lambda size: None  # bytes of the primary's data set and stream
-        self._todo: deque[Action] = deque()
-        self._acting = False
+        self._todo, self._acting = deque[Action](), False
         self._beats = 0
         engine.on_close.append(self._closed)
 
@@ -192,8 +191,8 @@ class Replication:
     def settings(self) -> Settings:
         """What to tell the primary."""
         role = self.role
-        replid, asking = self.history.replid if role.shared else None, role.state is State.ASKING
-        return settings_of(self.config, self.listening_port, replid, self.engine.log.offset, asking)
+        replid, offset = self.history.replid if role.shared else None, self.engine.log.offset
+        return settings_of(self.config, self.listening_port, replid, offset, role.state is State.ASKING)
 
     def refresh_denials(self) -> None:
         """Have the gates look at the commands that the present state forbids."""
