@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from replication.quorum.choice import Answer, Choice, NoChoice, choose
-from replication.sentinel.mind import convene, reconcile
+from replication.sentinel.mind import convene, leadership, reconcile
 from replication.sentinel.world import invariants
 from simulation.checkers import Violation
 from simulation.nodes import PORT
@@ -121,6 +121,20 @@ def test_a_primary_cut_off_with_a_sentinel_is_deposed_and_joins_again() -> None:
     assert old.follows == (new.host, PORT)
 
 
+def test_a_primary_that_its_followers_cannot_reach_is_replaced() -> None:
+    """It answers the sentinels, and acknowledges nothing: after down-after somebody leads whom the others follow."""
+    story = QuorumStory(9, sentinels=3, nodes=3)
+    old = story.voters[0]
+    cut = {frozenset((old.host, voter.host)) for voter in story.voters[1:]}
+    story.network.cut |= cut
+    story.clock.run_until(story.clock.now_ms + story.down_after_ms + 6_000)
+    (leader,) = leaders(story)
+    assert leader is not old
+    assert leader.settled
+    story.network.cut -= cut
+    run_until_well(story, within_ms=10_000)
+
+
 def test_a_sentinel_that_dies_once_it_has_chosen_is_replaced() -> None:
     """Whom it told to lead may lead or not: the others find a leader that all follow."""
     for crash_after in range(4, 40, 3):
@@ -157,7 +171,7 @@ def _nothing(*_: object) -> None:
 
 @pytest.mark.parametrize(("module", "name", "broken"), [
     (convene, "choose", _first_come),
-    (reconcile, "_learn_leadership", _nothing),
+    (leadership, "learn", _nothing),
     (reconcile, "_join", _nothing),
 ])
 def test_rules_taken_out_are_missed(

@@ -38,7 +38,8 @@ from simulation.quorum.shells import EntryLog, entry_of, record_of, state_of
 
 PORT = 6379
 RETRY_MS = 200
-TIMEOUT_MS = 5_000
+TIMEOUT_MS = 2_000
+SILENT_MS = 1_500
 WORD = b"quorum"
 
 
@@ -47,6 +48,7 @@ class Feed:
     """What a leader keeps of one follower: the offset it named, and how many entries it was sent (None: no stream)."""
 
     offered: int
+    heard_at_ms: int
     sent: int | None = None
 
 
@@ -275,6 +277,8 @@ class Voter(VoterShell):
                 if node.may_apply(connection, epoch):
                     self.log.entries, self.log.synced = list(entries), 0
                 self.perform(node.adopted(connection, epoch, state))
+            case []:
+                self.perform(node.grown())
             case [Welcome() as welcome]:
                 self.perform(node.welcome(connection, welcome))
             case [News() as news]:
@@ -318,9 +322,10 @@ class Voter(VoterShell):
             case (b"QUORUM", verb, *words):
                 return self._quorum(verb, words)
             case (word, Hello() as hello) if word == WORD:
-                self.feeds[connection] = Feed(hello.offset)
+                self.feeds[connection] = Feed(hello.offset, self.network.clock.now_ms)
                 self.perform(self.node.hello(connection, hello))
             case (word, Ack() as ack) if word == WORD and connection in self.feeds:
+                self.feeds[connection].heard_at_ms = self.network.clock.now_ms
                 self.perform(self.node.acknowledged(connection, ack))
         return b"OK"
 
@@ -367,6 +372,10 @@ class Voter(VoterShell):
                 return b"OK"
         return ReplyError("ERR unknown subcommand")
 
+    def _reach(self) -> int:
+        since = self.network.clock.now_ms - SILENT_MS
+        return self.leads + sum(feed.heard_at_ms >= since for feed in self.feeds.values()) if self.leads else 0
+
     def info(self) -> bytes:
         node, mine = self.node, self.node.identity
         state = "leading" if self.leads else "opening" if node.opening else "following" if self.way else "resting"
@@ -385,5 +394,5 @@ class Voter(VoterShell):
         lines += [f"master_repl_offset:{self.log.end}", "# Quorum", f"quorum_node_id:{mine.node_id}",
                   f"quorum_state:{state}", f"quorum_promised:{mine.promised}",
                   f"quorum_last_epoch:{node.epochs.of(self.log.end)}", f"quorum_epoch:{self.epoch}",
-                  f"quorum_members:{members}"]
+                  f"quorum_members:{members}", f"quorum_reach:{self._reach()}"]
         return ("\r\n".join(lines) + "\r\n").encode()

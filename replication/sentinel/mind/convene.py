@@ -116,12 +116,17 @@ def reachable(node: Instance, now: int) -> bool:
     return node.link.ready and not detector.unresponsive(node, now)
 
 
+def _knows(node: Instance, now: int) -> bool:
+    """Whether the process that can be reached is the one that told where it stands; it may have been replaced since."""
+    return reachable(node, now) and node.info_ms >= node.link.command.since_ms
+
+
 def hopeful(group: Primary, now: int) -> bool:
     """Whether the nodes that can be reached might let one of them lead, by what they said last.
 
     Without hope nobody is asked: who promises leaves a leader that may be well, but is out of our reach.
     """
-    there = [node for node in group.nodes() if reachable(node, now)]
+    there = [node for node in group.nodes() if _knows(node, now) and not (group.isolated_since_ms and node is group)]
     standings = [node.standing for node in there if node.standing is not None and node.standing.founded]
     ids = {standing.node_id for standing in standings}
     return len(there) == len(group.replicas) + 1 or any(majority(each.members, ids) for each in standings)
@@ -132,7 +137,7 @@ def may_stand(turn: Turn, group: Primary) -> bool:
     if hopeful(group, turn.now):
         return True
     away = [f"{turn.world.shown(node.address)}:{node.address.port}" for node in group.nodes()
-            if not reachable(node, turn.now) or node.standing is None or not node.standing.founded]
+            if not _knows(node, turn.now) or node.standing is None or not node.standing.founded]
     reason = f"no majority can be asked to promise; missing {', '.join(away)}"
     group.patience.stand_at_ms = 0
     if reason != group.patience.reason:
@@ -149,7 +154,7 @@ def gather(turn: Turn, group: Primary, attempt: Attempt) -> Outcome | None:
         turn.emit(Level.WARNING, "-failover-abort-not-elected", group)
         attempts.give_up(turn, group, attempt, 0)
         return None
-    due = [node for node in group.nodes() if not gathering.replied(node.name)]
+    due = [node for node in group.nodes() if not gathering.replied(node.name) and not (attempt.shuns and node is group)]
     for node in due:
         _ask(turn, attempt, gathering, node)
     answers = gathering.counted()

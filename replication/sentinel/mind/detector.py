@@ -6,7 +6,8 @@
   listens there any more, which no slow network or busy server can feign;
 - or a primary that has called itself a replica for long enough that its INFO must be believed;
 - or, in a group that goes by quorum, a primary that says that it doesn't lead (it restarted, say): nothing but an
-  epoch of its own makes it, or another, lead again, so nobody waits for that;
+  epoch of its own makes it, or another, lead again, so nobody waits for that; nor one that has led for longer than
+  down-after without being reached by those who follow it (see `leadership`);
 - or a primary that restarted and, where the operator asked for it, takes too long to be itself again.
 
 A closed connection alone proves nothing (CLIENT KILL, a full client table); neither does a missing route.
@@ -52,7 +53,9 @@ def seems_down(world: World, instance: Instance, now: int) -> bool:
     if instance is not group:
         return False
     if group.by_quorum:
-        return bool(group.leaderless_since_ms) and now - group.leaderless_since_ms >= LEADERLESS_MS
+        leaderless, isolated = group.leaderless_since_ms, group.isolated_since_ms
+        return (leaderless > 0 and now - leaderless >= LEADERLESS_MS) or (
+            isolated > 0 and now - isolated > group.down_after_ms)
     patience = group.down_after_ms + 2 * world.periods.info_period
     if group.role is Kind.REPLICA and now - group.role_since_ms > patience:
         return True

@@ -45,7 +45,8 @@ def start(turn: Turn, group: Primary, *, forced: bool = False, planned: bool = F
     """Begin an attempt: open a new epoch and vote for ourselves in it."""
     assert group.failover is None
     turn.world.epoch += 1
-    group.failover = Attempt(turn.world.epoch, turn.now, forced, planned, unsafe)
+    shuns = bool(group.isolated_since_ms) and not (planned or unsafe)
+    group.failover = Attempt(turn.world.epoch, turn.now, forced, planned, unsafe=unsafe, shuns=shuns)
     group.patience.stand_at_ms = 0
     turn.emit_text(Level.WARNING, "+new-epoch", str(turn.world.epoch), group)
     turn.emit(Level.WARNING, "+try-failover", group)
@@ -167,7 +168,14 @@ def promotion_seen(turn: Turn, group: Primary, attempt: Attempt) -> None:
         run_reconfig_script(turn, group, "leader", group.address, promoted.address)
     links.spread_hello(turn, group)
     if group.by_quorum and promoted is not group:
-        follow(turn, group, promoted.address)  # if it is up it counts: the new leader needs a majority to commit at all
+        # If the old one is up it counts: the new leader needs a majority to commit at all. It may lead still.
+        fence(turn, group, attempt.epoch, attempt.gathering.word if attempt.gathering is not None else "")
+        follow(turn, group, promoted.address)
+
+
+def fence(turn: Turn, node: Instance, epoch: int, word: str) -> bool:
+    """Have a node of a quorum promise an epoch that is led already: if it leads an older one, it stops."""
+    return turn.send(node, Request.OTHER, b"QUORUM", b"PROMISE", b"%d" % epoch, word.encode())
 
 
 def run_reconfig_script(turn: Turn, group: Primary, role: str, old: Address, new: Address) -> None:

@@ -196,7 +196,8 @@ def info_period(world: World, instance: Instance) -> int:
             return EAGER_INFO_PERIOD_MS
         astray = instance.role is not Kind.REPLICA or not group.address.is_at(
             instance.follows_host, instance.follows_port)
-        if group.failing_over or group.down or instance.link_down_ms or astray:
+        lacking = group.standing is not None and group.standing.lacks_members
+        if group.failing_over or group.down or instance.link_down_ms or astray or lacking:
             return min(WATCHFUL_INFO_PERIOD_MS, world.periods.info_period)
     return world.periods.info_period
 

@@ -31,6 +31,7 @@ class Info:
     priority: int | None = None
     offset: int | None = None
     log_end: int = 0
+    syncing: bool = False
     announced: bool | None = None
     loading: bool = False
     """What it is in its quorum it knows only when its data are in memory."""
@@ -129,6 +130,14 @@ def _set_loading(info: Info, value: str) -> None:
     info.loading = leading_int(value) != 0
 
 
+def _set_reach(info: Info, value: str) -> None:
+    _quorum(info).reach = max(0, leading_int(value))
+
+
+def _set_syncing(info: Info, value: str) -> None:
+    info.syncing = leading_int(value) != 0
+
+
 def _set_log_end(info: Info, value: str) -> None:
     info.log_end = max(0, leading_int(value))
 
@@ -151,6 +160,8 @@ _FIELDS: dict[str, Callable[[Info, str], None]] = {
     "quorum_last_epoch": _set_epoch("last_epoch"),
     "quorum_epoch": _set_epoch("epoch"),
     "quorum_members": _set_quorum_members,
+    "quorum_reach": _set_reach,
+    "master_sync_in_progress": _set_syncing,
 }
 
 

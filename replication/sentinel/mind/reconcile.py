@@ -9,12 +9,12 @@ a newer one to arrive.
 
 from __future__ import annotations
 
-from replication.sentinel.mind import convene, detector, election, failover, names
-from replication.sentinel.mind.messages import Level, Reply, Request
+from replication.sentinel.mind import convene, election, failover, leadership, names
+from replication.sentinel.mind.messages import Level, Reply
 from replication.sentinel.mind.node_info import Info, parse_info
 from replication.sentinel.mind.turn import Turn
 from replication.sentinel.world.group import Instance, Kind, Peer, Primary, Replica, group_of
-from replication.sentinel.world.stages import Reconf, Stage
+from replication.sentinel.world.stages import Reconf
 from replication.sentinel.world.world import World
 
 ROLE_PATIENCE_HELLOS = 4
@@ -42,7 +42,7 @@ def info_arrived(turn: Turn, instance: Instance, reply: Reply) -> None:
         _learn_replication(turn, instance, info)
     _learn_role(turn, instance, info)
     if isinstance(instance, (Primary, Replica)):
-        _learn_leadership(turn, instance)
+        leadership.learn(turn, instance)
     if turn.world.tilt or not isinstance(instance, (Primary, Replica)):
         return
     attempt = group_of(instance).failover
@@ -85,35 +85,6 @@ def _learn_standing(turn: Turn, node: Primary | Replica, info: Info) -> None:
         convene.node_is_back(turn, group, node)
 
 
-def _learn_leadership(turn: Turn, node: Primary | Replica) -> None:
-    """Whether the primary of a quorum leads: by its own word, and as nobody leads a newer epoch that we know of."""
-    group = node if isinstance(node, Primary) else node.group
-    if not group.info_ms:
-        return
-    standing = group.standing
-    leads = not group.by_quorum or (
-        group.role is Kind.PRIMARY and standing is not None and standing.leads
-        and not any(_leads_newer(replica, standing.epoch) for replica in group.replicas.values()))
-    if leads and group.leaderless_since_ms:
-        turn.emit(Level.NOTICE, "-leaderless", group)
-        group.leaderless_since_ms = 0
-    elif not leads and not group.leaderless_since_ms and not _deposed_by_us(group):
-        turn.emit(Level.NOTICE, "+leaderless", group, f"#{standing.state if standing is not None else 'no member'}")
-        group.leaderless_since_ms = turn.now
-    if group.leaderless_since_ms:
-        turn.wake_at(group.leaderless_since_ms + detector.LEADERLESS_MS)
-
-
-def _deposed_by_us(group: Primary) -> bool:
-    return group.failover is not None and group.failover.stage > Stage.WAIT_START
-
-
-def _leads_newer(replica: Replica, epoch: int) -> bool:
-    standing = replica.standing
-    return (standing is not None and standing.leads and standing.epoch > epoch and not replica.down
-            and replica.role is Kind.PRIMARY)
-
-
 def _learn_replicas(turn: Turn, group: Primary, info: Info) -> None:
     for host, port in info.replicas:
         if len(group.replicas) >= MAX_REPLICAS or turn.world.replica_at(group, host, port) is not None:
@@ -126,7 +97,7 @@ def _learn_replicas(turn: Turn, group: Primary, info: Info) -> None:
 
 
 def _learn_replication(turn: Turn, replica: Replica, info: Info) -> None:
-    replica.link_down_ms = info.link_down_ms
+    replica.link_down_ms, replica.syncing = info.link_down_ms, info.syncing
     if info.role is not Kind.REPLICA:
         return
     before = (replica.follows_host, replica.follows_port)
@@ -174,7 +145,7 @@ def _fence(turn: Turn, replica: Replica) -> None:
     """A node of a quorum that leads, and isn't our primary: if its epoch is over, promising the present one tells it.
 
     That costs nobody anything: who leads an older epoch than one that a majority has promised commits nothing more.
-    If its epoch is newer, we have yet to hear of it (`_learn_leadership`).
+    If its epoch is newer, we have yet to hear of it (`leadership`).
     """
     group, standing = replica.group, replica.standing
     assert standing is not None
@@ -182,7 +153,7 @@ def _fence(turn: Turn, replica: Replica) -> None:
     if standing.epoch >= present or turn.now - replica.corrected_ms < AGAIN_MS:
         return
     word = f"{turn.world.my_id[:8]}-{turn.rng.getrandbits(128):032x}"
-    if turn.send(replica, Request.OTHER, b"QUORUM", b"PROMISE", b"%d" % present, word.encode()):
+    if failover.fence(turn, replica, present, word):
         replica.corrected_ms = turn.now
         turn.emit(Level.WARNING, "+quorum-fence", replica, f"#epoch {standing.epoch} is over: {present}")
         if looks_sane(turn.world, group, turn.now):

@@ -23,7 +23,8 @@ def reset_group(turn: Turn, group: Primary, *, forget_peers: bool) -> None:
     group.link = turn.world.new_link(turn.now, with_pubsub=True)
     group.link.owners.append(group)
     group.forget_process(turn.now)
-    group.objectively_down, group.rebooting_since_ms, group.leaderless_since_ms = False, 0, 0
+    group.objectively_down, group.rebooting_since_ms = False, 0
+    group.leaderless_since_ms = group.isolated_since_ms = 0
     group.failover, group.patience, group.leader = None, Patience(), None
     for peer in group.peers.values():
         peer.forget_opinion()

@@ -75,6 +75,7 @@ def _primary_fields(group: Primary) -> Iterator[Field]:
     if group.by_quorum:
         yield "quorum-group", 1
         yield "quorum-leaderless", int(bool(group.leaderless_since_ms))
+        yield "quorum-isolated", int(bool(group.isolated_since_ms))
         yield "quorum-trouble", group.patience.reason
     yield from _standing_fields(group)
     if group.notification_script:

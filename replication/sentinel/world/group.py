@@ -152,6 +152,8 @@ class Replica(Instance):
     follows_port: int = 0
     follows_since_ms: int = 0
     link_up: bool = False
+    syncing: bool = False
+    """It is receiving a data set from its primary."""
     link_down_ms: int = 0
     """For how long the replica says its own link to its primary has been down."""
     corrected_ms: int = 0
@@ -213,6 +215,8 @@ class Attempt:
     """An operator wants it: the votes of others aren't needed."""
     planned: bool = False
     """...and the primary leads: it is to hand over (in a group that goes by quorum)."""
+    shuns: bool = False
+    """The primary isn't asked: it leads, but nobody follows it, and what nobody else has must not win."""
     unsafe: bool = False
     """...even where that may lose what was acknowledged (FORCE-UNSAFE, in a group that goes by quorum)."""
     stage: Stage = Stage.WAIT_START
@@ -282,6 +286,8 @@ class Primary(Instance):
     leader: str | None = None
     """For whom; None after a reset or a restart: then nobody gets that epoch's vote any more."""
 
+    isolated_since_ms: int = 0
+    """Since when it is known that the primary leads, and its followers can't reach it, though we do; 0: it isn't."""
     leaderless_since_ms: int = 0
     """Since when it is known, in a group that goes by quorum, that the primary is up and doesn't lead; 0: it isn't."""
     by_quorum: bool = False

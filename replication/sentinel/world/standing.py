@@ -29,11 +29,18 @@ class Standing:
     """Where its log ends, in bytes."""
     members: tuple[frozenset[str], ...] = ()
     """The ids of those who vote, by its log: two sets while a change of members is open."""
+    reach: int = 0
+    """How many members, itself included, a leader hears from."""
 
     @property
     def founded(self) -> bool:
         """Whether its log is a group's."""
         return bool(self.node_id) and self.last_epoch > 0
+
+    @property
+    def lacks_members(self) -> bool:
+        """Whether it leads, and doesn't hear from all who vote."""
+        return self.leads and any(self.reach < len(each) for each in self.members)
 
     @property
     def leads(self) -> bool:

@@ -114,3 +114,49 @@ def test_a_resting_member_waits_while_nobody_leads() -> None:
     group.info(P, "resting", 0, promised=1)
     actions = group.info(R1, "resting", 0, promised=1)
     assert not any(a.args[0] == b"SLAVEOF" for a in actions if isinstance(a, Send))
+
+
+def follows_in_vain(group: Group, name: str, syncing: bool = False) -> None:
+    replica = group.group.replicas[name]
+    group.info(name, "following", 1)
+    replica.link_up, replica.syncing = False, syncing
+
+
+def isolate(group: Group, reach: int, syncing: bool = False) -> None:
+    """The primary says that it hears of so many members, its followers that they can't reach it."""
+    for name in (R1, R2):
+        follows_in_vain(group, name, syncing)
+    lines = ["role:master", f"quorum_node_id:{IDS[P]}", "quorum_state:leading", "quorum_promised:1", "quorum_epoch:1",
+             "quorum_last_epoch:1", f"quorum_members:{','.join(IDS.values())}", f"quorum_reach:{reach}"]
+    group.replied(P, Request.INFO, "".join(f"{line}\r\n" for line in lines).encode())
+
+
+def test_a_primary_that_its_followers_cannot_reach_is_replaced_after_down_after() -> None:
+    """It leads, answers us and acknowledges nothing: after down-after the others are asked, and it isn't."""
+    group = Group()
+    isolate(group, reach=1)
+    actions = []
+    for _ in range(9):
+        actions += group.step(Tick(), 100) + group.live(0)
+    assert "+sdown" not in channels(actions)
+    for _ in range(3):
+        actions += group.step(Tick(), 100) + group.live(0)
+    assert "+sdown" in channels(actions)
+    actions = group.elect()
+    assert len(asked(actions)) == 2
+    group.promise(R1)
+    actions = group.promise(R2)
+    assert [name for name, _ in orders(group, actions)] == [R1]
+    sent = [a.args[:3] for a in led_by(group, R1, 2) if isinstance(a, Send) and a.link == group.group.link.id]
+    assert sent.index((b"QUORUM", b"PROMISE", b"2")) < sent.index((b"SLAVEOF", b"10.0.0.2", b"6379"))
+
+
+def test_followers_that_are_receiving_data_reach_their_primary() -> None:
+    """A long full synchronization is no isolation, nor is a primary that hears of a majority."""
+    for reach, syncing in ((1, True), (2, False)):
+        group = Group()
+        isolate(group, reach, syncing)
+        for _ in range(15):
+            group.step(Tick(), 100)
+            group.live(0)
+        assert not group.group.down
