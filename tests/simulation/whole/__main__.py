@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import SystemRandom
 
 if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of a story
@@ -16,7 +17,9 @@ if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of a st
 
 from simulation.whole import programs
 from simulation.whole.blocks import run
+from simulation.whole.broken import SWITCHES
 from simulation.whole.seeds import ALWAYS
+from simulation.whole.shrinking import shorten
 from simulation.whole.story import KINDS, Options, Result
 
 
@@ -29,35 +32,70 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--faults", type=int, default=12, help="faults in each half of a story")
     parser.add_argument("--story", choices=list(KINDS), default="faults", help="which one")
     parser.add_argument("--jobs", type=int, default=1, help="so many processes")
+    parser.add_argument("--halves", type=int, default=2, help="after each of which all has to get well")
+    parser.add_argument("--clients", type=int, default=99, help="at most so many")
+    parser.add_argument("--shorten", type=float, default=60.0, help="how long to make one that fails shorter")
     parser.add_argument("--skip", default="", help="leave out these faults of each story: numbers, separated by commas")
     parser.add_argument("--show", type=int, default=0, help="print so many lines of each story's log")
     parser.add_argument("--tape", default="", help="write the whole trace of each story here, its seed behind the name")
+    parser.add_argument("--break", dest="broken", choices=list(SWITCHES), help="with one rule of the product off")
+    parser.add_argument("--table", type=int, metavar="STORIES", help="try with each rule off")
+    parser.add_argument("--rules", default=",".join(SWITCHES), help="which, for --table")
     parser.add_argument("--go-on", action="store_true", help="don't stop at the first story that fails")
     return parser.parse_args(argv)
 
 
-def replay(result: Result, options: argparse.Namespace) -> str:
+def replay(seed: int, options: Options) -> str:
     """How to see a story again."""
-    skip = f" --skip {options.skip}" if options.skip else ""
-    return (f"make simulate SEARCH=simulation.whole ARGS='--story {options.story} --seed {result.seed} --stories 1 "
-            f"--faults {options.faults}{skip} --show 4000'")
+    asked = {"--story": options.kind, "--seed": seed, "--stories": 1, "--faults": options.strikes,
+             "--halves": options.halves, "--clients": options.clients, "--show": 4000}
+    if options.skip:
+        asked["--skip"] = ",".join(map(str, sorted(options.skip)))
+    return "make simulate SEARCH=simulation.whole ARGS='" + " ".join(f"{k} {v}" for k, v in asked.items()) + "'"
 
 
-def tell(result: Result, options: argparse.Namespace) -> None:
-    """A line for each story, more for one that fails."""
+def tell(result: Result, show: bool) -> None:
+    """A line for each story; its log, if that is wanted."""
     print(f"seed {result.seed}: {result.digest} {result.virtual_s:.1f} s in {result.cpu_s:.2f}, {result.faults} faults,"
           f" {result.failovers} failovers, {result.lost} of {result.acknowledged} lost, "
           f"well after {result.slowest_s:.1f} s", flush=True)
-    if options.show or result.failure:
+    if show:
         print("\n".join(result.lines))
-    if result.failure:
-        print(f"VIOLATION: {result.failure}\nreplay: {replay(result, options)}", flush=True)
+
+
+def explain(result: Result, wanted: Options, seconds: float, prepare: Callable[[], None]) -> None:
+    """A story that failed: its end, the shortest that was found, and how to see both again."""
+    print(f"VIOLATION: {result.failure}\nreplay: {replay(result.seed, wanted)}", flush=True)
+    shorter, shown = shorten(result, wanted, seconds, prepare)
+    print("\n".join(shown.lines))
+    if shorter != wanted:
+        print(f"shorter: {shown.failure}\nreplay: {replay(result.seed, shorter)}", flush=True)
+
+
+def table(options: argparse.Namespace) -> int:
+    """Switch off each rule; after how many stories it is caught. The status is 1 if one isn't."""
+    missed = 0
+    for name in options.rules.split(","):
+        results = []
+        for result in run(range(options.table), Options(options.story, options.faults), 1, SWITCHES[name]):
+            results.append(result)
+            if result.failure:
+                break
+        caught = results[-1].failure
+        missed += not caught
+        said = f"caught after {len(results)} stories: {caught[:160]}" if caught else f"not in {len(results)} stories"
+        print(f"{name}: {said}", flush=True)
+    return int(missed > 0)
 
 
 def main(argv: list[str]) -> int:
     """Run stories until the time is over."""
     options = parse(argv)
     programs.prepare()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # children end with us
+    if options.table:
+        return table(options)
+    prepare = SWITCHES[options.broken] if options.broken else _nothing
     first = SystemRandom().randrange(10**9) if options.seed is None else options.seed
     start = time.monotonic()
     results: list[Result] = []
@@ -71,12 +109,15 @@ def main(argv: list[str]) -> int:
             yield first + count
 
     skip = frozenset(map(int, options.skip.split(","))) if options.skip else frozenset()
-    wanted = Options(options.story, options.faults, skip=skip, lines=options.show or 60, tape=options.tape)
-    for result in run(seeds(), wanted, options.jobs):
+    wanted = Options(options.story, options.faults, options.halves, skip, options.clients, options.show or 60,
+                     options.tape)
+    for result in run(seeds(), wanted, options.jobs, prepare):
         results.append(result)
-        tell(result, options)
-        if result.failure and not options.go_on:
-            break
+        tell(result, options.show > 0)
+        if result.failure:
+            explain(result, wanted, options.shorten, prepare)
+            if not options.go_on:
+                break
     cpu_s, virtual_s, faults, failovers, acknowledged, lost, failed = (
         sum(getattr(result, name) for result in results)
         for name in ("cpu_s", "virtual_s", "faults", "failovers", "acknowledged", "lost", "failed"))
@@ -85,6 +126,10 @@ def main(argv: list[str]) -> int:
           f"minutes of virtual time in {cpu_s / 60:.1f} of processor time: {rate:.1f} stories a minute and core; "
           f"{lost} of {acknowledged} acknowledged writes lost; {failed} stories failed")
     return int(failed > 0)
+
+
+def _nothing() -> None:
+    """The product is as it is."""
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from simulation.checkers import Violation
-from simulation.whole.clients import ACTS, Client, Connection, Notes
+from simulation.whole.clients import ACTS, FAILURES, Client, Connection, Notes
 from simulation.whole.loop import Process, draw
 from simulation.whole.programs import (
     NODE_FILE,
@@ -24,6 +25,8 @@ from simulation.whole.programs import (
 )
 from simulation.whole.world import World
 
+ASKED = 20
+"""How often a node that should be well is asked for something before that is an error."""
 OPTIONS: dict[str, list[tuple[float, str]]] = {
     "appendonly": [(2, "no"), (3, "yes")],
     "appendfsync": [(3, "everysec"), (2, "always"), (1, "no")],
@@ -175,16 +178,25 @@ class Cluster:
             await asyncio.sleep(0.1)
         return loop.time() - began
 
-    async def ask(self, ip: str, *words: object) -> object:
-        """Ask a node something, from a machine of the checkers' own."""
+    async def ask(self, ip: str, *words: object) -> Any:
+        """Ask a node something, from a machine of the checkers' own. Raises Violation if it doesn't answer."""
         found: list[object] = []
+        failures: list[str] = []
 
         async def main(process: Process) -> int:
-            connection = await Connection.open(ip, NODE_PORT)
-            found.append(await connection(*words))
-            return 0
+            while len(failures) < ASKED:
+                try:
+                    connection = await Connection.open(ip, NODE_PORT)
+                    found.append(await connection(*words))
+                    return 0
+                except FAILURES as failure:
+                    failures.append(repr(failure))
+                    await asyncio.sleep(0.5)
+            return 1
 
-        self.world.host("10.0.4.1").spawn("ask", main)
-        while not found:  # noqa: ASYNC110 - it is another process
+        asking = self.world.host("10.0.4.1").spawn("ask", main)
+        while asking.alive:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
+        if not found:
+            raise Violation(f"{ip} doesn't answer {words}: {failures[-1]}; {self.state()}")
         return found[0]

@@ -23,6 +23,8 @@ from simulation.whole.world import CURRENT_WORLD
 P = ParamSpec("P")
 T = TypeVar("T")
 
+ALARMS = ("== CRITICAL ==", "failed unexpectedly", "an error of ours", "nhandled")
+"""What a log says when something happened that never should."""
 EPOCH_NS = 1_700_000_000 * 10**9
 """Added for the wall clock."""
 
@@ -142,7 +144,10 @@ def keep_logs() -> None:
             world = CURRENT_WORLD[-1]
             component, text = facts.pop("component", ""), str(facts.pop("event", ""))
             trouble = facts.pop("exc_info", None)
-            world.say(f"{component}: {text}", *(f"{name}={value}" for name, value in facts.items()))
+            line = " ".join((f"{component}: {text}", *(f"{name}={value}" for name, value in facts.items())))
+            world.say(line)
+            if any(alarm in text for alarm in ALARMS):
+                world.alarms.append(line)
             if trouble is True:
                 trouble = sys.exc_info()[1]
             if trouble:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from random import Random
 
 from simulation.whole.clients import FAILURES, Connection
 from simulation.whole.cluster import Cluster
@@ -15,11 +16,12 @@ SECOND_NS = 1_000_000_000
 
 
 class Faults:
-    """Breaks things in a cluster, as its world's seed wants it. `skip` names strikes (by number) that do nothing."""
+    """Breaks things in a cluster, as a seed wants it. `skip` names strikes (by number) that do nothing."""
 
-    def __init__(self, cluster: Cluster, skip: frozenset[int] = frozenset()) -> None:
+    def __init__(self, cluster: Cluster, seed: int, skip: frozenset[int] = frozenset()) -> None:
         self._cluster, self._world = cluster, cluster.world
-        self._rng = cluster.world.rng
+        self._rng = Random()  # what one fault is doesn't depend on the others, so that some can be left out
+        self._seed = seed
         self._skip = skip
         self._copies: dict[str, dict[str, bytes | None]] = {}
         self.strikes = 0
@@ -34,14 +36,20 @@ class Faults:
 
     def strike(self) -> None:
         """Let one thing happen."""
-        act = draw(self._rng, self._kinds)
         number, self.strikes = self.strikes, self.strikes + 1
+        self._rng.seed(self._seed * 1000 + number)
+        act = draw(self._rng, self._kinds)
         name = act.__name__.strip("_")
         if number in self._skip:
             self._world.say(f"FAULT {number} {name} is left out")
             return
         self.counts[name] += 1
         self._world.say(f"FAULT {number} {name}", act())
+
+    def pause_s(self) -> float:
+        """How long to wait for the next strike."""
+        self._rng.seed(self._seed * 1000 + 500 + self.strikes)
+        return self._rng.random() * self._rng.choice((0.05, 0.5, 2.0, 6.0))
 
     def mend(self) -> None:
         """Everything that is broken is repaired, everybody dead is started."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BOOT_NS = 1_000_000 * 10**9
 """Monotonic clocks begin here: machines that have been up for days."""
 LOOK_NS = 1_000
-TURNS_MAX = 30_000_000
+TURNS_MAX = 3_000_000
 """Handles run in one story; more means that somebody goes in circles."""
 
 CURRENT: ContextVar[Process | None] = ContextVar("process", default=None)
@@ -34,7 +34,7 @@ KERNEL = Context()
 """The context of handles that belong to no process."""
 
 
-class Stuck(Exception):
+class Stuck(BaseException):
     """Nothing is scheduled any more, or the story takes too many turns."""
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from simulation.checkers import Violation
 from simulation.whole import programs
@@ -87,7 +86,7 @@ class Story:
         try:
             world.run(KINDS[self.options.kind](self))
         except (Violation, Stuck) as failure:
-            result.failure = str(failure)
+            result.failure = str(failure) or "?"
         result.digest = world.digest()
         result.virtual_s = world.now_s - self._began_s
         result.turns = world.loop.turns
@@ -137,18 +136,17 @@ class Story:
         del plan.clients[options.clients :]
         world.say("PLAN", plan)
         cluster.start_clients()
-        faults = Faults(cluster, options.skip)
-        rng = world.rng
+        faults = Faults(cluster, self.result.seed, options.skip)
         for _ in range(options.halves):
             for _ in range(options.strikes):
-                await asyncio.sleep(rng.random() * rng.choice((0.05, 0.5, 2.0, 6.0)))
+                await asyncio.sleep(faults.pause_s())
                 faults.strike()
+                self.result.faults = faults.counts.total()
                 self._look()
-            await asyncio.sleep(rng.random() * 6.0)
+            await asyncio.sleep(world.rng.random() * 6.0)
             faults.mend()
             await self._converge(cluster, faults)
             self._look()
-        self.result.faults = faults.counts.total()
         await self._end(cluster)
 
     async def _end(self, cluster: Cluster) -> None:
@@ -172,7 +170,8 @@ class Story:
 
     def _look(self) -> None:
         """Raises Violation if something was seen that must never be."""
-        for trouble in (self._streams.trouble, self._sentinels.trouble, *self.world.loop.failures[:1]):
+        world = self.world
+        for trouble in (self._streams.trouble, self._sentinels.trouble, *world.loop.failures, *world.alarms):
             if trouble:
                 raise Violation(trouble)
 
@@ -185,7 +184,7 @@ class Story:
         keys = {row.key for row in cluster.notes.rows if row.action == "add"} | {f"log:{i}" for i in range(3)}
         lists: dict[str, list[str]] = {}
         for key in sorted(keys):
-            values: Any = await cluster.ask(leader, "LRANGE", key, 0, -1)
+            values = await cluster.ask(leader, "LRANGE", key, 0, -1)
             lists[key] = [value.decode() for value in values]
         verdict = judge(cluster.notes, lists, end, strict=False)
         self.result.lost, self.result.undecided = verdict.lost, verdict.undecided

@@ -25,6 +25,8 @@ class World:
         self.network = Network(self)
         self.hosts: dict[str, Host] = {}
         self.lines: deque[str] = deque(maxlen=lines)
+        self.alarms: list[str] = []
+        """What processes have logged that never should happen."""
         self._pids = 100
         self.tape: bytearray | None = bytearray() if taped else None
         self._hash = hashlib.blake2b(digest_size=16)
