@@ -18,6 +18,8 @@ Address: TypeAlias = tuple[str, int]
 
 CONNECT_S = 0.3
 SENTINEL_S = 0.3
+FRESH_S = 0.5
+"""For so long after a sentinel told of a switch the others may not know yet."""
 AGAIN_S = 0.02
 """Between two attempts to find out who leads."""
 CHUNK = 1 << 16
@@ -83,9 +85,13 @@ class Compass:
     local: str
     callers: list[Caller] = field(default_factory=list)
     """Those whose connections are dropped when another leads."""
+    _told: Address | None = None
+    _told_s: float = 0.0
 
     async def primary(self) -> Address:
-        """The address that the first sentinel to answer gives. Raises NotSent."""
+        """What was told a moment ago, else the address that the first sentinel to answer gives. Raises NotSent."""
+        if self._told is not None and time.monotonic() - self._told_s < FRESH_S:
+            return self._told
         for sentinel in self.sentinels:
             with contextlib.suppress(OSError, TimeoutError):
                 link = await Link.dial(sentinel, self.local, SENTINEL_S)
@@ -112,6 +118,7 @@ class Compass:
             await asyncio.sleep(SENTINEL_S)
 
     def _switched(self, leads: Address) -> None:
+        self._told, self._told_s = leads, time.monotonic()
         for caller in self.callers:
             if caller.address not in (None, leads):
                 caller.drop()
@@ -130,17 +137,19 @@ class Caller:
         self._clings_s = clings_s
         self._home = home
         self._link: Link | None = None
+        self._trying: Link | None = None
         self._served_s = 0.0
         self.address: Address | None = None
-        """Where it was last connected."""
+        """Where it is connected, or tried to be."""
         if not clings_s and home is None:
             compass.callers.append(self)
 
     def drop(self) -> None:
         """Close the connection; what waits for a reply will not hear it."""
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+        for link in (self._link, self._trying):
+            if link is not None:
+                link.close()
+        self._link = self._trying = None
 
     async def connect(self) -> None:
         """Have a connection to a node that says that it leads, or to `home`. Raises NotSent."""
@@ -148,8 +157,9 @@ class Caller:
             return
         clings = time.monotonic() - self._served_s < self._clings_s
         to = self._home or (self.address if clings else None) or await self._compass.primary()
+        self.address = to
         try:
-            link = await Link.dial(to, self._compass.local)
+            self._trying = link = await Link.dial(to, self._compass.local)
         except (OSError, TimeoutError) as failure:
             raise NotSent(repr(failure))
         try:
@@ -157,11 +167,13 @@ class Caller:
         except (OSError, TimeoutError) as failure:
             link.close()
             raise NotSent(repr(failure))
+        finally:
+            self._trying = None
         wrong = next((str(reply) for reply in replies if isinstance(reply, hiredis.ReplyError)), "")
         if wrong or not isinstance(role, list) or (role[0] != "master" and self._home is None):
             link.close()
             raise NotSent(wrong or f"no primary: {role}")
-        self._link, self.address = link, to
+        self._link = link
 
     async def call(self, commands: Sequence[Command]) -> Any:
         """Send commands on the connection; the last reply. Raises Refused, Unheard."""
