@@ -97,7 +97,9 @@ class Sending:
             self._send(b"")
 
     def released(self, data: bytes) -> None:
-        """What was held back is safe now."""
+        """What was held back is safe now; nothing, where all was given up before."""
+        if not self.output.held:
+            return
         do = self.output.released(data)
         if do & _write:
             self.transport.write(data)
@@ -105,8 +107,8 @@ class Sending:
         self._do(self.output.relax())
 
     def unsafe(self, text: bytes) -> None:
-        """Nothing of what was held back will be safe: say so in its place, and end."""
-        if self.output.state == State.GONE:
+        """Nothing of what was held back will be safe: say so in its place, and end; once, whoever else says it."""
+        if self.output.state == State.GONE or not self.output.held:
             return
         if self.reason is None:
             self._note(Reason.UNSAFE, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 from contextlib import ExitStack
 
 import pytest
@@ -188,6 +189,29 @@ def test_a_damaged_identity_keeps_the_node_out(stack: ExitStack) -> None:
     assert "the identity file is damaged" in nodes[2].log_text()
     wait_until(lambda: state(nodes[2]) == "following", what="its synchronization")
     assert state(nodes[2], "quorum_member") == 0
+
+
+def test_a_client_with_several_held_replies_is_told_once(stack: ExitStack) -> None:
+    """A leader that promises gives up a write and a read of one client that wait for different things, in one error."""
+    nodes = start_group(stack, quorum_timeout_ms=20_000)
+    leader = nodes[0]
+    for node in nodes[1:]:
+        os.kill(node.pid, signal.SIGSTOP)
+        stack.callback(os.kill, node.pid, signal.SIGCONT)
+    client = stack.enter_context(socket.create_connection((leader.host, leader.port), timeout=20))
+    client.sendall(b"CLIENT READS linearizable\r\n")
+    assert client.recv(100) == b"+OK\r\n"
+    other = leader.client(single_connection_client=True)
+    for request in (b"set k v", b"get k"):
+        client.sendall(request + b"\r\n")
+        name = request[:3].decode()
+        wait_until(lambda name=name: name in {row["cmd"] for row in other.client_list()}, what="the request")
+    assert promise(leader, 9, "away").last_epoch == 1
+    told = b""
+    while piece := client.recv(1000):
+        told += piece
+    assert told.count(b"-NOQUORUM") == told.count(b"\r\n") == 1
+    assert "failed unexpectedly" not in leader.log_text()
 
 
 def test_what_could_break_the_promise_is_refused(stack: ExitStack) -> None:
