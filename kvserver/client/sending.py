@@ -28,7 +28,7 @@ POSTED_MAX = 1 << 14
 _write = WRITE
 _hold = HOLD
 _posted_max = POSTED_MAX
-_data = row.READONLY | row.WRITE | row.MAY_REPLICATE  # what shows data, or changes them
+_data = row.SHOWS_DATA
 
 
 class Sending:

@@ -231,6 +231,22 @@ def test_what_could_break_the_promise_is_refused(stack: ExitStack) -> None:
     assert is_whole(nodes)
 
 
+def test_sentinels_steer_whatever_reads_wait_for(stack: ExitStack) -> None:
+    """PUBLISH, and MULTI without a command on data, are answered by who follows nobody and by who leads nobody."""
+    leader, follower, gone = start_group(stack, reads="linearizable", quorum_timeout_ms=20_000)
+    gone.kill()
+    promise(follower, 7, "first")
+    assert follower.command("PUBLISH", "__sentinel__:hello", "hello") == 0
+    with pytest.raises(redis.ResponseError, match="NOQUORUM The read was not done"):
+        follower.command("GET", "k")
+    unit = follower.client().pipeline(transaction=True)
+    unit.execute_command("SLAVEOF", gone.host, gone.port)
+    unit.execute_command("CONFIG", "REWRITE")
+    assert unit.execute(raise_on_error=False)[0] is True
+    assert follower.info("replication")["master_port"] == gone.port
+    assert leader.client(socket_timeout=3).publish("__sentinel__:hello", "hello") == 0
+
+
 def test_a_real_redis_may_follow_beside_and_counts_for_nothing(stack: ExitStack) -> None:
     """A Redis replica of the leader gets the data, through the epochs' records, and is no member."""
     nodes = start_group(stack)

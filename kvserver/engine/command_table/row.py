@@ -32,6 +32,10 @@ ANY = 1 << 27
 TELLS_DISK = 1 << 28
 """Refused, like writes, while a primary can't save, though it writes nothing: PING, so that monitors notice."""
 
+SHOWS_DATA = 1 << 29
+"""Shows data or changes them, so that its reply waits for what its connection asks: not PUBLISH, by which sentinels
+greet each other, though its effect is replicated."""
+
 FLAG_BITS = {
     "write": WRITE,
     "readonly": READONLY,
@@ -69,6 +73,8 @@ def flag_bits(names: frozenset[str]) -> int:
         bits |= NOT_STALE
     if not bits & ALLOW_BUSY:
         bits |= NOT_BUSY
+    if bits & (READONLY | WRITE) or bits & (MAY_REPLICATE | PUBSUB) == MAY_REPLICATE:
+        bits |= SHOWS_DATA
     return bits
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kvserver.client.server import Server
 from kvserver.config import Config
-from kvserver.engine.command_table.row import ADMIN, MAY_REPLICATE, READONLY, WRITE, Row
+from kvserver.engine.command_table.row import ADMIN, SHOWS_DATA, WRITE, Row
 from kvserver.engine.run import blocking
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import PASS
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 LEVELS = {"async": NONE, "quorum": COPIED, "quorum-fsync": SYNCED}
 READS = ("local", "committed", "linearizable")
-HOLD = "quorum"
-"""The reason of a pause by QUORUM HOLD."""
 _BLOCKED_KIND = "quorum"
 _READONLY = error("READONLY You can't write against a node that doesn't lead its quorum.")
 _GUARDED = {
@@ -112,7 +110,6 @@ class Clients:
         """The node leads no more: whose replies wait is told that the outcome isn't known."""
         self.holds.fail(self._unknown(reason))
         self._quorum.attendance.look(self._quorum)
-        self._engine.services.administration.pause.end(self._engine, HOLD)  # who waited is refused, and asks elsewhere
 
     @staticmethod
     def _unknown(reason: str) -> bytes:
@@ -156,8 +153,9 @@ class Clients:
     def _read(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
         """On a follower a linearizable read waits until it is known what it has to see."""
         node = self._quorum.node
-        reads = row.flags & READONLY or row.flags & MAY_REPLICATE or row.name == "exec"
-        if not reads or node.leading is not None or not self._quorum.rests() or c.no_block:
+        rows = [queued for queued, _ in c.queue or ()] if row.name == "exec" else [row]
+        shows = any(each.flags & SHOWS_DATA for each in rows)
+        if not shows or node.leading is not None or not self._quorum.rests() or c.no_block:
             return PASS
         if c.queue is not None and row.name != "exec":
             return PASS

@@ -82,19 +82,11 @@ def opened(turn: Turn, link: Link, lane: Lane, local_ip: str) -> None:
     name = f"sentinel-{turn.world.my_id[:8]}-{lane.value}".encode()
     turn.send(owner, Request.OTHER, b"CLIENT", b"SETNAME", name, lane=lane)
     if lane is Lane.COMMAND:
-        if owner.kind is not Kind.PEER and group_of(owner).by_quorum:
-            want_no_quorum(turn, owner)
         send_ping(turn, owner)
         if owner.kind is not Kind.PEER:
             send_info(turn, owner)
     else:
         turn.send(owner, Request.OTHER, b"SUBSCRIBE", HELLO_CHANNEL, lane=lane)
-
-
-def want_no_quorum(turn: Turn, node: Instance) -> None:
-    """Our replies wait for no majority: a hello that a resting node publishes would hold them up, and in vain."""
-    turn.send(node, Request.OTHER, b"CLIENT", b"DURABILITY", b"async")
-    turn.send(node, Request.OTHER, b"CLIENT", b"READS", b"local")
 
 
 def _credentials(world: World, instance: Instance) -> tuple[bytes, ...]:

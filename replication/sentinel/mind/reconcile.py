@@ -9,7 +9,7 @@ a newer one to arrive.
 
 from __future__ import annotations
 
-from replication.sentinel.mind import convene, election, failover, leadership, links, names
+from replication.sentinel.mind import convene, election, failover, leadership, names
 from replication.sentinel.mind.messages import Level, Reply
 from replication.sentinel.mind.node_info import Info, parse_info
 from replication.sentinel.mind.turn import Turn
@@ -78,10 +78,7 @@ def _learn_standing(turn: Turn, node: Primary | Replica, info: Info) -> None:
     if info.quorum is not None:
         election.adopt_epoch(turn, group, info.quorum.promised)
     if info.quorum is not None and info.quorum.founded:
-        if not group.by_quorum:
-            group.by_quorum = True
-            for each in group.nodes():
-                links.want_no_quorum(turn, each)
+        group.by_quorum = True
     elif group.by_quorum and not info.loading and all(each.info_ms and not each.standing for each in group.nodes()):
         group.by_quorum = False
     if info.quorum is not None:

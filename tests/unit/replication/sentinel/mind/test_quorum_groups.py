@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from support.sentinel_bench import Bench, channels
 
-from replication.sentinel.mind.messages import Action, Cause, Closed, Opened, Persist, Replied, Request, Send, Tick
+from replication.sentinel.mind.messages import Action, Persist, Replied, Request
 from replication.sentinel.mind.orders import Reset
-from replication.sentinel.world.group import Instance, Lane
+from replication.sentinel.world.group import Instance
 
 NODE = "a" * 40
 
@@ -57,17 +57,3 @@ def test_epochs_that_nodes_promised_are_ours() -> None:
     info(bench, bench.group, "role:master", *standing(4, 3))
     info(bench, bench.group, "role:master", *standing(2**63, 3))
     assert bench.world.epoch == 9
-
-
-def test_a_sentinels_replies_wait_for_no_majority() -> None:
-    """As a group turns out to go by quorum, and over each new connection, the sentinel asks for replies at once."""
-    bench = Bench()
-    bench.connect()
-    wanted = [(b"CLIENT", b"DURABILITY", b"async"), (b"CLIENT", b"READS", b"local")]
-    actions = info(bench, bench.group, "role:master", *standing(1, 1))
-    assert [a.args for a in actions if isinstance(a, Send) and a.args[0] == b"CLIENT"] == wanted
-    assert not any(isinstance(a, Send) for a in info(bench, bench.group, "role:master", *standing(1, 1)))
-    bench.step(Closed(bench.group.link.id, Lane.COMMAND, Cause.LOST))
-    bench.step(Tick(), 1)
-    actions = bench.step(Opened(bench.group.link.id, Lane.COMMAND, ""))
-    assert [a.args for a in actions if isinstance(a, Send) and a.args[0] == b"CLIENT"][1:] == wanted
