@@ -66,12 +66,12 @@ class Sending:
         if do & _write:
             self.transport.write(data)
         elif do & _hold:
-            self._hold(data, offset)
+            self._hold_back(data, offset)
         else:
             limits.bound_output(self)
         self._do(do)
 
-    def _hold(self, data: bytes, offset: int) -> None:
+    def _hold_back(self, data: bytes, offset: int) -> None:
         """Hold back what isn't safe, or comes behind what isn't: then for no less than that waits for."""
         c = self.session
         assert c is not None
