@@ -26,6 +26,8 @@ def main() -> None:
 @click.option("--sentinels", type=click.IntRange(0, 15), help="Number of sentinels  [default: 3]")
 @click.option("--quorum", type=click.IntRange(1, 15), help="Sentinels that must agree  [default: a majority]")
 @click.option("--name", help="Name of the service that the sentinels watch  [default: mymaster]")
+@click.option("--durability", type=click.Choice(["async", "quorum", "quorum-fsync"]),
+              help="When a write is acknowledged: at once, or when a majority has it  [default: async]")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("data"),
               show_default=True, help="Data folder; started again on it, the cluster goes on as it was.")
 @click.option("--demo", is_flag=True, help="Write all the time, kill the primary, report the gap and the loss.")
@@ -42,6 +44,7 @@ def up(
     sentinels: int | None,
     quorum: int | None,
     name: str | None,
+    durability: str | None,
     folder: Path,
     demo: bool,
     seconds: float,
@@ -55,7 +58,7 @@ def up(
     from ops.cluster.layout import Wanted
     from ops.cluster.up import Options, up as run
 
-    wanted = Wanted(replicas, sentinels, quorum, port, sentinel_port, name)
+    wanted = Wanted(replicas, sentinels, quorum, port, sentinel_port, name, durability)
     options = Options(folder, wanted, demo, seconds, restart_after, plain, with_redis)
     sys.exit(asyncio.run(run(options, Console())))
 

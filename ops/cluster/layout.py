@@ -21,6 +21,7 @@ STEP = 20
 TRIES = 100
 LAYOUT_FILE = "cluster.json"
 LARGEST_PORT = 65535
+SMALLEST_QUORUM = 3
 
 
 class LayoutError(Exception):
@@ -37,6 +38,7 @@ class Wanted:
     port: int | None = None
     sentinel_port: int | None = None
     service: str | None = None
+    durability: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Layout:
     quorum: int
     nodes: tuple[Member, ...]
     sentinels: tuple[Member, ...]
+    durability: str = "async"
 
     def members(self) -> Iterator[Member]:
         """Nodes first, then sentinels."""
@@ -83,7 +86,9 @@ class Layout:
         try:
             data = json.loads(text)
             nodes, sentinels = (tuple(Member(**m) for m in data[kind]) for kind in ("nodes", "sentinels"))
-            return Layout(str(data["service"]), int(data["quorum"]), nodes, sentinels)
+            return Layout(
+                str(data["service"]), int(data["quorum"]), nodes, sentinels, str(data.get("durability", "async"))
+            )
         except (ValueError, KeyError, TypeError) as failure:
             raise LayoutError(f"{LAYOUT_FILE} is damaged ({failure!r}); remove the data folder, or name another")
 
@@ -106,11 +111,19 @@ def plan(wanted: Wanted, is_free: Callable[[int], bool]) -> Layout:
         quorum,
         tuple(Member(f"node-{i}", False, *ports) for i, ports in enumerate(nodes, 1)),
         tuple(Member(f"sentinel-{i}", True, *ports) for i, ports in enumerate(watchers, 1)),
+        _durability(wanted, 1 + replicas),
     )
     used = [port for member in layout.members() for port in (member.port, member.http_port)]
     if len(set(used)) < len(used):
         raise LayoutError("the ports of nodes and sentinels overlap; give --port and --sentinel-port further apart")
     return layout
+
+
+def _durability(wanted: Wanted, nodes: int) -> str:
+    durability = wanted.durability or "async"
+    if durability != "async" and nodes < SMALLEST_QUORUM:
+        raise LayoutError(f"durability {durability} needs {SMALLEST_QUORUM} data nodes, there are {nodes}")
+    return durability
 
 
 def _ports(given: int | None, first: int, count: int, is_free: Callable[[int], bool]) -> list[tuple[int, int]]:
@@ -138,6 +151,7 @@ def check_same(layout: Layout, wanted: Wanted, folder: Path) -> None:
         ("--sentinels", wanted.sentinels, len(layout.sentinels)),
         ("--quorum", wanted.quorum, layout.quorum),
         ("--name", wanted.service, layout.service),
+        ("--durability", wanted.durability, layout.durability),
     ):
         if asked is not None and asked != has:
             raise LayoutError(f"the cluster in {folder} has {option} {has}, not {asked}; name another --dir")
@@ -155,6 +169,10 @@ def config_text(layout: Layout, member: Member, folder: Path, with_http: bool = 
 def _node_lines(layout: Layout, member: Member) -> list[str]:
     primary = layout.nodes[0]
     lines = ["repl-diskless-sync-delay 0", "repl-backlog-size 16mb"]
+    if layout.durability != "async":
+        lines += [f"durability {layout.durability}", f"quorum-nodes {len(layout.nodes)}", "appendonly yes", 'save ""']
+    if layout.durability == "quorum-fsync":
+        lines.append("appendfsync always")
     if member != primary:
         lines.append(f"replicaof {HOST} {primary.port}")
     return lines

@@ -37,6 +37,8 @@ class NodeStatus:
     replicas: tuple[ReplicaLink, ...] = ()
     full_syncs: int = 0
     partial_syncs: int = 0
+    quorum_trouble: str = ""
+    """Why a leader can't have writes confirmed by a majority of its group."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class ClusterStatus:
         primary = self.primary
         if primary is None:
             return [*wrong, "no primary"]
+        if primary.quorum_trouble:
+            wrong.append(f"{primary.member.name} takes no quorum writes: {primary.quorum_trouble}")
         for node in self.nodes:
             if node.up and node is not primary and not (node.link_up and node.follows == primary.member.address):
                 wrong.append(f"{node.member.name} does not follow {primary.member.name} yet")
@@ -121,6 +125,7 @@ def node_status(member: Member, pid: int, info: Mapping[str, Any]) -> NodeStatus
         ),
         full_syncs=int(info.get("sync_full", 0)),
         partial_syncs=int(info.get("sync_partial_ok", 0)),
+        quorum_trouble="" if replica else str(info.get("quorum_reason", "")),
     )  # fmt: skip
 
 
