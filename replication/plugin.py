@@ -13,7 +13,7 @@ from replication import commands, debugging
 from replication.info_fields import LinkView, View, replication_fields
 from replication.primary.farewell import Farewell
 from replication.quorum.shell import commands as quorum_commands
-from replication.quorum.shell.start import begin as start_quorum
+from replication.quorum.shell.start import begin as start_quorum, may_be_member
 from replication.restart import resume
 from replication.role_states import State
 from replication.shell import Replication
@@ -36,7 +36,7 @@ def attach(node: Node) -> None:
     services.keep(ours)
     services.signals.log_synced.connect(ours.file_synced)
     services.signals.data_loaded.connect(lambda origin: start_quorum(node, ours, origin))
-    engine.state.follow(config.replicaof is not None)  # so that it loads as what it will be
+    engine.state.follow(config.replicaof is not None or may_be_member(node))  # so that it loads as what it will be
     ours.on_synchronized = lambda partial: node.supervisor.tell(CONTINUED if partial else SYNCHRONIZED)
     ours.received = node.server.replicated
     node.handlers.update(commands.HANDLERS)

@@ -27,10 +27,12 @@ def state(node: Server, name: str = "quorum_state") -> Any:
         return ""
 
 
-def start_group(stack: ExitStack, size: int = 3, **options: Any) -> list[Server]:
+def start_group(
+    stack: ExitStack, size: int = 3, leader_options: dict[str, Any] | None = None, **options: Any
+) -> list[Server]:
     """Start a primary and its replicas, and wait until they are a group; the leader comes first."""
     settings = {**QUORUM, "quorum_nodes": size, **options}
-    leader = stack.enter_context(start_kvserver(**settings))
+    leader = stack.enter_context(start_kvserver(**{**settings, **(leader_options or {})}))
     others = [
         stack.enter_context(start_kvserver(replicaof=[leader.host, leader.port], **settings)) for _ in range(size - 1)
     ]

@@ -61,6 +61,7 @@ class Clients:
         self._asks = 0
         self._questions: dict[bytes, Session] = {}  # a follower's linearizable reads
         self._linear: dict[object, Held] = {}  # a leader's: replies that wait for a round
+        self.refused = self.unknown = 0  # writes that weren't run; clients that were told that they can't know
         self.holds = server.holds
         self.holds.confirm = self._confirm
         engine.set_gate("quorum", self._refuse)
@@ -101,6 +102,7 @@ class Clients:
         for name in names:
             held = self._linear.pop(name, None)
             if held is not None:
+                self.unknown += 1
                 held.holder.unsafe(text)
             c = self._questions.pop(name, None) if isinstance(name, bytes) else None
             if c is not None and c.blocked is not None and c.blocked.kind == _BLOCKED_KIND:
@@ -108,7 +110,7 @@ class Clients:
 
     def deposed(self, reason: str) -> None:
         """The node leads no more: whose replies wait is told that the outcome isn't known."""
-        self.holds.fail(self._unknown(reason))
+        self.unknown += self.holds.fail(self._unknown(reason))
         self._quorum.attendance.look(self._quorum)
 
     @staticmethod
@@ -133,6 +135,7 @@ class Clients:
         if self._quorum.rests() and not self._quorum.ours.role.leads:
             return _READONLY
         if c.level > NONE:
+            self.refused += 1
             return error(f"NOQUORUM The write was not done: {self._quorum.attendance.trouble}.")
         return PASS
 
@@ -200,7 +203,8 @@ class Clients:
         until_ms = now_ms - self._config.quorum_timeout_ms
         if oldest_ms <= until_ms:
             text = self._unknown(f"no majority has confirmed it within {self._config.quorum_timeout_ms} ms")
-            self.holds.fail(text, until_ms)
+            self.unknown += self.holds.fail(text, until_ms)
             for name in [name for name, held in self._linear.items() if held.since_ms <= until_ms]:
+                self.unknown += 1
                 self._linear.pop(name).holder.unsafe(text)
 

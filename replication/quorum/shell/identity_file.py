@@ -29,6 +29,10 @@ class IdentityFile:
             return None
         return raw.decode("latin-1")
 
+    def exists(self) -> bool:
+        """Whether there is one."""
+        return (self._doors.disk.path(self._config.dir) / NAME).exists()
+
     def place(self) -> str:
         """A name of the folder. Raises OSError."""
         return self._doors.machine.place(str(self._doors.disk.path(self._config.dir)))

@@ -8,6 +8,8 @@ from replication.quorum.shell.voting import Quorum
 from replication.quorum.tally import Level
 from replication.quorum.wire_words import show_sets
 
+STATES = ("unfounded", "resting", "opening", "leading", "following")
+
 
 def state_of(quorum: Quorum) -> str:
     """What the node is in its quorum, in a word."""
@@ -39,4 +41,6 @@ def quorum_fields(quorum: Quorum, now_s: float) -> Iterator[tuple[str, object]]:
     yield "quorum_members", " ".join(show_sets((members,)) for members in node.members.now)
     yield "quorum_reach", len(quorum.attendance.present(quorum, now_s)) if lead else 0
     yield "quorum_waiting_replies", len(quorum.clients.holds)
+    yield "quorum_refused_writes", quorum.clients.refused
+    yield "quorum_unknown_outcomes", quorum.clients.unknown
     yield "quorum_reason", quorum.attendance.trouble

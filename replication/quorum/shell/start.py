@@ -9,6 +9,7 @@ from kvserver.services.offers import Origin
 from replication.quorum import records
 from replication.quorum.identity import Identity, awake
 from replication.quorum.node import QuorumNode
+from replication.quorum.shell import metrics
 from replication.quorum.shell.clients import chosen_safety, safety
 from replication.quorum.shell.identity_file import IdentityFile
 from replication.quorum.shell.info_fields import quorum_fields
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from replication.shell import Replication
 
 OFFSET_DIGITS = 18
+
+
+def may_be_member(node: Node) -> bool:
+    """Whether the node has been in a quorum before: then it doesn't lead when it starts."""
+    return IdentityFile(node.doors, node.config, None).exists()
 
 
 def begin(node: Node, ours: Replication, origin: Origin) -> None:
@@ -105,6 +111,7 @@ def _quorum(
     ours.feeder.on_online = quorum.followers.online
     node.stops.append(quorum.line.stop)
     services.contributions.add_info("quorum", lambda: quorum_fields(quorum, node.doors.clock.monotonic()))
+    services.contributions.metrics.extend(metrics.rows(quorum))
     quorum.clients.refresh()
     quorum.clients.publish()
     return quorum
