@@ -90,12 +90,12 @@ class AppendOnly:
 
         This waits for the disk: nobody is served yet.
         """
-        config, folder, rewriter = self._config, self.folder, self.rewriter
+        folder, rewriter = self.folder, self.rewriter
         disk = self._engine.services.doors.disk
         manifest = rewriter.manifest
         folder.create()
         if not manifest.files:
-            manifest = manifest.with_new_base(folder.filename, config.aof_use_rdb_preamble)
+            manifest = manifest.with_new_base(folder.filename, rewriter.preamble)
             assert manifest.base is not None
             write_at_once(AtomicFile(disk, folder.of(manifest.base), folder.temporary_base), rewriter.snapshot())
             self._log.info(f"Creating AOF base file {manifest.base.name} on server start")

@@ -130,7 +130,7 @@ def awake(text: str | None, new_id: str, place: str, boot: str, kept: bool, last
     if text is not None:
         try:
             identity = decode(text)
-            reason = _amnesia(identity, place, boot, kept)
+            reason = _amnesia(identity, place, boot, kept, last_epoch)
         except IdentityError as error:
             reason = f"the identity file is damaged: {error}"
     elif last_epoch:
@@ -143,12 +143,14 @@ def awake(text: str | None, new_id: str, place: str, boot: str, kept: bool, last
     return Awake(replace(identity, place=place), reason)
 
 
-def _amnesia(identity: Identity, place: str, boot: str, kept: bool) -> str:
+def _amnesia(identity: Identity, place: str, boot: str, kept: bool, last_epoch: int) -> str:
     """Why a node may have forgotten what it promised or acknowledged; "" if it can't have."""
     if identity.place != place:
         return "the identity file was written in another folder"
     if not identity.promised:
         return ""
+    if not last_epoch:
+        return "what was promised to a group is known, and the data are none of its"
     if not identity.unsynced:
         return "" if kept else "what was acknowledged isn't in an append-only file"
     if identity.unsynced == PROCESS or not kept:

@@ -120,6 +120,35 @@ def test_all_killed_and_started_again_nothing_is_lost(stack: ExitStack) -> None:
     assert kept(leader, done)
 
 
+def test_a_base_of_commands_would_forget_the_group(stack: ExitStack) -> None:
+    """Without aof-use-rdb-preamble a member's base file is a snapshot all the same: it returns to its group."""
+    nodes = start_group(stack, aof_use_rdb_preamble="no")
+    done = writes(nodes[0], "a", 0.2)
+    for node in nodes:
+        node.command("BGREWRITEAOF")
+        wait_until(lambda node=node: node.info("persistence")["aof_rewrite_in_progress"] == 0, what="the rewrite")
+    done += writes(nodes[0], "b", 0.2)
+    for node in nodes:
+        node.kill()
+    for node in nodes:
+        node.start_again()
+    assert [state(node) for node in nodes] == ["resting"] * 3
+    assert kept(elect(nodes), done)
+
+
+def test_a_node_without_its_data_is_nobody_though_its_identity_is_there(stack: ExitStack) -> None:
+    """A member that finds its identity file and no data draws a new id: what it acknowledged it can't vouch for."""
+    nodes = start_group(stack)
+    nodes[0].command("SET", "k", "v")
+    before = state(nodes[2], "quorum_node_id")
+    nodes[2].kill()
+    shutil.rmtree(nodes[2].folder / "appendonlydir")
+    nodes[2].start_again()
+    assert state(nodes[2], "quorum_node_id") != before
+    wait_until(lambda: state(nodes[2]) == "following", what="its synchronization")
+    assert state(nodes[2], "quorum_member") == 0
+
+
 def test_a_leader_that_hears_of_a_newer_epoch_steps_down(stack: ExitStack) -> None:
     """A promise ends its lead at once: waiting writers are told that the outcome is unknown, and no epoch goes back."""
     nodes = start_group(stack)

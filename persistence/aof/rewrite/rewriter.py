@@ -157,7 +157,7 @@ class Rewriter:
         file = await self._new_increment(wanted)
         snapshot = self.current = self._at_the_instant(file)
         config = self._config
-        target = self.manifest.with_new_base(self._folder.filename, config.aof_use_rdb_preamble)
+        target = self.manifest.with_new_base(self._folder.filename, self.preamble)
         assert target.base is not None
         output = AtomicFile(
             self._disk, self._folder.of(target.base), self._folder.temporary_base,
@@ -224,10 +224,15 @@ class Rewriter:
             self._writer.open(file, self.stream_head())
         return self.snapshot()
 
+    @property
+    def preamble(self) -> bool:
+        """Whether a base file is a snapshot: always, where the log is kept whole, as it says more than the data."""
+        return self._config.aof_use_rdb_preamble or self._engine.log.whole
+
     def snapshot(self) -> Snapshot:
         """A snapshot of this instant, in the form that a base file has to have."""
         engine = self._engine
-        if self._config.aof_use_rdb_preamble:
+        if self.preamble:
             return self._saver.open(aof_base=True)
         head = b"#TS:%d\r\n" % int(self._clock.wall()) if self._config.aof_timestamp_enabled else b""
         return CommandSnapshot(engine, self._clock.perf, head, engine.services.scripting.sources())
