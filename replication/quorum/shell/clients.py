@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LEVELS = {"async": NONE, "quorum": COPIED, "quorum-fsync": SYNCED}
 READS = ("local", "committed", "linearizable")
+HOLD = "quorum"
+"""The reason of a pause by QUORUM HOLD."""
 _BLOCKED_KIND = "quorum"
 _READONLY = error("READONLY You can't write against a node that doesn't lead its quorum.")
 _GUARDED = {
@@ -112,6 +114,7 @@ class Clients:
         """The node leads no more: whose replies wait is told that the outcome isn't known."""
         self.unknown += self.holds.fail(self._unknown(reason))
         self._quorum.attendance.look(self._quorum)
+        self._engine.services.administration.pause.end(self._engine, HOLD)  # who waited is refused, and asks elsewhere
 
     @staticmethod
     def _unknown(reason: str) -> bytes:

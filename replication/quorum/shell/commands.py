@@ -12,7 +12,7 @@ from kvserver.services.offers import PAUSE_WRITES
 from kvserver.wire.numbers import parse_int
 from kvserver.wire.resp import OK, array, bulk, bulks, error, integer
 from replication.primary.feed import Feed
-from replication.quorum.shell.clients import LEVELS, READS, chosen_safety
+from replication.quorum.shell.clients import HOLD, LEVELS, READS, chosen_safety
 from replication.quorum.shell.line import Answer, Said
 from replication.quorum.shell.voting import Quorum
 from replication.quorum.tally import Level
@@ -125,15 +125,18 @@ def lead(c: Session, a: list[bytes]) -> bytes | None:
 
 
 def hold(c: Session, a: list[bytes]) -> bytes:
-    """QUORUM HOLD milliseconds: replicas catch up, and then are what this node is."""
+    """QUORUM HOLD milliseconds: replicas catch up, and then are what this node is. 0: writes go on."""
     quorum = quorum_of(c)
     wanted_ms = parse_int(a[2])
     if not 0 <= wanted_ms <= HOLD_MAX_MS:
         raise CommandError(f"ERR Invalid time: 0 to {HOLD_MAX_MS} milliseconds")
     if quorum.node.leading is None:
         raise CommandError("NOQUORUM this node doesn't lead its group")
-    engine = c.engine
-    engine.services.administration.pause.begin(engine, "quorum", PAUSE_WRITES, engine.state.now_ms + wanted_ms)
+    engine, pause = c.engine, c.engine.services.administration.pause
+    if wanted_ms:
+        pause.begin(engine, HOLD, PAUSE_WRITES, engine.state.now_ms + wanted_ms)
+    else:
+        pause.end(engine, HOLD)
     return OK
 
 

@@ -18,7 +18,7 @@ SERVED: dict[str, Handler] = {**process.HANDLERS}
 
 # Arity of each subcommand as COMMAND INFO tells it; negative: at least.
 _ARITY = {
-    "CKQUORUM": 3, "CONFIG": -3, "DEBUG": -2, "FAILOVER": 3, "FLUSHCONFIG": 2, "GET-MASTER-ADDR-BY-NAME": 3,
+    "CKQUORUM": 3, "CONFIG": -3, "DEBUG": -2, "FAILOVER": -3, "FLUSHCONFIG": 2, "GET-MASTER-ADDR-BY-NAME": 3,
     "HELP": 2, "INFO-CACHE": -3, "IS-MASTER-DOWN-BY-ADDR": 6, "MASTER": 3, "MASTERS": 2, "MONITOR": 6,
     "MYID": 2, "PENDING-SCRIPTS": 2, "REMOVE": 3, "REPLICAS": 3, "RESET": 3, "SENTINELS": 3, "SET": -5,
     "SIMULATE-FAILURE": -3, "SLAVES": 3,

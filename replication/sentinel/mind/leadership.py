@@ -32,7 +32,7 @@ def learn(turn: Turn, node: Primary | Replica) -> None:
         group.leaderless_since_ms = turn.now
     isolated = group.by_quorum and leads and _isolated(group)
     if isolated != bool(group.isolated_since_ms):
-        turn.emit(Level.NOTICE, "+isolated" if isolated else "-isolated", group)
+        turn.emit(Level.DEBUG, "+isolated" if isolated else "-isolated", group)
         group.isolated_since_ms = turn.now if isolated else 0
     if group.leaderless_since_ms:
         turn.wake_at(group.leaderless_since_ms + detector.LEADERLESS_MS)
