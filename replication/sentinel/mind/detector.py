@@ -88,7 +88,7 @@ def check_objectively(turn: Turn, group: Primary) -> None:
         group.objectively_down_since_ms = turn.now
     elif group.objectively_down and not down:
         turn.emit(Level.WARNING, "-odown", group)
-        group.patience.stand_at_ms = 0
+        group.patience.stand_at_ms, group.patience.reason = 0, ""
     group.objectively_down = down
 
 

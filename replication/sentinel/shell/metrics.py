@@ -69,6 +69,10 @@ def _offsets(view: SentinelView) -> Iterable[Sample]:
                 yield (group.name, replica.name), replica.offset
 
 
+def _promised(group: Primary) -> int:
+    return max((node.standing.promised for node in group.nodes() if node.standing is not None), default=0)
+
+
 def _borrowed(row: Metric) -> Metric:
     return row._replace(read=lambda view: row.read(view.node))
 
@@ -92,6 +96,12 @@ SENTINEL: tuple[Metric, ...] = (
     _group("quorum", "Sentinels that must agree for the primary to be objectively down.", lambda g: g.quorum),
     _group("configuration_epoch", "Epoch of the election that made the current primary.",
            lambda g: g.config_epoch),
+    _group("by_quorum", "Whether the group's nodes acknowledge writes by a quorum of theirs.", lambda g: g.by_quorum),
+    _group("leaderless", "Whether the primary of a group that goes by quorum is up, and leads no epoch.",
+           lambda g: g.leaderless_since_ms > 0),
+    _group("isolated", "Whether the primary of a group that goes by quorum leads, and its followers can't reach it.",
+           lambda g: g.isolated_since_ms > 0),
+    _group("promised_epoch", "The newest epoch that a node of the group is known to have promised.", _promised),
     Metric("sentinel_instance_up", GAUGE, "Whether this sentinel considers the instance up.",
            _per_member(lambda view, each: not each.down), _MEMBER),
     Metric("sentinel_instance_silence_seconds", GAUGE, "Time since the instance last answered a ping as alive.",
@@ -108,6 +118,11 @@ SENTINEL: tuple[Metric, ...] = (
             lambda v: v.events.get("+promoted-slave", 0)),
     counter("sentinel_switches_total", "Changes of a primary's address, whoever led them.",
             lambda v: v.events.get("+switch-master", 0)),
+    counter("sentinel_failovers_without_quorum_total",
+            "Failovers, begun or not, for which no majority of the data nodes could be had.",
+            lambda v: v.events.get("-failover-abort-no-quorum", 0)),
+    counter("sentinel_unsafe_failovers_total", "Failovers by force that may have lost acknowledged writes.",
+            lambda v: v.events.get("+failover-unsafe", 0)),
     gauge("sentinel_last_switch_timestamp_seconds", "When a primary's address last changed, as Unix time.",
           lambda v: v.last_switch_s or None),
     counter("sentinel_state_save_failures_total", "Times the state file could not be written.",

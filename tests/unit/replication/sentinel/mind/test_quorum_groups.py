@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from support.quorum_bench import R1, Group, P
 from support.sentinel_bench import Bench, channels
 
 from replication.sentinel.mind.messages import Action, Persist, Replied, Request
 from replication.sentinel.mind.orders import Reset
+from replication.sentinel.mind.views import instance_fields
 from replication.sentinel.world.group import Instance
 
 NODE = "a" * 40
@@ -57,3 +59,14 @@ def test_epochs_that_nodes_promised_are_ours() -> None:
     info(bench, bench.group, "role:master", *standing(4, 3))
     info(bench, bench.group, "role:master", *standing(2**63, 3))
     assert bench.world.epoch == 9
+
+
+def test_sentinel_master_shows_a_quorum_only_where_there_is_one() -> None:
+    """Where each node stands, and what is wrong, are fields of groups that go by quorum; others look as in Redis."""
+    group = Group()
+    group.info(P, "resting", 0, promised=4)
+    fields = dict(instance_fields(group.world, group.group, group.now))
+    assert [fields[f"quorum-{name}"] for name in ("group", "leaderless", "isolated", "state", "promised", "log")] == [
+        1, 1, 0, "resting", 4, "1:70"]
+    assert dict(instance_fields(group.world, group.group.replicas[R1], group.now))["quorum-state"] == "following"
+    assert not any(name.startswith("quorum-") for name, _ in instance_fields(Bench().world, Bench().group, group.now))
