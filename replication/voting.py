@@ -24,6 +24,9 @@ class LinkVoting(Protocol):
     def joined(self, wire: Wire, understood: bool) -> None:
         """The announcement was taken, or not. Raises LinkError where the node can't follow then."""
 
+    def refused(self, wire: Wire, reason: str) -> None:
+        """The primary doesn't feed this node."""
+
     def may_adopt(self, wire: Wire, aux: Mapping[bytes, bytes]) -> bool:
         """Whether a data set whose fields these are may replace the node's."""
 
@@ -99,6 +102,9 @@ class NoLink:
 
     def joined(self, wire: Wire, understood: bool) -> None:
         """Anybody may be followed."""
+
+    def refused(self, wire: Wire, reason: str) -> None:
+        """The link tries again."""
 
     def may_adopt(self, wire: Wire, aux: Mapping[bytes, bytes]) -> bool:
         """Any data set may."""

@@ -54,6 +54,10 @@ class Identity:
         """Whether a try in `epoch` may be promised: a newer epoch, or the very same try again."""
         return epoch > self.promised or (epoch == self.promised and bool(attempt) and attempt == self.attempt)
 
+    def reborn(self, new_id: str) -> Identity:
+        """A node that isn't who it was: its promises bind it on, but to no try."""
+        return replace(self, node_id=new_id, attempt="", was=(*self.was, self.node_id)[-WAS_MAX:])
+
     def promise(self, epoch: int, attempt: str) -> Identity:
         """The same node with a promise to `attempt` ("" = by following) in `epoch`."""
         assert epoch >= self.promised
@@ -136,8 +140,10 @@ def awake(text: str | None, new_id: str, place: str, boot: str, kept: bool, last
     elif last_epoch:
         reason = "the data are a group's, and there is no identity file"
     if reason and identity.node_id != new_id:
-        was = (*identity.was, identity.node_id)[-WAS_MAX:] if identity.place == place else ()
-        identity = replace(identity, node_id=new_id, attempt="", was=was)
+        elsewhere = identity.place != place
+        identity = identity.reborn(new_id)
+        if elsewhere:
+            identity = replace(identity, was=())
     if last_epoch > identity.promised:
         identity = identity.promise(last_epoch, "")
     return Awake(replace(identity, place=place), reason)

@@ -67,6 +67,12 @@ class QuorumNode(LeaderSide, FollowerSide):
         record = Record(kind, order.epoch, self.node_id, (order.refound,) if order.refound else ())
         return [*actions, Persist(self.identity), Append(record, self.term)]
 
+    def forget(self, new_id: str) -> list[Action]:
+        """A leader remembers more of this node than there is: it has lost data, and is another one from here on."""
+        assert self.leading is None
+        self.identity = self.identity.reborn(new_id)
+        return [*self._rest("this node has lost what it acknowledged"), Persist(self.identity)]
+
     def found(self, epoch: int, followers: dict[Link, str]) -> list[Action]:
         """Found a group with those whose log is this one, byte for byte, since they follow already."""
         assert not self.epochs.rows()

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from replication.quorum.members import Sets
 from replication.quorum.words import Confirmed, Hello, Message, News, State, Welcome
 
-FRAME = b">quorum"
+AMNESIA = "AMNESIA"
+"""The code of the error by which a leader tells a follower that it has lost what it acknowledged."""
 _NUMBER = r"\d{1,19}"
 _ID = "[0-9a-f]{40}"
 _HELLO = re.compile(rf"(?P<id>{_ID}) (?P<promised>{_NUMBER}) (?P<epoch>{_NUMBER}) (?P<offset>{_NUMBER}) (?P<run>{_ID})")

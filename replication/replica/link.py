@@ -282,6 +282,7 @@ class Link:
             action = handshake.reply(line)
         self._owner.voting.link.joined(wire, "quorum" in handshake.understood)
         if isinstance(action, Refused):
+            self._owner.voting.link.refused(wire, action.reason)
             self._owner.refused(self.term, action.reason)
             raise LinkError(action.reason, action.soon)
         if isinstance(action, Partial):

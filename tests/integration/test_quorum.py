@@ -187,7 +187,7 @@ def test_a_wiped_node_is_nobody_until_it_replaces_itself(stack: ExitStack) -> No
     wiped.command("REPLICAOF", leader.host, leader.port)
     wait_until(lambda: state(leader, "quorum_reach") == 2 and state(wiped) == "following", what="the third epoch")
     wait_until(lambda: leader.command("QUORUM", "REPLACE", before, after) == b"OK", what="the replacement")
-    changed = sorted([state(leader, "quorum_node_id"), state(third, "quorum_node_id"), after])
+    changed = sorted(state(node, "quorum_node_id") for node in nodes)
     wait_until(
         lambda: all(state(node, "quorum_members") == ",".join(changed) for node in nodes), what="the end of the change"
     )
@@ -209,6 +209,29 @@ def test_a_copied_folder_is_not_the_node(stack: ExitStack) -> None:
     assert state(twin, "quorum_node_id") != state(nodes[1], "quorum_node_id")
     assert state(twin, "quorum_member") == 0
     assert "written in another folder" in twin.log_text()
+
+
+def test_a_member_that_comes_back_from_an_old_copy_is_told_so(stack: ExitStack) -> None:
+    """Its leader remembers what it acknowledged: it is a new node then, and follows as nobody's member."""
+    nodes = start_group(stack)
+    writes(nodes[0], "a", 0.1)
+    before = state(nodes[1], "quorum_node_id")
+    nodes[1].stop()
+    copy = nodes[1].folder.parent / (nodes[1].folder.name + "-backup")
+    shutil.copytree(nodes[1].folder, copy)
+    stack.callback(shutil.rmtree, copy, True)
+    nodes[1].start_again()
+    wait_until(lambda: is_whole(nodes), what="its return")
+    done = writes(nodes[0], "b", 0.2)
+    nodes[1].kill()
+    for path in copy.rglob("*"):
+        if path.is_file():
+            shutil.copyfile(path, nodes[1].folder / path.relative_to(copy))
+    nodes[1].start_again()
+    wait_until(lambda: state(nodes[1]) == "following" and state(nodes[1], "quorum_node_id") != before, what="a new id")
+    assert state(nodes[1], "quorum_member") == 0
+    assert "has lost data" in nodes[1].log_text()
+    wait_until(lambda: kept(nodes[1], done), what="the contents")
 
 
 def test_a_damaged_identity_keeps_the_node_out(stack: ExitStack) -> None:

@@ -13,7 +13,8 @@ from kvserver.engine.run.session import Session
 from kvserver.errors import CommandError
 from replication.primary.feed import Feed
 from replication.quorum import words
-from replication.quorum.wire_words import Greeting, WordsError, decode_hello, encode_frame, is_name
+from replication.quorum.tally import Level
+from replication.quorum.wire_words import AMNESIA, Greeting, WordsError, decode_hello, encode_frame, is_name
 from replication.quorum.words import News
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ class Followers:
                 f"NOQUORUM node id {hello.node_id} is another living node's: its folder is a copy. "
                 "Remove quorum.id in one of them."
             )
+        lead = self._quorum.node.leading
+        known = 0 if lead is None else lead.tally.acknowledged(hello.node_id, Level.MEMORY)
+        if known > hello.offset:
+            text = f"{AMNESIA} {hello.node_id} acknowledged {known}, and its log ends at {hello.offset}"
+            raise CommandError(text)
         if not self._quorum.rests():
             if hello.last_epoch:
                 raise CommandError("NOQUORUM this primary belongs to no group, and the replica belongs to one")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kvserver.wire.resp import ProtocolError, encode_request
 from replication.quorum import records, words
-from replication.quorum.wire_words import WordsError, decode_frame, decode_state, encode_hello
+from replication.quorum.wire_words import AMNESIA, WordsError, decode_frame, decode_state, encode_hello
 from replication.quorum.words import News, State
 from replication.replica.stream import Applier
 from replication.replica.wire import LinkError, Wire
@@ -59,6 +59,14 @@ class LeaderLink:
         """Raises LinkError: a member of a group follows its leader, nobody else."""
         if self._quorum.rests() and not understood:
             raise LinkError("the primary belongs to no quorum group, and this node belongs to one")
+
+    def refused(self, wire: Wire, reason: str) -> None:
+        """Perhaps since this node has lost what it acknowledged, by what the leader remembers."""
+        node = self._quorum.node
+        if reason.startswith(f"psync: {AMNESIA} ") and node.leading is None:
+            new_id = self._quorum.ours.engine.services.doors.chance.token(20)
+            self._quorum.log.error("this node has lost data, and is a new one", reason=reason, node_id=new_id)
+            self._quorum.do(node.forget(new_id))
 
     def may_adopt(self, wire: Wire, aux: Mapping[bytes, bytes]) -> bool:
         """Whether the data set of a leader of that epoch may be adopted; a primary without a group is no leader."""
