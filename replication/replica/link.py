@@ -164,8 +164,7 @@ class Link:
         if self._applier is not None:
             self._applier.stop()
         self.cut()
-        self._ended = True
-        self.state = "none"
+        self._ended, self.state = True, "none"
 
     def settle(self) -> None:
         """Have everything that was applied in the log."""
