@@ -18,7 +18,7 @@ cdef class Sending:
     cdef public bint reading, held_linear
     cdef public int held_level
     cdef object __weakref__
-    @cython.locals(c=Session, do=int, safe=bint, exempt=bint, offset=cython.longlong)
+    @cython.locals(c=Session, do=int, level=int, safe=bint, exempt=bint, linear=bint, offset=cython.longlong)
     cpdef _send(self, bytes data)
     @cython.locals(output=Output)
     cpdef write(self, data)

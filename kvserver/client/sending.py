@@ -55,9 +55,11 @@ class Sending:
         # A replica's stream isn't held: it is part of what makes the log safe.
         exempt = c is None or c.kind == "replica"
         safe = exempt or not holds.on or offset <= holds.safe
-        if safe and c is not None and c.did & _data and c.level and not exempt:
+        level, linear = 0, False
+        if c is not None and c.did & _data and c.level and not exempt:
+            level, linear = c.level, c.linear
             wanted = c.write_offset if c.local else offset
-            safe = not c.linear and wanted <= holds.reached(c.level)
+            safe = safe and not linear and wanted <= holds.reached(level)
             c.did = 0
         do = self.output.send(data, safe, exempt)
         if do == _write:
@@ -66,20 +68,23 @@ class Sending:
         if do & _write:
             self.transport.write(data)
         elif do & _hold:
-            self._hold_back(data, offset)
+            self._hold_back(data, offset, level, linear)
         else:
             limits.bound_output(self)
         self._do(do)
 
-    def _hold_back(self, data: bytes, offset: int) -> None:
-        """Hold back what isn't safe, or comes behind what isn't: then for no less than that waits for."""
+    def _hold_back(self, data: bytes, offset: int, level: int, linear: bool) -> None:
+        """Hold back what isn't safe, or comes behind what isn't: then for no less than that waits for.
+
+        What shows no data (level 0) waits for what is promised to everybody: a handshake for no majority that needs it.
+        """
         c = self.session
         assert c is not None
         if self.output.held == 1:
-            self.held_level, self.held_linear = c.level, c.linear
+            self.held_level, self.held_linear = level, linear
         else:
-            self.held_level = max(self.held_level, c.level)
-            self.held_linear = self.held_linear or c.linear
+            self.held_level = max(self.held_level, level)
+            self.held_linear = self.held_linear or linear
         if c.local and self.server.holds.safe >= offset:
             offset = c.write_offset
         held = Held(offset, self, data, self.held_level, self.engine.state.now_ms)

@@ -13,6 +13,7 @@ import redis
 from support.quorums import QUORUM, elect, is_whole, no_choice, promise, start_group, state, writes
 from support.servers import Server, start_kvserver, start_redis
 from support.waiting import wait_until
+from support.wire import read_exactly
 
 
 def kept(node: Server, keys: list[str]) -> bool:
@@ -300,6 +301,27 @@ def test_sentinels_steer_whatever_reads_wait_for(stack: ExitStack) -> None:
     assert unit.execute(raise_on_error=False)[0] is True
     assert follower.info("replication")["master_port"] == gone.port
     assert leader.client(socket_timeout=3).publish("__sentinel__:hello", "hello") == 0
+
+
+def test_what_shows_no_data_waits_for_no_majority(stack: ExitStack) -> None:
+    """PING, or a replica's greeting, served in one turn with a write waits for the file at most."""
+    leader, *followers = start_group(stack, quorum_timeout_ms=20_000)
+    for node in followers:
+        os.kill(node.pid, signal.SIGSTOP)
+    try:
+        with leader.connect(5.0) as writing, leader.connect(5.0) as asking:
+            writing.sendall(b"CLIENT DURABILITY async\r\n")
+            assert read_exactly(writing, 5) == b"+OK\r\n"
+            for _ in range(20):
+                os.kill(leader.pid, signal.SIGSTOP)
+                writing.sendall(b"SET k v\r\n")
+                asking.sendall(b"PING\r\n")
+                os.kill(leader.pid, signal.SIGCONT)
+                assert read_exactly(writing, 5) == b"+OK\r\n"
+                assert read_exactly(asking, 7) == b"+PONG\r\n"
+    finally:
+        for node in followers:
+            os.kill(node.pid, signal.SIGCONT)
 
 
 def test_a_real_redis_may_follow_beside_and_counts_for_nothing(stack: ExitStack) -> None:
