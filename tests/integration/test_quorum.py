@@ -44,7 +44,9 @@ def test_a_group_founds_itself_and_acknowledges_writes(stack: ExitStack) -> None
 def test_a_primary_without_its_group_refuses_quorum_writes_and_says_what_is_missing(stack: ExitStack) -> None:
     """Until the founding a write isn't run, asynchronous ones are, and the reason names how many nodes there are."""
     node = stack.enter_context(start_kvserver(**QUORUM))
-    wait_until(lambda: state(node, "quorum_reason") != "", what="the reason")
+    with pytest.raises(redis.ResponseError, match="NOQUORUM The write was not done"):
+        node.command("SET", "too-early", "v")
+    wait_until(lambda: "1 of 3" in state(node, "quorum_reason"), what="the reason")
     with pytest.raises(redis.ResponseError, match="NOQUORUM The write was not done: the group isn't founded: 1 of 3"):
         node.command("SET", "k", "v")
     assert node.command("EXISTS", "k") == 0
@@ -52,6 +54,9 @@ def test_a_primary_without_its_group_refuses_quorum_writes_and_says_what_is_miss
     assert client.execute_command("CLIENT", "DURABILITY", "async") == b"OK"
     assert client.set("k", "v")
     assert client.get("k") == b"v"
+    client.execute_command("CLIENT", "READS", "linearizable")
+    with pytest.raises(redis.ResponseError, match="NOQUORUM The read was not done: the group isn't founded: 1 of 3"):
+        client.get("k")
     plain = stack.enter_context(start_kvserver())
     with pytest.raises(redis.ResponseError, match="NOQUORUM quorum-nodes is 0"):
         plain.command("CLIENT", "DURABILITY", "quorum")

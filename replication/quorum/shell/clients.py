@@ -157,14 +157,16 @@ class Clients:
     # -- linearizable reads of a follower -----------------------------------------------------------------------
 
     def _read(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
-        """On a follower a linearizable read waits until it is known what it has to see."""
+        """On a follower a linearizable read waits until it is known what it has to see; outside a group it fails."""
         node = self._quorum.node
         rows = [queued for queued, _ in c.queue or ()] if row.name == "exec" else [row]
-        shows = any(each.flags & SHOWS_DATA for each in rows)
-        if not shows or node.leading is not None or not self._quorum.rests() or c.no_block:
+        shows = any(each.flags & SHOWS_DATA for each in rows) and not row.flags & WRITE
+        if not shows or node.leading is not None or c.no_block:
             return PASS
         if c.queue is not None and row.name != "exec":
             return PASS
+        if not self._quorum.rests():
+            return error(f"NOQUORUM The read was not done: {self._quorum.attendance.trouble}.")
         self._asks += 1
         name = b"%x" % self._asks
         said = node.read(name, linearizable=True)

@@ -112,7 +112,7 @@ def _quorum(
     node.stops.append(quorum.line.stop)
     services.contributions.add_info("quorum", lambda: quorum_fields(quorum, node.doors.clock.monotonic()))
     services.contributions.metrics.extend(metrics.rows(quorum))
-    quorum.clients.refresh()
+    quorum.attendance.look(quorum)  # before the first client: what can't be promised is refused from the start
     quorum.clients.publish()
     return quorum
 
