@@ -165,6 +165,8 @@ def test_a_majority_that_is_gone_for_good_is_given_up_only_by_force(stack: ExitS
     with pytest.raises(redis.ResponseError, match="FORCE-UNSAFE promotes the most advanced node that is there"):
         sentinel.command("SENTINEL", "FAILOVER", NAME)
     assert not watched.leaders()
+    with pytest.raises(redis.ResponseError, match=r"NOQUORUM 1 usable Sentinels\. No majority of the data nodes"):
+        sentinel.command("SENTINEL", "CKQUORUM", NAME)
     sentinel.command("SENTINEL", "FAILOVER", NAME, "FORCE-UNSAFE")
     wait_until(lambda: watched.address(sentinel) == watched.nodes[2].port, what="the forced failover")
     assert "bytes may be lost" in sentinel.log_text()

@@ -1,5 +1,5 @@
 """Run stories for a while: ``python -m simulation --seconds 60 [--seed N] [--faults N] [--unsound]``,
-or, of groups that go by quorum, ``--by-quorum [--by-hand]``."""
+or, of groups that go by quorum, ``--by-quorum [--by-hand] [--wiped]``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--unsound", action="store_true", help="also disks that lie, and forced failovers")
     parser.add_argument("--by-quorum", action="store_true", help="groups that go by quorum")
     parser.add_argument("--by-hand", action="store_true", help="(by quorum) operators switch over as well")
+    parser.add_argument("--wiped", action="store_true", help="(by quorum) nodes lose their folders as well")
     options = parser.parse_args(argv)
     seed = SystemRandom().randrange(10**9) if options.seed is None else options.seed
     start = time.monotonic()
@@ -29,7 +30,7 @@ def main(argv: list[str]) -> int:
     while time.monotonic() - start < options.seconds and (not options.stories or stories < options.stories):
         try:
             if options.by_quorum:
-                story = run_by_quorum(seed + stories, options.faults, options.by_hand)
+                story = run_by_quorum(seed + stories, options.faults, options.by_hand, options.wiped)
             else:
                 story = run(seed + stories, options.faults, options.unsound)
         except Violation as violation:

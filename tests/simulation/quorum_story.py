@@ -78,6 +78,34 @@ class QuorumStory(Story):
             if sentinel.alive and not sentinel.paused:
                 sentinel.fail_over()
 
+    def lose_folders(self) -> None:
+        """Let nodes lose all they have, now and then even a majority of them, but never all."""
+        self.faults.kinds.append((2, self._wipe))
+
+    def _wipe(self) -> None:
+        voter = self.rng.choice(self.voters)
+        strange = [each for each in self.voters if not self._votes(each)]
+        most = len(self.voters) - 1 if not self.rng.randrange(10) else (len(self.voters) - 1) // 2
+        if voter in strange or len(strange) < most:
+            voter.kill()
+            voter.wipe()
+
+    def _votes(self, voter: Voter) -> bool:
+        """Whether it is a member by the newest log there is."""
+        newest = max((each.node for each in self.voters), key=lambda node: (node.epochs.of(node.log.end), node.log.end))
+        return any(voter.durable.node_id in members for members in newest.members.now)
+
+    def operate(self) -> None:
+        """An operator puts who came back with nothing in the place of who it was."""
+        leader = next((voter for voter in self.voters if voter.alive and voter.leads), None)
+        if leader is None or not leader.node.members.now:
+            return
+        for voter in self.voters:
+            old = leader.node.members.now[-1].intersection(voter.durable.was)
+            if voter.alive and old and not self._votes(voter):
+                leader.perform(leader.node.replace(min(old), voter.durable.node_id))
+                return
+
     def _same(self) -> bool:
         first = self.voters[0].log.plain()
         return all(voter.log.plain() == first and not voter.held for voter in self.voters)
@@ -88,13 +116,15 @@ class QuorumStory(Story):
             f"{' leads' if v.leads else ''}{' settled' if v.settled else ''}" for v in self.voters)])
 
 
-def run(seed: int, faults: int = 25, by_hand: bool = False) -> QuorumStory:
+def run(seed: int, faults: int = 25, by_hand: bool = False, wiped: bool = False) -> QuorumStory:
     """A whole story; raises Violation naming the seed."""
     story = None
     try:
         story = QuorumStory(seed, nodes=3 if seed % 3 else 5)
         if by_hand:
             story.switch_by_hand()
+        if wiped:
+            story.lose_folders()
         for _ in range(2):
             story.trouble(faults)
             story.converge()

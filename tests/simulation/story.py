@@ -94,10 +94,14 @@ class Story:
         while self.clock.now_ms - start < within_ms:
             self.clock.run_until(self.clock.now_ms + 100)
             if (self.clock.now_ms - start) % OPERATOR_MS < 100:
-                self.faults.operate()
+                self.operate()
             if self.well():
                 return self.clock.now_ms - start
         raise Violation(f"not well {within_ms} ms after the last fault: {self.state()}")
+
+    def operate(self) -> None:
+        """What an operator does now and then while the group gets well."""
+        self.faults.operate()
 
     def settle(self, within_ms: int = SETTLE_MS) -> None:
         """Write no more; all must hold the same soon. Raises Violation if they don't."""

@@ -27,6 +27,12 @@ def test_switchovers_among_faults_lose_nothing(seed: int) -> None:
     run(seed, by_hand=True)
 
 
+@pytest.mark.parametrize("seed", [37, 7_000])
+def test_nodes_that_lost_their_folders_lose_nothing_for_others(seed: int) -> None:
+    """Who comes back with nothing is a new node, which vouches for nobody; an operator gives it its old place."""
+    run(seed, by_hand=seed > 100, wiped=True)
+
+
 def leaders(story: QuorumStory) -> list[Voter]:
     return [voter for voter in story.voters if voter.alive and voter.leads]
 
@@ -148,6 +154,21 @@ def test_a_sentinel_that_dies_once_it_has_chosen_is_replaced() -> None:
         first.restart()
         story.voters[0].restart()
         run_until_well(story, within_ms=60_000)
+
+
+def test_a_majority_that_lost_its_folders_is_founded_anew_and_told() -> None:
+    """All places promise, and most hold nothing: the one that holds something founds the group, with an event."""
+    story = QuorumStory(8, sentinels=3, nodes=3)
+    for voter in story.voters:
+        voter.kill()
+    story.clock.run_until(story.clock.now_ms + 1_000)
+    for voter in story.voters[:2]:
+        voter.wipe()
+    for voter in story.voters:
+        voter.restart()
+    run_until_well(story, within_ms=30_000)
+    assert leaders(story) == [story.voters[2]]
+    assert story.checkers.counts["+quorum-refound"] == 1
 
 
 # -- rules taken out --------------------------------------------------------------------------------------------------

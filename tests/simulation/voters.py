@@ -6,7 +6,7 @@ The oracle hears of every epoch that is opened and of all that is committed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import cast
 
@@ -31,73 +31,15 @@ from replication.quorum.words import (
     Unlink,
     Welcome,
 )
-from replication.sentinel.mind.messages import Cause, Reply, ReplyError
+from replication.sentinel.mind.messages import Reply, ReplyError
 from simulation.network import Connection, Network, Process
 from simulation.quorum.oracle import Entry, Oracle
 from simulation.quorum.shells import EntryLog, entry_of, record_of, state_of
+from simulation.voter_links import Feed, Following
 
 PORT = 6379
-RETRY_MS = 200
-TIMEOUT_MS = 2_000
 SILENT_MS = 1_500
 WORD = b"quorum"
-
-
-@dataclass
-class Feed:
-    """What a leader keeps of one follower: the offset it named, and how many entries it was sent (None: no stream)."""
-
-    offered: int
-    heard_at_ms: int
-    sent: int | None = None
-
-
-class Following:
-    """A voter's way to the node that it was told to follow; tried again until it is told otherwise."""
-
-    def __init__(self, voter: Voter, target: tuple[str, int]) -> None:
-        self.voter = voter
-        self.target = target
-        self.connection: Connection | None = None
-        self.heard_at_ms = self.tried_at_ms = 0
-
-    def tick(self, now_ms: int) -> None:
-        """Connect when that is due, and leave a leader that is silent."""
-        if self.connection is None and now_ms - self.tried_at_ms >= RETRY_MS:
-            self.tried_at_ms = now_ms
-            self.voter.network.connect(self, self.voter, self.target[0], None)
-        elif self.connection is not None and now_ms - self.heard_at_ms > TIMEOUT_MS:
-            self.lost()
-
-    def hang_up(self) -> None:
-        """End the connection; nothing that is on its way over it counts any more."""
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.close()
-
-    def opened(self, connection: Connection) -> None:
-        if self.voter.way is not self or self.connection is not None:
-            connection.close()
-            return
-        self.connection = connection
-        self.heard_at_ms = self.voter.network.clock.now_ms
-        self.voter.perform(self.voter.node.connect(connection))
-
-    def ended(self, connection: Connection, cause: Cause) -> None:
-        if self.connection is connection:
-            self.lost()
-
-    def lost(self) -> None:
-        """The connection is gone: the machine is told, and it is tried again."""
-        connection = self.connection
-        self.hang_up()
-        if connection is not None:
-            self.voter.perform(self.voter.node.unlinked(connection))
-
-    def received(self, connection: Connection, tag: object, reply: Reply) -> None:
-        if self.connection is connection and self.voter.way is self and isinstance(reply, list):
-            self.heard_at_ms = self.voter.network.clock.now_ms
-            self.voter.follow(connection, reply)
 
 
 class VoterShell(Process):
@@ -219,6 +161,12 @@ class Voter(VoterShell):
         self._boot()
         if self.configured is not None and self.rng.randrange(2):
             self.way = Following(self, self.configured)
+
+    def wipe(self) -> None:
+        """Lose the folder, being dead: who comes back is another, in the same place."""
+        self.log = EntryLog()
+        new_id = f"{self.rng.getrandbits(160):040x}"
+        self.durable = Identity(new_id, was=(*self.durable.was, self.durable.node_id))
 
     # -- what faults and stories look at ----------------------------------------------------------------------
 
@@ -361,7 +309,8 @@ class Voter(VoterShell):
                 if self.node.following is None:
                     self._rest()
                 sets: list[object] = [",".join(sorted(each)).encode() for each in answer.sets]
-                return [answer.node_id.encode(), answer.last_epoch, answer.offset, sets, answer.node_id.encode()]
+                places = ",".join((answer.node_id, *self.durable.was)).encode()
+                return [answer.node_id.encode(), answer.last_epoch, answer.offset, sets, places]
             case b"LEAD", [epoch, attempt, node_id, last_epoch, offset, *refound]:
                 members = frozenset(refound[0].decode().split(",")) if refound else frozenset[str]()
                 order = Lead(int(epoch), attempt.decode(), node_id.decode(), int(last_epoch), int(offset), members)
@@ -378,9 +327,11 @@ class Voter(VoterShell):
 
     def info(self) -> bytes:
         node, mine = self.node, self.node.identity
-        state = "leading" if self.leads else "opening" if node.opening else "following" if self.way else "resting"
+        unfounded = not node.epochs.rows()
+        state = ("unfounded" if unfounded else "leading" if self.leads else "opening" if node.opening
+                 else "following" if self.way else "resting")
         lines = ["# Server", f"run_id:{self.run_id}", "# Replication"]
-        if self.leads:
+        if self.leads or (unfounded and self.way is None):
             hosts = [c.client_process.host for c in self.feeds if c in self.connections]
             lines += ["role:master", *(f"slave{i}:ip={host},port={PORT},state=online,offset=0,lag=0"
                                        for i, host in enumerate(hosts))]

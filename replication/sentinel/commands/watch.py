@@ -16,6 +16,7 @@ from replication.sentinel.commands.seat import (
     seat_of,
     text_of,
 )
+from replication.sentinel.mind.convene import hopeful
 from replication.sentinel.mind.election import usable_sentinels
 from replication.sentinel.mind.messages import Answer, DownQuery
 from replication.sentinel.mind.script_queue import Job
@@ -86,7 +87,10 @@ def is_down(c: Session, a: list[bytes]) -> bytes:
 
 
 def check_quorum(c: Session, a: list[bytes]) -> bytes:
-    """SENTINEL CKQUORUM name: can the quorum, and the majority that authorizes a failover, be reached?"""
+    """SENTINEL CKQUORUM name: can the quorum, and the majority that authorizes a failover, be reached?
+
+    In a group that goes by quorum a majority of its data nodes is needed as well.
+    """
     exactly(a, 3)
     group = group_named(c, a[2])
     usable = usable_sentinels(group)
@@ -95,6 +99,8 @@ def check_quorum(c: Session, a: list[bytes]) -> bytes:
         problems.append("Not enough available Sentinels to reach the specified quorum for this master")
     if usable < (len(group.peers) + 1) // 2 + 1:
         problems.append("Not enough available Sentinels to reach the majority and authorize a failover")
+    if group.by_quorum and not hopeful(group, seat_of(c).now_ms):
+        problems.append("No majority of the data nodes can be asked to promise an epoch")
     if problems:
         raise CommandError(f"NOQUORUM {usable} usable Sentinels. " + ". ".join(problems))
     return simple(f"OK {usable} usable Sentinels. Quorum and failover authorization can be reached")

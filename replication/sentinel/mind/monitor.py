@@ -117,6 +117,8 @@ class Monitor:
         if world.tilt and turn.now - world.tilt_since_ms >= world.periods.tilt_period:
             world.tilt = False
             turn.emit_text(Level.WARNING, "-tilt", "#tilt mode exited", None)
+            for peer in [peer for group in world.groups.values() for peer in group.peers.values()]:
+                peer.forget_opinion()  # of before: nobody was asked meanwhile
         for group in list(world.groups.values()):
             self._look_after(turn, group)
 

@@ -176,6 +176,20 @@ def test_tilt(jump_ms: int) -> None:
     assert "-tilt" in seen
 
 
+def test_opinions_of_before_tilt_are_forgotten_at_its_end() -> None:
+    """Nobody was asked meanwhile: a peer that said "down" long ago doesn't make a quorum now."""
+    bench = Bench()
+    bench.connect()
+    bench.group.peers[A].primary_down = True
+    bench.step(Tick(), 5_000)
+    assert bench.world.tilt
+    seen: list[str] = []
+    while "-tilt" not in seen:
+        seen += channels(bench.step(Tick(), 100))
+    assert "+sdown" in seen
+    assert "+odown" not in seen
+
+
 def test_objectively_down_needs_the_quorum() -> None:
     """With a quorum of two, one peer must agree; when it takes that back the primary isn't down any more."""
     bench = Bench()
