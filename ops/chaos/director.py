@@ -113,7 +113,8 @@ class Director:
                 case AwaitFailover(beyond_s):
                     await self._failover(beyond_s + self.deployment.servers.down_after_ms / 1000)
                 case Switchover():
-                    await self.operator.switch_over()
+                    refused = await self.operator.switch_over()
+                    period.notes += (f"no sentinel takes a switchover: {refused}",) if refused else ()
 
     def _places(self, names: Iterable[str]) -> list[Place]:
         names = set(names)
@@ -135,7 +136,7 @@ class Director:
         for place in self.deployment.network.places:
             if place.kind != "clients" and not self.deployment.running(place):
                 if place.name not in self._killed and self.periods:
-                    self.periods[-1].ended += (place.name,)
+                    self.periods[-1].notes += (f"{place.name} ended by itself",)
                 await self.deployment.start(place, empty)
         self._killed.clear()
 

@@ -131,12 +131,15 @@ class Operator:
                 link.close()
         return None
 
-    async def switch_over(self) -> bool:
-        """Ask the sentinels, one after the other, to hand over."""
+    async def switch_over(self) -> str:
+        """Ask the sentinels, one after the other, to hand over; what the last one said if none of them does."""
+        reply: Any = None
         for place in self.network.places:
-            if place.kind == "sentinel" and await self.ask(place, "SENTINEL", "FAILOVER", SERVICE) == "OK":
-                return True
-        return False
+            if place.kind == "sentinel":
+                reply = await self.ask(place, "SENTINEL", "FAILOVER", SERVICE)
+                if reply == "OK":
+                    return ""
+        return str(reply or "no answer")
 
     async def _listen(self, place: Place) -> None:
         command: Command = ("SUBSCRIBE", "+switch-master")

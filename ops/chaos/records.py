@@ -65,8 +65,8 @@ class Period:
     settled: int = 0
     """0 if it never was, in time."""
     complaint: str = ""
-    ended: tuple[str, ...] = ()
-    """Processes that ended by themselves."""
+    notes: tuple[str, ...] = ()
+    """What else happened: processes that ended by themselves, orders that were refused."""
     vanished: frozenset[str] = frozenset()
     """Elements that were there when all was well before, and are gone when it is well again."""
 

@@ -74,13 +74,13 @@ def _seconds(gaps: Sequence[Gap]) -> tuple[str, str]:
 
 
 def remarks(rounds: Sequence[Round], shown: int = 5) -> list[str]:
-    """What could not be judged, what ended by itself, and the first violations of each round."""
+    """What could not be judged, what else happened, and the first violations of each round."""
     lines: list[str] = []
     for each in rounds:
         where = f"{each.servers}, seed {each.seed}"
         lines += [f"{where}: not judged: {text}" for text in each.verdict.unjudged]
         for period in each.periods:
-            lines += [f"{where}: {name} ended by itself during {period.name}" for name in period.ended]
+            lines += [f"{where}: {period.name}: {note}" for note in period.notes]
         rules = Counter(v.rule for v in each.verdict.violations)
         if rules:
             lines.append(f"{where}: " + ", ".join(f"{rule} {count}" for rule, count in rules.most_common()))

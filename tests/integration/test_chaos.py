@@ -53,6 +53,19 @@ def test_a_primary_that_is_cut_off_loses_what_it_acknowledged(tmp_path: Path) ->
 
 
 @pytest.mark.timeout(180)
+def test_a_quorum_loses_nothing(tmp_path: Path) -> None:
+    """With a quorum nothing acknowledged is lost, and every read and write has its moment, on replicas too."""
+    path = tmp_path / "chaos.json"
+    chaos(tmp_path, "--servers", "understudy", "--durability", "quorum", "--faults", "with-sentinel,kill",
+          "--seed", "1", "--json", str(path))  # fmt: skip
+    (each,) = rounds(path)
+    assert each["failovers"] >= 2
+    assert each["acknowledged"] > 500
+    assert each["lost"] == each["not_linearizable"] == each["duplicates"] == 0
+    assert each["not_judged"] == []
+
+
+@pytest.mark.timeout(180)
 def test_the_proxy_stands_in_for_namespaces(tmp_path: Path) -> None:
     """Where namespaces aren't permitted the same run goes through a proxy on loopback."""
     path = tmp_path / "chaos.json"

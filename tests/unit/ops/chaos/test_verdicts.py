@@ -91,7 +91,7 @@ def test_the_gap_is_a_writers_longest_silence_until_the_new_primary() -> None:
 def test_tables_stand_side_by_side() -> None:
     """A row for each kind of servers, and one for each fault; remarks name the seed and what ended by itself."""
     judged = judge(ROWS, {"set:1": []}, PERIODS, {2: Failover(2, NEW, 11 * S)})
-    ended = (Period("kill", 10 * S, ended=("node-1",)), PERIODS[1])
+    ended = (Period("kill", 10 * S, notes=("node-1 ended by itself",)), PERIODS[1])
     rounds = [Round("ours", 7, PERIODS, {2: Failover(2, NEW, 11 * S)}, judged), Round("redis", 7, ended, {}, judged)]
     sheet = totals(rounds, "title")
     assert [line[0] for line in sheet.rows] == ["ours", "redis"]
@@ -100,7 +100,7 @@ def test_tables_stand_side_by_side() -> None:
     assert [line[0] for line in faults.rows] == ["kill", "stop"]
     assert faults.rows[0][1:3] == ("1 of 1", "1")
     assert all(len(line) == len(faults.columns) for line in faults.rows)
-    assert "redis, seed 7: node-1 ended by itself during kill" in remarks(rounds)
+    assert "redis, seed 7: kill: node-1 ended by itself" in remarks(rounds)
     assert [entry["lost"] for entry in as_data(rounds)] == [2, 2]
 
 
