@@ -11,7 +11,18 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from ops.bench import aof as aof_runs, machine, memory, results, servers, stalls, sync, throughput, types
+from ops.bench import (
+    aof as aof_runs,
+    machine,
+    memory,
+    quorum as quorum_runs,
+    results,
+    servers,
+    stalls,
+    sync,
+    throughput,
+    types,
+)
 from ops.bench.report import Sheet, throughput_sheet
 from ops.chaos.cli import chaos
 
@@ -108,6 +119,19 @@ def _refuse_unknown(tests: tuple[str, ...]) -> None:
 
 def _title(about: dict[str, object], what: str) -> str:
     return f"{machine.title(about, servers.redis_version())}; {what}"
+
+
+@bench.command("quorum")
+@click.option("--clients", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0.2, 60), default=4.0, show_default=True, help="Of each run.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
+@_output
+def quorum_command(clients: int, seconds: float, rounds: int, markdown: bool, json_file: Path | None) -> None:
+    """Writes that a majority has to have, beside asynchronous ones, WAIT and appendfsync always."""
+    about = machine.describe()
+    found = _measure(lambda say: quorum_runs.run(clients, seconds, rounds, machine.choose_cores(), say))
+    sheet = quorum_runs.sheet(found, _title(about, f"{clients} clients"))
+    _show(sheet, markdown, json_file, quorum_runs.as_data(found))
 
 
 @bench.command("types")

@@ -152,13 +152,13 @@ def _read_until_done(link: socket.socket) -> None:
 
 @contextmanager
 def server(kind: str, core: int, options: Iterable[str] = (), replicas: int = 0,
-           replica_cores: tuple[int, ...] = (-1,)) -> Iterator[BenchServer]:
+           replica_cores: tuple[int, ...] = (-1,), replica_options: Iterable[str] = ()) -> Iterator[BenchServer]:
     """A server with so many replicas of its own kind attached."""
     attached: list[BenchServer] = []
     with BenchServer(kind, core, options) as primary:
         try:
             for number in range(replicas):
-                follow = ["--replicaof", HOST, str(primary.port)]
+                follow = ["--replicaof", HOST, str(primary.port), *replica_options]
                 attached.append(BenchServer(kind, replica_cores[number % len(replica_cores)], follow))
             for replica in attached:
                 replica.wait_info("replication", "master_link_status", "up", 60.0)

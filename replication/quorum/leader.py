@@ -46,7 +46,8 @@ class LeaderSide(Core):
         lead = self.leading
         if lead is None or lead.links.get(link) != ack.node_id:
             return []
-        lead.tally.heard(ack.node_id, ack.memory, ack.synced, ack.round)
+        if not lead.tally.heard(ack.node_id, ack.memory, ack.synced, ack.round):
+            return []
         return self._advance(lead)
 
     def asked(self, link: Link, ask: Ask) -> list[Action]:

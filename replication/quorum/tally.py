@@ -32,12 +32,18 @@ class Tally:
         self._acks: tuple[dict[str, int], dict[str, int]] = ({}, {})
         self._rounds: dict[str, int] = {}
 
-    def heard(self, member: str, memory: int, synced: int, round_: int) -> None:
-        """A follower acknowledges: its log in memory and on disk, and the last round that reached it."""
+    def heard(self, member: str, memory: int, synced: int, round_: int) -> bool:
+        """A follower acknowledges: its log in memory and on disk, and the last round that reached it.
+
+        False: that can't have moved anything, since no more is acknowledged than is committed already.
+        """
+        first = member not in self._rounds
         for level, offset in ((Level.MEMORY, memory), (Level.SYNCED, synced)):
             acks = self._acks[level]
             acks[member] = max(acks.get(member, 0), offset)
-        self._rounds[member] = max(self._rounds.get(member, 0), round_)
+        before = self._rounds.get(member, 0)
+        self._rounds[member] = max(before, round_)
+        return first or round_ > before or memory > self.commit[0] or synced > self.commit[1]
 
     def acknowledged(self, member: str, level: Level) -> int:
         """How far a follower's copy goes, 0 if it hasn't said."""
