@@ -8,7 +8,9 @@ BIN := $(VENV)/bin
 PACKAGES := kvserver persistence replication ops grafana
 SOURCES := setup.py pyproject.toml requirements.lock README.md LICENSE \
 	$(shell find $(PACKAGES) -type f -not -path '*/__pycache__/*' -not -name '*.so' -not -name '*.c' -not -name '*.html')
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
+# The environment's own pip, or where it has none (see .made), that of the Python it was made with.
+PIP = export PIP_DISABLE_PIP_VERSION_CHECK=1; pip() { if [ -e $(BIN)/pip ]; then $(BIN)/python -m pip --quiet "$$@"; \
+	else $(PYTHON) -m pip --python $(BIN)/python --quiet "$$@"; fi; }; pip
 PYTEST_ARGS ?= -n auto --dist loadfile -ra --durations=10
 ARGS ?=
 ON_TREE := PYTHONPATH=$(CURDIR)
@@ -54,7 +56,7 @@ profile: $(VENV)/.run $(VENV)/.dev ## a flame graph (build/profile.svg) of a nod
 coverage: $(VENV)/.dev ## lines and branches that the pure tests reach: a table, and pages in build.coverage .coverage.*
 	$(ON_TREE) $(BIN)/pytest -n auto --dist loadfile --cov --cov-report=html --cov-report=term $(or $(ARGS),tests/unit tests/simulation)
 
-annotate: $(VENV)/.made ## what C each line of a hot module became: build/annotated; ARGS="kvserver/wire/resp.py"
+annotate: $(VENV)/.tools ## what C each line of a hot module became: build/annotated; ARGS="kvserver/wire/resp.py"
 	$(BIN)/python setup.py annotate $(ARGS)
 
 dashboards: $(VENV)/.test ## the dashboards' JSON, written from grafana/build.py
@@ -87,21 +89,24 @@ $(VENV)/.test: EXTRAS := test
 $(VENV)/.dev: EXTRAS := test dev
 $(VENV)/.release: EXTRAS := release
 
+$(VENV)/.test $(VENV)/.dev $(VENV)/.release: | $(VENV)/.tools
 $(VENV)/.base $(VENV)/.test $(VENV)/.dev $(VENV)/.release: pyproject.toml requirements.lock | $(VENV)/.made
 	@echo "installing what it takes to $(or $(lastword $(EXTRAS)),run) into $(VENV)"
 	@$(BIN)/python -c 'import sys, tomllib; \
 		project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 		extras = [line for name in sys.argv[1:] for line in project["optional-dependencies"][name]]; \
-		print(*project["dependencies"], *(line for line in extras if not line.startswith(project["name"])), sep="\n")' \
+		ours = (project["name"], "cython"); \
+		print(*(line for line in project["dependencies"] + extras if not line.startswith(ours)), sep="\n")' \
 		$(EXTRAS) > $@.txt
 	@$(PIP) install -c requirements.lock -r $@.txt
 	@touch $@
 
-# The wheel is built beside the installation of what it depends on.
-$(VENV)/.wheel: $(SOURCES) | $(VENV)/.made
+# The wheel is built beside the installation of what it depends on: Cython, which both need, is installed by this side.
+$(VENV)/.wheel: $(SOURCES) | $(VENV)/.tools
 	@echo "building the project (the first time it compiles for a while)"
 	@rm -rf build/wheel
-	@$(PIP) wheel --no-build-isolation --no-deps --wheel-dir build/wheel .
+	@$(PIP) wheel --no-build-isolation --no-deps --config-settings=--build-option=--compression=stored \
+		--wheel-dir build/wheel .
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.wheel $(VENV)/.base
@@ -110,11 +115,16 @@ $(VENV)/.run: $(VENV)/.wheel $(VENV)/.base
 		"uncompiled (UNDERSTUDY_COMPILED=1 shows why)" if hot.__file__.endswith(".py") else "compiled")'
 	@touch $@
 
+$(VENV)/.tools: requirements.lock | $(VENV)/.made
+	@$(PIP) install --no-compile -c requirements.lock setuptools cython
+	@touch $@
+
+# A pip of the environment's own takes four seconds; that of a Python that has one (22.3 or later) serves as well.
 $(VENV)/.made: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed (make PYTHON=/path/to/python3.11)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "$(PYTHON) lacks its venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install -c requirements.lock setuptools cython
+	@if $(PYTHON) -m pip --python $(PYTHON) --version >/dev/null 2>&1; then $(PYTHON) -m venv --without-pip $(VENV); \
+		else $(PYTHON) -m venv $(VENV); fi
 	@touch $@

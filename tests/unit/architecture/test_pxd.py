@@ -131,6 +131,9 @@ def differences(pxd: Shapes, py: Shapes) -> list[str]:
             if function in twin.functions and twin.functions[function] != count
         ]
         wrong += [f"{label}: field {word} is in the .pxd alone" for word in shape.fields - twin.fields]
+        if name:
+            clashing = twin.functions.keys() & pxd[""].fields
+            wrong += [f"{label}: {word} is a method and one of C's globals: Cython refuses that" for word in clashing]
         if name and (not shape.base or shape.base in pxd):
             inherited = pxd[shape.base].fields if shape.base else set()
             wrong += [f"{label}: field {word} is in the .py alone" for word in twin.fields - shape.fields - inherited]
@@ -193,6 +196,11 @@ def test_equal_ones_pass() -> None:
         ("def g(a)", "def h(a)", ["the module: g is in the .pxd alone"]),
         ("class B(A)", "class C(A)", ["class B is in the .pxd alone"]),
         ("_most", "_least", ["the module: field _most is in the .pxd alone"]),
+        (
+            "def f(self, a, b)",
+            "def _most(self): pass\n    def f(self, a, b)",
+            ["A: _most is a method and one of C's globals: Cython refuses that"],
+        ),
         ("class B(A)", "class B", ["B: extends A in the .pxd,  in the .py"]),
     ],
 )

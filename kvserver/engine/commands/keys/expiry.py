@@ -18,6 +18,7 @@ def _expire(name: str, unit_ms: int, absolute: bool) -> Callable[[Session, list[
     """Make the handler of EXPIRE, PEXPIRE, EXPIREAT or PEXPIREAT."""
 
     def handler(c: Session, a: list[bytes]) -> bytes:
+        """EXPIRE and its kin: key time [NX|XX|GT|LT]."""
         db = c.db
         condition = _conditions(a[3:])
         value = parse_int(a[2])
@@ -33,7 +34,6 @@ def _expire(name: str, unit_ms: int, absolute: bool) -> Callable[[Session, list[
         _apply(c, db, a[1], max(when, 0))
         return ONE
 
-    handler.__doc__ = f"{name.upper()} key time [NX|XX|GT|LT]."
     return handler
 
 
