@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kvserver.records import record
 from replication.backlog import Backlog
 from replication.history import History, same_id
 
 ASK_FULL = b"?"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """PSYNC's arguments: the id followed so far (`?` for none) and the number of the next byte wanted."""
 
@@ -18,7 +17,7 @@ class Request:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Continue:
     """Send the stream from byte `offset` on; `replid` is the id under which it goes on."""
 
@@ -26,7 +25,7 @@ class Continue:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FullResync:
     """Send a snapshot; `reason` is for the log."""
 

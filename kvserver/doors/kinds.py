@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, Protocol, TypeVar
+
+from kvserver.records import record
 
 if TYPE_CHECKING:
     import socket
@@ -18,7 +19,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Clock:
     """The time, in seconds. Each is a function without arguments, called as `clock.wall()`."""
 
@@ -38,7 +39,7 @@ class Clock:
     """Whether this is the machine's own, which compiled code may read in C."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chance:
     """Randomness."""
 
@@ -183,7 +184,7 @@ class Threads(Protocol):
         """Stand still until work in a pool is done; its result, or what it raised."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Doors:
     """All doors of one node."""
 

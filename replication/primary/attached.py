@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from kvserver.client.output_limit import BELOW, judge
 from kvserver.client.reasons import Reason
 from kvserver.config.kinds import BufferLimit
+from kvserver.records import record
 
 
 class Phase(enum.Enum):
@@ -139,7 +140,7 @@ class Waiter:
     local: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Released:
     """A client's WAIT is over, with the number of replicas that had acknowledged its offset.
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kvserver.config import Config
+from kvserver.records import record
 from replication.history import is_replid
 
 
@@ -46,14 +47,14 @@ def settings_of(config: Config, port: int, replid: bytes | None, offset: int, fa
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Send:
     """Send this request, and hand its reply to `Handshake.reply`."""
 
     args: list[bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Full:
     """A snapshot follows, taken at `offset` of the history `replid`."""
 
@@ -61,19 +62,19 @@ class Full:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Partial:
     """The stream goes on from the offset asked for; `replid` is None when the primary didn't say."""
 
     replid: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wait:
     """The primary keeps the connection alive while it prepares: read on."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refused:
     """The attempt is over. `soon` when the primary will be able to serve shortly."""
 
@@ -93,7 +94,7 @@ class Judge(enum.Enum):
     PSYNC = "decides what follows"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One row: the state's name, its request (None: skip), how its reply is judged."""
 

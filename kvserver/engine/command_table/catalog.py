@@ -25,10 +25,11 @@ Facts (names, numbers, argument trees) are those a Redis 7.0.15 server reports; 
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from kvserver.records import record
 
 # The order in which Redis lists flags and categories, which clients may show as they come.
 FLAG_ORDER = (
@@ -51,14 +52,14 @@ LATER_ARITY = {"ZRANK": -3, "ZREVRANK": -3}
 """What commands of Redis 7.0 accept since a later version: WITHSCORE (7.2). COMMAND tells 7.0's arity."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BeginIndex:
     """Keys begin at a fixed position; 0 is the command's name."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BeginKeyword:
     """Keys begin after a word, sought from `start_from`; a negative start counts from the end, backwards."""
 
@@ -66,7 +67,7 @@ class BeginKeyword:
     start_from: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FindRange:
     """Every `step`-th argument up to `last`, relative to the first key.
 
@@ -79,7 +80,7 @@ class FindRange:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FindKeynum:
     """A count of keys at `count_at`, the keys from `first`, both relative to where the search began."""
 
@@ -88,7 +89,7 @@ class FindKeynum:
     step: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeySpec:
     """Where some of a command's keys are, and what happens to them. None stands for "unknown"."""
 
@@ -98,7 +99,7 @@ class KeySpec:
     notes: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandFacts:
     """One command or subcommand as COMMAND INFO describes it. Arity is negative when it is a minimum."""
 
@@ -119,7 +120,7 @@ class CommandFacts:
         return self.name.partition("|")[0] if "|" in self.name else ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandDocs:
     """One command or subcommand as COMMAND DOCS describes it; absent texts are empty."""
 
