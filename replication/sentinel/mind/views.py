@@ -120,4 +120,9 @@ def info_section(world: World, now: int, running_scripts: int, queued_scripts: i
         lines.append(f"master{number}:name={group.name},status={status},"
                      f"address={world.shown(group.address)}:{group.address.port},"
                      f"slaves={len(group.replicas)},sentinels={len(group.peers) + 1}")
+        if group.by_quorum:
+            promised = max((node.standing.promised for node in group.nodes() if node.standing is not None), default=0)
+            lines.append(f"quorum{number}:name={group.name},leaderless={int(group.leaderless_since_ms > 0)},"
+                         f"isolated={int(group.isolated_since_ms > 0)},promised={promised},"
+                         f"trouble={group.patience.reason.replace(',', ' ')}")
     return "".join(f"{line}\r\n" for line in lines)

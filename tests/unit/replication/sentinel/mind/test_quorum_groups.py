@@ -7,7 +7,7 @@ from support.sentinel_bench import Bench, channels
 
 from replication.sentinel.mind.messages import Action, Persist, Replied, Request
 from replication.sentinel.mind.orders import Reset
-from replication.sentinel.mind.views import instance_fields
+from replication.sentinel.mind.views import info_section, instance_fields
 from replication.sentinel.world.group import Instance
 
 NODE = "a" * 40
@@ -69,4 +69,6 @@ def test_sentinel_master_shows_a_quorum_only_where_there_is_one() -> None:
     assert [fields[f"quorum-{name}"] for name in ("group", "leaderless", "isolated", "state", "promised", "log")] == [
         1, 1, 0, "resting", 4, "1:70"]
     assert dict(instance_fields(group.world, group.group.replicas[R1], group.now))["quorum-state"] == "following"
+    assert "quorum0:name=main,leaderless=1,isolated=0,promised=4,trouble=\r\n" in info_section(group.world, 0, 0, 0)
+    assert "quorum0" not in info_section(Bench().world, 0, 0, 0)
     assert not any(name.startswith("quorum-") for name, _ in instance_fields(Bench().world, Bench().group, group.now))
