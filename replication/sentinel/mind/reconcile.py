@@ -77,10 +77,13 @@ def _learn_standing(turn: Turn, node: Primary | Replica, info: Info) -> None:
     node.standing = info.quorum
     if info.quorum is not None:
         election.adopt_epoch(turn, group, info.quorum.promised)
+    before = group.by_quorum
     if info.quorum is not None and info.quorum.founded:
         group.by_quorum = True
     elif group.by_quorum and not info.loading and all(each.info_ms and not each.standing for each in group.nodes()):
         group.by_quorum = False
+    if group.by_quorum is not before:
+        turn.persist()
     if info.quorum is not None:
         convene.node_is_back(turn, group, node)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from replication.sentinel.mind.links import ping_period
-from replication.sentinel.world.group import Primary, Replica
+from replication.sentinel.world.group import Kind, Primary, Replica
 from replication.sentinel.world.world import World
 
 
 def suitable(world: World, group: Primary, replica: Replica, now: int) -> bool:
-    """Up, connected, recently heard of, allowed to lead (priority 0: never), and not cut off for too long.
+    """Up, connected, recently heard of, allowed to lead (priority 0: never), no stray, and not cut off for too long.
 
     "Too long" is ten times down-after beyond the time for which the primary has been down for us: such a
     replica was behind already when the primary died.
@@ -18,6 +18,8 @@ def suitable(world: World, group: Primary, replica: Replica, now: int) -> bool:
     periods = world.periods
     if replica.down or replica.link.disconnected or replica.priority == 0:
         return False
+    if replica.role is Kind.PRIMARY and replica.standing is not None and not replica.standing.founded:
+        return False  # it votes in a quorum, and neither follows nor has anybody's data
     if now - replica.link.alive_ms > 5 * max(ping_period(world, replica), periods.ping_period):
         return False
     info_validity = 5 * periods.ping_period if group.down else 3 * periods.info_period

@@ -4,8 +4,8 @@ Two tables, in the order in which a file is written: options of this sentinel (S
 a group (SENTINEL SET). A row with one value names the attribute that holds it; the default is that attribute's.
 Statements with several values say how they are read and written. The file holds what the operator configured
 and what the sentinel must not forget: its id, the newest epoch, each group's configuration epoch and last vote,
-known replicas and peers. All are Redis 7.0's but `refused-down-after-milliseconds`, which is written only if it
-differs from its default, so that a real Sentinel can take the file over.
+known replicas and peers. All are Redis 7.0's but `refused-down-after-milliseconds` and `by-quorum`, which are written
+only if they differ from their defaults, so that a real Sentinel can take the file over.
 """
 
 from __future__ import annotations
@@ -168,6 +168,7 @@ GROUP: tuple[Option | Statement, ...] = (
     Option("client-reconfig-script", "client_reconfig_script", Text(), program="Client reconfiguration script"),
     Option("auth-pass", "auth_pass", Text(), reconnects=True, secret=True),
     Option("auth-user", "auth_user", Text(), reconnects=True),
+    Option("by-quorum", "by_quorum", YesNo(), by_command=False),
     Option("config-epoch", "config_epoch", EPOCH, by_command=False, always=True),
     Option("leader-epoch", "leader_epoch", EPOCH, by_command=False, always=True),
     Statement("known-replica", (2,), _add_replica, _replicas),

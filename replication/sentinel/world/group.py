@@ -291,7 +291,8 @@ class Primary(Instance):
     leaderless_since_ms: int = 0
     """Since when it is known, in a group that goes by quorum, that the primary is up and doesn't lead; 0: it isn't."""
     by_quorum: bool = False
-    """Its nodes acknowledge by quorum: it is failed over by promises. Learned from them, kept while they are away."""
+    """Its nodes acknowledge by quorum: it is failed over by promises. Learned from them, and durable: a sentinel that
+    restarts, and finds an empty node first, would have that one lead."""
     objectively_down: bool = False
     objectively_down_since_ms: int = 0
     rebooting_since_ms: int = 0

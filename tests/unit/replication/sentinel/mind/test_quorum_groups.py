@@ -7,8 +7,9 @@ from support.sentinel_bench import Bench, channels
 
 from replication.sentinel.mind.messages import Action, Persist, Replied, Request
 from replication.sentinel.mind.orders import Reset
+from replication.sentinel.mind.selection import suitable
 from replication.sentinel.mind.views import info_section, instance_fields
-from replication.sentinel.world.group import Instance
+from replication.sentinel.world.group import Instance, LaneState
 
 NODE = "a" * 40
 
@@ -29,8 +30,9 @@ def test_a_group_goes_by_quorum_once_it_is_founded() -> None:
     bench.connect()
     info(bench, bench.group, "role:master", *standing(0, 0))
     assert not bench.group.by_quorum
-    info(bench, bench.group, "role:master", *standing(1, 1))
+    actions = info(bench, bench.group, "role:master", *standing(1, 1))
     assert bench.group.by_quorum
+    assert any(isinstance(action, Persist) and "sentinel by-quorum main yes" in action.lines for action in actions)
     info(bench, bench.group, "role:master", *standing(0, 0, "b" * 40))  # an empty node in its place
     assert bench.group.by_quorum
     info(bench, bench.group, "loading:1", "role:master")  # it doesn't know yet what it is
@@ -72,3 +74,13 @@ def test_sentinel_master_shows_a_quorum_only_where_there_is_one() -> None:
     assert "quorum0:name=main,leaderless=1,isolated=0,promised=4,trouble=\r\n" in info_section(group.world, 0, 0, 0)
     assert "quorum0" not in info_section(Bench().world, 0, 0, 0)
     assert not any(name.startswith("quorum-") for name, _ in instance_fields(Bench().world, Bench().group, group.now))
+
+
+def test_a_voter_that_is_empty_and_follows_nobody_is_not_promoted() -> None:
+    """Who came back with nothing may be all that a sentinel sees: it has nobody's data, and is no candidate."""
+    group = Group()
+    replica = group.group.replicas[R1]
+    replica.link.pubsub.state = LaneState.UP
+    assert suitable(group.world, group.group, replica, group.now)
+    info(group, replica, "role:master", *standing(0, 0))
+    assert not suitable(group.world, group.group, replica, group.now)
