@@ -177,7 +177,7 @@ def _keep(folder: Path, where: Path, name: str) -> Path:
     return kept
 
 
-def servers_of(words: Sequence[str], durability: str, down_after_ms: int) -> tuple[Servers, ...]:
-    """The kinds that were asked for; our level is that of the durability, Redis has none."""
-    made = {OURS: Servers(OURS, durability, down_after_ms), REDIS: Servers(REDIS, "async", down_after_ms)}
-    return tuple(made[word] for word in words)
+def servers_of(words: Sequence[str], levels: Sequence[str], down_after_ms: int) -> tuple[Servers, ...]:
+    """The kinds that were asked for: ours at each level of durability, and Redis's, which has none."""
+    ours = [Servers(OURS, level, down_after_ms) for level in levels if OURS in words]
+    return (*ours, *(Servers(REDIS, "async", down_after_ms) for _ in range(REDIS in words)))
