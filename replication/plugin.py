@@ -37,6 +37,7 @@ def attach(node: Node) -> None:
     services.signals.log_synced.connect(ours.file_synced)
     services.signals.data_loaded.connect(lambda origin: start_quorum(node, ours, origin))
     engine.state.follow(config.replicaof is not None or may_be_member(node))  # so that it loads as what it will be
+    services.signals.role_changed.emit()
     ours.on_synchronized = lambda partial: node.supervisor.tell(CONTINUED if partial else SYNCHRONIZED)
     ours.received = node.server.replicated
     node.handlers.update(commands.HANDLERS)

@@ -72,7 +72,7 @@ def follow_options(admin: Admin) -> None:
     config, engine = admin.config, admin.node.engine
     doors = admin.node.services.doors
     config.assign("dir", doors.disk.folder())
-    listening, score = Listening(admin.node), OomScore(doors.process)
+    listening, score = Listening(admin.node), OomScore(doors.process, lambda: engine.state.follows)
     title = ProcTitle(admin.node.config_file, doors.process, admin.node.log)
     admin.node.services.keep(title)
     clients = admin.process.raise_file_limit(config.maxclients)
@@ -100,9 +100,17 @@ def follow_options(admin: Admin) -> None:
         config.on_change(name, admin.node.tls.reconfigure)
     score.apply(config)
     admin.node.starts.append(partial(_name, title, config))
-    admin.node.every(TICK_S, lambda: score.apply(config))
+    admin.node.services.signals.role_changed.connect(partial(_score_role, admin, score))
     _set_threshold(admin, config)
     notifications.configure(engine, config.notify_keyspace_events)
+
+
+def _score_role(admin: Admin, score: OomScore) -> None:
+    """A role has its own score; that the system refuses it is no reason to refuse the role."""
+    try:
+        score.apply(admin.config)
+    except ConfigError as failure:
+        admin.node.log.warning("oom-score-adj couldn't be put in force", detail=str(failure))
 
 
 async def _name(title: ProcTitle, config: Config) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from kvserver.config import Config
 from kvserver.records import record
 from replication.history import is_replid
+from replication.psync import ASK_FULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def settings_of(config: Config, port: int, replid: bytes | None, offset: int, fa
         password=config.masterauth,
         listening_port=config.replica_announce_port or reachable_port,
         announce_ip=config.replica_announce_ip.encode(),
-        replid=b"?" if replid is None else replid,
+        replid=ASK_FULL if replid is None else replid,
         next_offset=-1 if replid is None else offset + 1,
         failover=failover,
     )
@@ -171,7 +172,10 @@ class Handshake:
         """Judge one reply line, without its line end."""
         step = HANDSHAKE[self._position]
         if step.judge is Judge.PSYNC:
-            return psync_reply(line)
+            verdict = psync_reply(line)
+            if isinstance(verdict, Partial) and self._settings.replid == ASK_FULL:
+                return Refused("+CONTINUE to who has nothing to go on from")
+            return verdict
         if not line:
             return Wait()
         if line[:1] not in (b"+", b"-"):

@@ -175,6 +175,17 @@ def test_above_maxmemory_writes_are_refused(ours: Server) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="the score exists on Linux")
+def test_the_out_of_memory_score_follows_the_role() -> None:
+    """A replica has its own score, from its start on, and whoever changes the role has the other's at once."""
+    with start_kvserver(oom_score_adj="absolute", oom_score_adj_values="3 4 5", replicaof="127.0.0.1 1") as node:
+        path = Path(f"/proc/{node.pid}/oom_score_adj")
+        assert path.read_text() == "4\n"
+        for primary, score in (("NO ONE", "3\n"), ("127.0.0.1 1", "4\n")):
+            node.command("REPLICAOF", *primary.split())
+            assert path.read_text() == score
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="the score exists on Linux")
 def test_the_out_of_memory_score_follows_the_option(ours: Server) -> None:
     """The score is set and, when the option is turned off, put back; a failed CONFIG SET puts it back too."""
     client = ours.client()

@@ -108,11 +108,12 @@ class Server(Process):
 
 
 def start_kvserver(
-    *args: str, port: int | None = None, folder: Path | None = None, wait: bool = True, **options: object
-) -> Server:
+    *args: str, port: int | None = None, folder: Path | None = None, wait: bool = True,
+    program: Sequence[str] = ("-m", "kvserver"), **options: object,
+) -> Server:  # fmt: skip
     """Our data node. `args` come before the options (a configuration file, say); `folder` is its dir and
-    survives it; `wait=False` returns without waiting for an answer."""
-    return _start_node([sys.executable, "-m", "kvserver"], "kvserver", args, port, folder, wait, options)
+    survives it; `wait=False` returns without waiting for an answer; `program` is what Python runs."""
+    return _start_node([sys.executable, *program], "kvserver", args, port, folder, wait, options)
 
 
 def start_redis(

@@ -13,14 +13,14 @@ its end.
 
 Errors of ours.  A handler that raises what it shouldn't is answered by "internal error" as long as it has changed
 nothing.  Once it may have (`State.touched`), or when an effect can't be put into the log, nobody can say any more what
-the others would have to do to have the same data: then the process ends at once (`broken`), before anybody is told
-anything, as Redis's does when memory can't be had.  What is on the disk and on the replicas is consistent, and is
+the others would have to do to have the same data; and what the primary did, or the file says, must be done here as
+well.  Then the process ends at once (`broken`), before anybody is told anything, as Redis's does when memory can't be
+had.  What is on the disk and on the replicas is consistent, and is
 gone on with.
 """
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -270,7 +270,7 @@ class Engine:
     def crashed(self, c: Session, row: Row) -> bytes:
         """Answer for an error of ours in a handler; the client sees that something went wrong, the log sees what."""
         st = self.state
-        if st.touched or (c.context & _ELSEWHERE and isinstance(sys.exc_info()[1], MemoryError)):
+        if st.touched or c.context & _ELSEWHERE:
             self.broken(row.name)
         st.replacements = None
         self.report(row)

@@ -81,6 +81,8 @@ def test_password_alone() -> None:
         ([b"+PONG", b"+OK", b"+OK", b"+FULLRESYNC nonsense 12"], False),
         ([b"+PONG", b"+OK", b"+OK", b"+FULLRESYNC " + ID + b" 1_0"], False),
         ([b"+PONG", b"+OK", b"+OK", b"+CONTINUE nonsense"], False),
+        ([b"+PONG", b"+OK", b"+OK", b"+CONTINUE"], False),  # to PSYNC ? -1
+        ([b"+PONG", b"+OK", b"+OK", b"+CONTINUE " + ID], False),
     ],
 )
 def test_refusals(replies: list[bytes], soon: bool) -> None:

@@ -231,10 +231,15 @@ def test_expiry_that_cant_be_logged_is_the_end(node: Node) -> None:
     assert node.ended
 
 
+@pytest.mark.parametrize("failure", [MemoryError, ValueError])
 @pytest.mark.parametrize("kind", ["primary", "loader"])
-def test_a_replica_leaves_nothing_out(node: Node, kind: str) -> None:
-    """What the primary's log has can't be left out for want of memory, though nothing was changed yet."""
-    handler(node, b"SET", no_memory)
+def test_a_replica_leaves_nothing_out(node: Node, kind: str, failure: type[Exception]) -> None:
+    """What the primary's log has can't be left out for an error of ours, though nothing was changed yet."""
+
+    def fails(c: Session, a: list[bytes]) -> bytes:
+        raise failure
+
+    handler(node, b"SET", fails)
     with pytest.raises(SystemExit):
         node.do("SET k v", node.engine.internal_session(kind, NoPort()))
 
