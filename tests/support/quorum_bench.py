@@ -47,7 +47,8 @@ class Group(Bench):
             "master_host:?", "master_port:0", "master_link_status:down"] if role == "role:slave" else []
         lines = [role, *link, f"slave_repl_offset:{offset}", f"master_repl_offset:{offset}",
                  f"quorum_node_id:{IDS[name]}", f"quorum_state:{state}", f"quorum_promised:{promised or epoch}",
-                 f"quorum_last_epoch:{last_epoch}", f"quorum_epoch:{epoch}", f"quorum_members:{MEMBERS}"]
+                 f"quorum_last_epoch:{last_epoch}", f"quorum_epoch:{epoch}", f"quorum_members:{MEMBERS}",
+                 f"quorum_reach:{3 * (state == 'leading')}"]
         return self.replied(name, Request.INFO, "".join(f"{line}\r\n" for line in lines).encode())
 
     def replied(self, name: str, request: Request, reply: Reply, tag: str = "") -> list[Action]:

@@ -25,6 +25,10 @@ from replication.sentinel.world.world import World
 ALIVE_REPLIES = ("PONG", "LOADING", "MASTERDOWN")
 LEADERLESS_MS = 200
 """How long a primary may say that it doesn't lead: while a peer's failover goes on, that is so for an instant."""
+UNHEARD_MS = 1_500
+"""For how long a node hasn't heard of a member before it says so."""
+ISOLATED_MS = 400
+"""How long it has to repeat that at least: a node that stood still for a moment has yet to read what was sent."""
 
 
 def silence_ms(link: Link, now: int) -> int:
@@ -55,7 +59,7 @@ def seems_down(world: World, instance: Instance, now: int) -> bool:
     if group.by_quorum:
         leaderless, isolated = group.leaderless_since_ms, group.isolated_since_ms
         return (leaderless > 0 and now - leaderless >= LEADERLESS_MS) or (
-            isolated > 0 and now - isolated > group.down_after_ms)
+            isolated > 0 and now - isolated >= max(ISOLATED_MS, group.down_after_ms - UNHEARD_MS))
     patience = group.down_after_ms + 2 * world.periods.info_period
     if group.role is Kind.REPLICA and now - group.role_since_ms > patience:
         return True

@@ -3,8 +3,9 @@
 *Leaderless* is a group whose primary is up and leads nothing: it restarted, or has promised an epoch that nobody came
 to lead; or another node leads a newer epoch, of which nobody has told us. It stays so until somebody is elected.
 
-*Isolated* is a primary that leads, but whose followers can't reach it, while we reach it and them: it acknowledges
-nothing, though it answers us. Followers that are receiving a data set don't count: they do reach it.
+*Isolated* is a primary that leads and hears from no majority, while we reach it, and a majority that aims to follow it:
+it acknowledges nothing, though it answers us. Followers that receive a data set don't count, since they do reach it,
+nor do those that are slow to answer us, too: it isn't the way between them then.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from replication.sentinel.mind.messages import Level
 from replication.sentinel.mind.turn import Turn
 from replication.sentinel.world.group import Kind, Primary, Replica
 from replication.sentinel.world.stages import Stage
+
+PROMPT_MS = 300
+"""How late the answer to a ping may be of a node that has nothing else to do."""
 
 
 def learn(turn: Turn, node: Primary | Replica) -> None:
@@ -30,7 +34,7 @@ def learn(turn: Turn, node: Primary | Replica) -> None:
         state = group.standing.state if group.standing is not None else "no member"
         turn.emit(Level.NOTICE, "+leaderless", group, f"#{state}")
         group.leaderless_since_ms = turn.now
-    isolated = group.by_quorum and leads and _isolated(group)
+    isolated = group.by_quorum and leads and _isolated(group, turn.now)
     if isolated != bool(group.isolated_since_ms):
         turn.emit(Level.DEBUG, "+isolated" if isolated else "-isolated", group)
         group.isolated_since_ms = turn.now if isolated else 0
@@ -54,15 +58,16 @@ def _deposed_by_us(group: Primary) -> bool:
     return group.failover is not None and group.failover.stage > Stage.WAIT_START
 
 
-def _isolated(group: Primary) -> bool:
+def _isolated(group: Primary, now: int) -> bool:
     standing = group.standing
-    if standing is None or all(2 * standing.reach > len(each) for each in standing.members):
+    if standing is None or not standing.reach or all(2 * standing.reach > len(each) for each in standing.members):
         return False
     return majority(standing.members, {
         replica.standing.node_id for replica in group.replicas.values()
-        if replica.standing is not None and _follows_in_vain(group, replica)})
+        if replica.standing is not None and _follows_in_vain(group, replica, now)})
 
 
-def _follows_in_vain(group: Primary, replica: Replica) -> bool:
+def _follows_in_vain(group: Primary, replica: Replica, now: int) -> bool:
     aims = group.address.is_at(replica.follows_host, replica.follows_port)
-    return aims and replica.link.ready and not (replica.down or replica.link_up or replica.syncing)
+    answers = replica.link.ready and not replica.down and detector.silence_ms(replica.link, now) < PROMPT_MS
+    return aims and answers and not replica.syncing

@@ -187,7 +187,7 @@ def info_period(world: World, instance: Instance) -> int:
     So is the primary of a group that goes by quorum: only its INFO tells that it has stopped to lead.
     """
     if isinstance(instance, Primary) and instance.by_quorum:
-        eager = instance.leaderless_since_ms or (
+        eager = instance.leaderless_since_ms or instance.isolated_since_ms or (
             instance.failover is not None and instance.failover.stage is Stage.WAIT_PROMOTION)
         return EAGER_INFO_PERIOD_MS if eager else min(WATCHFUL_INFO_PERIOD_MS, world.periods.info_period)
     if isinstance(instance, Replica):

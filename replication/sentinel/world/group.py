@@ -287,7 +287,7 @@ class Primary(Instance):
     """For whom; None after a reset or a restart: then nobody gets that epoch's vote any more."""
 
     isolated_since_ms: int = 0
-    """Since when it is known that the primary leads, and its followers can't reach it, though we do; 0: it isn't."""
+    """Since when it is known that the primary leads and doesn't hear its followers, though we hear all; 0: it isn't."""
     leaderless_since_ms: int = 0
     """Since when it is known, in a group that goes by quorum, that the primary is up and doesn't lead; 0: it isn't."""
     by_quorum: bool = False

@@ -30,7 +30,7 @@ class Standing:
     members: tuple[frozenset[str], ...] = ()
     """The ids of those who vote, by its log: two sets while a change of members is open."""
     reach: int = 0
-    """How many members, itself included, a leader hears from."""
+    """How many members, itself included, a leader hears from; 0: it doesn't say."""
 
     @property
     def founded(self) -> bool:
@@ -40,7 +40,7 @@ class Standing:
     @property
     def lacks_members(self) -> bool:
         """Whether it leads, and doesn't hear from all who vote."""
-        return self.leads and any(self.reach < len(each) for each in self.members)
+        return self.leads and any(0 < self.reach < len(each) for each in self.members)
 
     @property
     def leads(self) -> bool:

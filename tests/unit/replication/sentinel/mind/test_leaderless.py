@@ -16,6 +16,7 @@ from support.quorum_bench import (
 from support.sentinel_bench import channels
 
 from replication.sentinel.mind.messages import (
+    Action,
     Request,
     Send,
     Tick,
@@ -116,32 +117,31 @@ def test_a_resting_member_waits_while_nobody_leads() -> None:
     assert not any(a.args[0] == b"SLAVEOF" for a in actions if isinstance(a, Send))
 
 
-def follows_in_vain(group: Group, name: str, syncing: bool = False) -> None:
-    replica = group.group.replicas[name]
-    group.info(name, "following", 1)
-    replica.link_up, replica.syncing = False, syncing
-
-
-def isolate(group: Group, reach: int, syncing: bool = False) -> None:
-    """The primary says that it hears of so many members, its followers that they can't reach it."""
+def isolate(group: Group, reach: int, syncing: bool = False) -> list[Action]:
+    """The primary says of how many members it hears; the others say whether they receive a data set from it."""
     for name in (R1, R2):
-        follows_in_vain(group, name, syncing)
+        group.info(name, "following", 1)
+        group.group.replicas[name].syncing = syncing
     lines = ["role:master", f"quorum_node_id:{IDS[P]}", "quorum_state:leading", "quorum_promised:1", "quorum_epoch:1",
              "quorum_last_epoch:1", f"quorum_members:{','.join(IDS.values())}", f"quorum_reach:{reach}"]
-    group.replied(P, Request.INFO, "".join(f"{line}\r\n" for line in lines).encode())
+    return group.replied(P, Request.INFO, "".join(f"{line}\r\n" for line in lines).encode())
+
+
+def pass_time(group: Group, ms: int, mute: str = "") -> list[Action]:
+    """Everybody answers pings but who is mute."""
+    actions: list[Action] = []
+    for _ in range(ms // 100):
+        actions += group.step(Tick(), 100) + group.live(group.node(mute).link.id if mute else 0)
+    return actions
 
 
 def test_a_primary_that_its_followers_cannot_reach_is_replaced_after_down_after() -> None:
-    """It leads, answers us and acknowledges nothing: after down-after the others are asked, and it isn't."""
+    """It leads, answers us and hears no majority for longer than down-after: the others are asked, and it isn't."""
     group = Group()
-    isolate(group, reach=1)
-    actions = []
-    for _ in range(9):
-        actions += group.step(Tick(), 100) + group.live(0)
-    assert "+sdown" not in channels(actions)
-    for _ in range(3):
-        actions += group.step(Tick(), 100) + group.live(0)
-    assert "+sdown" in channels(actions)
+    group.group.down_after_ms = 2_500
+    isolate(group, reach=1)  # it hasn't heard of them for 1.5 s when it says so
+    assert "+sdown" not in channels(pass_time(group, 900))
+    assert "+sdown" in channels(pass_time(group, 300))
     actions = group.elect()
     assert len(asked(actions)) == 2
     group.promise(R1)
@@ -156,7 +156,23 @@ def test_followers_that_are_receiving_data_reach_their_primary() -> None:
     for reach, syncing in ((1, True), (2, False)):
         group = Group()
         isolate(group, reach, syncing)
-        for _ in range(15):
-            group.step(Tick(), 100)
-            group.live(0)
+        pass_time(group, 1_500)
         assert not group.group.down
+
+
+def test_followers_that_stand_still_are_not_cut_off() -> None:
+    """If those whom the primary doesn't hear don't answer us either, it isn't its fault."""
+    group = Group()
+    group.group.down_after_ms = 60_000
+    pass_time(group, 5_000, mute=R1)
+    isolate(group, reach=1)
+    assert group.group.isolated_since_ms == 0
+
+
+def test_a_primary_that_hears_its_followers_again_is_left_alone() -> None:
+    """It stood still for a moment, and had yet to read what they had sent."""
+    group = Group()
+    isolate(group, reach=1)
+    pass_time(group, 300)
+    isolate(group, reach=3)
+    assert "+sdown" not in channels(pass_time(group, 1_000))
