@@ -110,6 +110,9 @@ class QuorumStory(Story):
         first = self.voters[0].log.plain()
         return all(voter.log.plain() == first and not voter.held for voter in self.voters)
 
+    def logs(self) -> str:
+        return "; ".join(f"{v.host} ends at {v.log.end}, holds {len(v.held)} replies back" for v in self.voters)
+
     def state(self) -> str:
         return "; ".join([super().state(), *(
             f"{v.host} epoch {v.epoch} promised {v.durable.promised} log {v.log.end} {'up' if v.alive else 'dead'}"

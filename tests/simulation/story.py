@@ -108,10 +108,13 @@ class Story:
         for node in self.nodes:
             node.quiet = True
         if not self.clock.run_until(self.clock.now_ms + within_ms, self._same):
-            held = ", ".join(f"{n.host} {n.role.history.replid[-6:].decode()}:{n.offset}" for n in self.nodes)
-            raise Violation(f"not the same everywhere: {held}")
+            raise Violation(f"not the same everywhere: {self.logs()}")
         for node in self.nodes:
             node.quiet = False
+
+    def logs(self) -> str:
+        """Where each node's log ends."""
+        return ", ".join(f"{n.host} {n.role.history.replid[-6:].decode()}:{n.offset}" for n in self.nodes)
 
     def _same(self) -> bool:
         return len({(node.offset, node.data) for node in self.nodes}) == 1
