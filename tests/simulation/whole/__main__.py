@@ -31,6 +31,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--stories", type=int, default=0, help="stop after so many stories (0: by time)")
     parser.add_argument("--faults", type=int, default=12, help="faults in each half of a story")
     parser.add_argument("--story", choices=list(KINDS), default="faults", help="which one")
+    parser.add_argument("--quorum", choices=("yes", "no"), help="whether nodes are a quorum (default: as a seed wants)")
     parser.add_argument("--jobs", type=int, default=1, help="so many processes")
     parser.add_argument("--halves", type=int, default=2, help="after each of which all has to get well")
     parser.add_argument("--clients", type=int, default=99, help="at most so many")
@@ -49,6 +50,8 @@ def replay(seed: int, options: Options) -> str:
     """How to see a story again."""
     asked = {"--story": options.kind, "--seed": seed, "--stories": 1, "--faults": options.strikes,
              "--halves": options.halves, "--clients": options.clients, "--show": 4000}
+    if options.quorum is not None:
+        asked["--quorum"] = "yes" if options.quorum else "no"
     if options.skip:
         asked["--skip"] = ",".join(map(str, sorted(options.skip)))
     return "make simulate SEARCH=simulation.whole ARGS='" + " ".join(f"{k} {v}" for k, v in asked.items()) + "'"
@@ -56,8 +59,9 @@ def replay(seed: int, options: Options) -> str:
 
 def tell(result: Result, show: bool) -> None:
     """A line for each story; its log, if that is wanted."""
-    print(f"seed {result.seed}: {result.digest} {result.virtual_s:.1f} s in {result.cpu_s:.2f}, {result.faults} faults,"
-          f" {result.failovers} failovers, {result.lost} of {result.acknowledged} lost, "
+    kind = "quorum " * result.quorum
+    print(f"{kind}seed {result.seed}: {result.digest} {result.virtual_s:.1f} s in {result.cpu_s:.2f}, "
+          f"{result.faults} faults, {result.failovers} failovers, {result.lost} of {result.acknowledged} lost, "
           f"well after {result.slowest_s:.1f} s", flush=True)
     if show:
         print("\n".join(result.lines))
@@ -77,7 +81,7 @@ def table(options: argparse.Namespace) -> int:
     missed = 0
     for name in options.rules.split(","):
         results = []
-        for result in run(range(options.table), Options(options.story, options.faults), 1, SWITCHES[name]):
+        for result in run(range(options.table), Options(options.story, strikes=options.faults), 1, SWITCHES[name]):
             results.append(result)
             if result.failure:
                 break
@@ -109,7 +113,8 @@ def main(argv: list[str]) -> int:
             yield first + count
 
     skip = frozenset(map(int, options.skip.split(","))) if options.skip else frozenset()
-    wanted = Options(options.story, options.faults, options.halves, skip, options.clients, options.show or 60,
+    quorum = None if options.quorum is None else options.quorum == "yes"
+    wanted = Options(options.story, quorum, options.faults, options.halves, skip, options.clients, options.show or 60,
                      options.tape)
     for result in run(seeds(), wanted, options.jobs, prepare):
         results.append(result)

@@ -16,7 +16,7 @@ from simulation.whole.programs import NODE_PORT, SENTINEL_PORT
 
 PATIENCE_S = 1.0
 FAILURES = (OSError, EOFError, TimeoutError, hiredis.ReplyError, hiredis.ProtocolError)
-REFUSED = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "MISCONF", "UNREPLICATED", "NOTHERE")
+REFUSED = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "MISCONF", "NOQUORUM The write was not done")
 """Errors that say that nothing was done."""
 SWAP = """
 local found = redis.call('get', KEYS[1])
@@ -100,7 +100,8 @@ class Client:
     """Does one kind of thing over and over, on whoever leads."""
 
     def __init__(
-        self, name: str, kind: str, sentinels: list[str], nodes: list[str], notes: Notes, pause_s: float
+        self, name: str, kind: str, sentinels: list[str], nodes: list[str], notes: Notes, pause_s: float,
+        anywhere: bool
     ) -> None:
         self.name = name
         self.notes = notes
@@ -108,7 +109,7 @@ class Client:
         self._sentinels = sentinels
         self._nodes = nodes
         self._pause_s = pause_s
-        self._strays = kind not in ("swap", "look", "transact")  # a replica's word is an old one
+        self._strays = anywhere or kind not in ("swap", "look", "transact")  # a replica's word is an old one
         self._count = 0
         self.process: Process
 
@@ -177,6 +178,8 @@ async def _transact(client: Client, ask: Connection) -> None:
     async def act() -> list[list[str] | None]:
         rows = [("LRANGE", key, 0, -1) if value is None else ("RPUSH", key, value) for key, value in steps]
         replies = (await ask.many([("MULTI",), *rows, ("EXEC",)]))[-1]
+        if any(isinstance(reply, hiredis.ReplyError) for reply in replies):
+            raise EOFError("some of the steps failed")
         return [[item.decode() for item in reply] if value is None else None
                 for reply, (_, value) in zip(replies, steps, strict=True)]
 

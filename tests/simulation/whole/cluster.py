@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from replication.quorum.shell.info_fields import state_of
 from simulation.checkers import Violation
 from simulation.whole.clients import ACTS, FAILURES, Client, Connection, Notes
 from simulation.whole.loop import Process, draw
@@ -18,6 +19,7 @@ from simulation.whole.programs import (
     SENTINEL_PORT,
     group_of,
     node_lines,
+    quorum_of,
     replication_of,
     start_node,
     start_sentinel,
@@ -46,6 +48,17 @@ OPTIONS: dict[str, list[tuple[float, str]]] = {
 """Of data nodes: what the seed chooses from, and how often."""
 
 
+QUORUM: dict[str, list[tuple[float, str]]] = {
+    "durability": [(1, "quorum"), (1, "quorum-fsync")],
+    "reads": [(1, "committed"), (1, "linearizable")],
+    "appendonly": [(1, "yes")],
+    "appendfsync": [(2, "everysec"), (1, "always")],
+    "min-replicas-to-write": [(1, "0")],
+    "quorum-timeout-ms": [(1, "1000"), (1, "300")],
+}
+"""Of the members of a quorum."""
+
+
 @dataclass
 class Plan:
     """What a seed has chosen before anything runs."""
@@ -58,13 +71,27 @@ class Plan:
     clients: list[str] = field(default_factory=list)
     pause_s: float = 0.05
     operators: bool = False
-    """Whether people order failovers, of sentinels (which ask nobody then) and of data nodes."""
+    """Whether people order failovers, of sentinels (which ask nobody then, but in a quorum) and of data nodes."""
+
+    @property
+    def durability(self) -> str:
+        """Of the nodes."""
+        return self.options.get("durability", "async")
+
+    @property
+    def reads(self) -> str:
+        """Of the nodes."""
+        return self.options.get("reads", "local" if self.durability == "async" else "committed")
 
     @classmethod
-    def drawn(cls, rng: Random) -> Plan:
-        """Choose what has to be known at the start."""
+    def drawn(cls, rng: Random, quorum: bool | None = None) -> Plan:
+        """Choose what has to be known at the start. Whether the nodes are a quorum may be wished for."""
         nodes, sentinels = draw(rng, [(1, 2), (4, 3), (1, 5)]), draw(rng, [(4, 3), (1, 5)])
         options = {name: draw(rng, choices) for name, choices in OPTIONS.items()}
+        if (rng.random() < 0.6) if quorum is None else quorum:
+            nodes = max(3, nodes)
+            options |= {name: draw(rng, choices) for name, choices in QUORUM.items()}
+            options["quorum-nodes"] = str(nodes)
         return cls(nodes, sentinels, sentinels // 2 + 1, rng.choice((500, 1000, 3000)), options)
 
     def go_on(self, rng: Random) -> None:
@@ -116,7 +143,8 @@ class Cluster:
         """Have the clients begin."""
         for i, kind in enumerate(self.plan.clients):
             name, ip = f"c{i + 1}", f"10.0.3.{i + 1}"
-            client = Client(name, kind, self.sentinel_ips, self.node_ips, self.notes, self.plan.pause_s)
+            client = Client(name, kind, self.sentinel_ips, self.node_ips, self.notes, self.plan.pause_s,
+                            self.plan.reads == "linearizable")
             self.clients[ip] = self.world.host(ip).spawn(name, client.main)
 
     def stop_clients(self) -> None:
@@ -147,9 +175,22 @@ class Cluster:
                 return False
             if node.link is not None and not (node.link.connected and node.link.host == leader):
                 return False
-        return not any(group.failing_over or group.down or len(group.peers) < self.plan.sentinels - 1
-                       or len(group.replicas) < self.plan.nodes - 1
-                       for process in self.sentinels.values() if (group := group_of(process)))
+        groups = [group for process in self.sentinels.values() if (group := group_of(process)) is not None]
+        known = all(len(group.peers) >= self.plan.sentinels - 1 and len(group.replicas) >= self.plan.nodes - 1
+                    for group in groups)
+        return known and not any(group.failing_over or group.down for group in groups) and self._agreed(leader)
+
+    def _agreed(self, leader: str) -> bool:
+        """Whether the quorum is whole: one leads, and the others, all of them members, follow."""
+        if self.plan.durability == "async":
+            return True
+        quorums = {ip: quorum_of(process) for ip, process in self.nodes.items()}
+        ours = quorums[leader]
+        if ours is None or state_of(ours) != "leading" or ours.attendance.trouble or len(ours.node.members.now) != 1:
+            return False
+        ids = {found.node.node_id for found in quorums.values() if found is not None}
+        return ours.node.members.now[0] == ids and all(
+            ip == leader or (found is not None and state_of(found) == "following") for ip, found in quorums.items())
 
     def state(self) -> str:
         """For people."""
@@ -160,6 +201,11 @@ class Cluster:
             if node is not None and process.alive:
                 link = node.link
                 what = "leads" if link is None else f"follows {link.host} ({link.state})"
+                quorum = quorum_of(process)
+                if quorum is not None:
+                    what += f" {state_of(quorum)} {quorum.node.node_id[:6]} promised {quorum.node.identity.promised}" \
+                            f" members {[sorted(m[:6] for m in now) for now in quorum.node.members.now]}" \
+                            f" {quorum.attendance.trouble}"
                 what += f" {node.history.replid[:6].decode()}:{node.engine.log.offset}"
             group = group_of(process) if ip in self.sentinels else None
             if group is not None:

@@ -27,12 +27,13 @@ SYNC_NS = 200_000
 
 
 class Inode:
-    """A file or a folder."""
+    """A file or a folder. Only a folder's number is of interest."""
 
-    __slots__ = ("before", "data", "folder", "synced")
+    __slots__ = ("before", "data", "folder", "number", "synced")
 
-    def __init__(self, folder: bool = False, data: bytes = b"") -> None:
+    def __init__(self, folder: bool = False, data: bytes = b"", number: int = 0) -> None:
         self.folder = folder
+        self.number = number
         self.data = bytearray(data)
         self.synced = len(data)
         """How much of it the disk holds, as long as nothing but appending has happened since the last sync."""
@@ -55,14 +56,16 @@ class Inode:
             kept += bytes(self.data[self.synced : self.synced + rng.randrange(len(self.data) - self.synced + 1)])
         elif rng.random() < 0.5:
             kept = bytes(self.data)
-        return Inode(self.folder, kept)
+        return Inode(self.folder, kept, self.number)
 
 
 class HostDisk:
     """Files of one machine. A copy of `names` taken by `copy` can be put back: a backup that was restored."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, ip: str) -> None:
         self._world = world
+        self._ip = ip
+        self._numbers = 1
         self.names: dict[str, Inode] = {"/": Inode(True)}
         self._kept = dict(self.names)
         self._unsynced: set[str] = set()
@@ -80,7 +83,20 @@ class HostDisk:
     def folder(self, path: str) -> None:
         """A folder from outside."""
         if path not in self.names:
-            self.names[path] = self._kept[path] = Inode(True)
+            self.names[path] = self._kept[path] = self.new_folder()
+
+    def new_folder(self) -> Inode:
+        """A folder that never was."""
+        self._numbers += 1
+        return Inode(True, number=self._numbers)
+
+    def place(self, path: str) -> str:
+        """Names a folder as no other, and no copy of it, is named. Raises FileNotFoundError."""
+        return f"{self._ip}:{self.find(path).number}"
+
+    def replaced(self, path: str, content: bytes) -> None:
+        """A file has durably taken another's place."""
+        self._world.on_replaced(self._ip, path, content)
 
     def find(self, path: str) -> Inode:
         """What has this name. Raises FileNotFoundError."""
@@ -140,9 +156,14 @@ class HostDisk:
         """A backup: what each file holds, None for a folder."""
         return {name: None if inode.folder else bytes(inode.data) for name, inode in self.names.items()}
 
-    def restore(self, copy: dict[str, bytes | None]) -> None:
-        """Everything is as it was when the copy was made."""
+    def restore(self, copy: dict[str, bytes | None], elsewhere: bool) -> None:
+        """Everything is as it was when the copy was made; in the same folders, or in folders made anew."""
+        before = self.names
         self.names = {name: Inode(data is None, data or b"") for name, data in copy.items()}
+        for name, inode in self.names.items():
+            if inode.folder and name != "/":
+                same = not elsewhere and name in before
+                inode.number = before[name].number if same else self.new_folder().number
         self._kept = dict(self.names)
         self._unsynced.clear()
 
@@ -267,7 +288,7 @@ class HostPath(PosixPath):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
         if not self.disk.room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
-        self.disk.names[name] = Inode(True)
+        self.disk.names[name] = self.disk.new_folder()
         self.disk.changed(name)
 
     def replace(self, target: Any) -> Any:
@@ -322,6 +343,7 @@ class SimDisk:
                 self.sync(file)
             temporary.replace(path)
             self.sync_folder(path.parent)
+            self._disk.replaced(str(path), content)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise

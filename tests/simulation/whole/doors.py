@@ -32,12 +32,25 @@ EPOCH_NS = 1_700_000_000 * 10**9
 def doors_of(process: Process, folder: str) -> Doors:
     """All doors of a process whose working folder is `folder`."""
     rng = process.rng
-    machine = FakeMachine()
-    machine.pid = process.pid
+    machine = SimMachine(process)
     return Doors(
         _clock(process), Chance(lambda: Random(rng.getrandbits(64)), lambda size: rng.randbytes(size).hex()), machine,
         _Ends(process), SimDisk(process, folder), SimThreads(process), SimSockets(),
     )  # fmt: skip
+
+
+class SimMachine(FakeMachine):
+    """What a process is told of its machine; other facts never change."""
+
+    def __init__(self, process: Process) -> None:
+        self.pid = process.pid
+        self._host = process.host
+
+    def boot(self) -> str:
+        return f"boot-{self._host.boots}"
+
+    def place(self, path: str) -> str:
+        return self._host.disk.place(path)
 
 
 def _clock(process: Process) -> Clock:

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
+from replication.quorum.shell.identity_file import NAME as IDENTITY
 from simulation.whole.clients import FAILURES, Connection
 from simulation.whole.cluster import Cluster
 from simulation.whole.disk import UNLIMITED
 from simulation.whole.loop import Process, draw
-from simulation.whole.programs import FOLDER, NODE_FILE, NODE_PORT, SENTINEL_PORT, replication_of
+from simulation.whole.programs import FOLDER, NODE_FILE, NODE_PORT, SENTINEL_PORT, quorum_of, replication_of
 
 SECOND_NS = 1_000_000_000
 
@@ -26,12 +27,17 @@ class Faults:
         self._copies: dict[str, dict[str, bytes | None]] = {}
         self.strikes = 0
         self.counts: Counter[str] = Counter()
+        self._quorum = cluster.plan.durability != "async"
+        self._forgetful: set[str] = set()
+        """Members of a quorum that may have lost what they acknowledged: seldom enough, nothing is lost for all."""
         self._kinds: list[tuple[float, Callable[[], str]]] = [
-            (5, self._kill_leader), (2, self._kill), (2, self._power_off), (1, self._blackout), (3, self._pause),
-            (3, self._partition), (2, self._one_way), (2, self._cut_leader_from_nodes), (2, self._slow_links),
-            (1, self._slow_network), (1, self._skew), (2, self._reset), (1, self._slow_disk), (1, self._full_disk),
-            (1, self._wipe), (1, self._back_up), (1, self._restore), (1, self._terminate), (6, self._revive),
-            (4, self._heal), *([(1, self._switch_over), (1, self._hand_over)] if cluster.plan.operators else []),
+            (5, self._kill_leader), (2, self._kill), (1, self._kill_all), (2, self._power_off), (1, self._blackout),
+            (3, self._pause), (3, self._partition), (2, self._one_way), (2, self._cut_leader_from_nodes),
+            (2, self._slow_links), (1, self._slow_network), (1, self._skew), (2, self._reset), (1, self._slow_disk),
+            (1, self._full_disk), (1, self._wipe), (1, self._back_up), (1, self._restore), (1, self._terminate),
+            (6, self._revive), (4, self._heal),
+            *([(1, self._switch_over), (1, self._hand_over)] if cluster.plan.operators else []),
+            *([(1, self._meddle)] if self._quorum else []),
         ]  # fmt: skip
 
     def strike(self) -> None:
@@ -62,6 +68,22 @@ class Faults:
             if not process.alive:
                 self._cluster.start(ip)
 
+    def _may_forget(self, ip: str) -> bool:
+        """Whether a machine may lose what is on its disk, or in its memory; counts it, if it may."""
+        if self._quorum and ip in self._cluster.nodes:
+            if len(self._forgetful | {ip}) > (self._cluster.plan.nodes - 1) // 2:
+                return False
+            self._forgetful.add(ip)
+        return True
+
+    def well(self) -> None:
+        """All is well again: whoever lost something has it, and is a member of its quorum."""
+        self._forgetful.clear()
+
+    def _loses_memory(self, ip: str) -> bool:
+        """Whether a node that loses its power may lose what it acknowledged."""
+        return self._cluster.plan.durability == "quorum" and ip in self._cluster.nodes
+
     def _any(self) -> tuple[str, Process]:
         return self._rng.choice(list(self._cluster.machines().items()))
 
@@ -89,14 +111,24 @@ class Faults:
             process.signal(15)
         return ip
 
+    def _kill_all(self) -> str:
+        """Every data node's process at once."""
+        for process in self._cluster.nodes.values():
+            process.die()
+        return ""
+
     def _power_off(self) -> str:
         ip, _ = self._any()
+        if self._loses_memory(ip) and not self._may_forget(ip):
+            return "nobody"
         self._world.hosts[ip].power_off()
         return ip
 
     def _blackout(self) -> str:
         """All data nodes at once, or all there is."""
         ips = [*self._cluster.nodes] if self._rng.random() < 0.7 else [*self._cluster.machines()]
+        if self._loses_memory(ips[0]):
+            return "nobody"
         for ip in ips:
             self._world.hosts[ip].power_off()
         return str(len(ips))
@@ -180,36 +212,65 @@ class Faults:
         disk.room = self._rng.randrange(5000) if disk.room == UNLIMITED else UNLIMITED
         return f"{ip} {disk.room}"
 
-    def _wipe(self) -> str:
-        """A node's machine is replaced by one with nothing on it but the first configuration."""
-        return self._lose(None)
-
     def _back_up(self) -> str:
         ip = self._rng.choice(self._cluster.node_ips)
         self._copies[ip] = self._world.hosts[ip].disk.copy()
         return ip
 
-    def _restore(self) -> str:
-        """A node's disk is what it was some time ago."""
-        return self._lose(self._rng.choice(list(self._copies))) if self._copies else "nobody"
+    def _wipe(self) -> str:
+        """A node's machine is replaced by one with nothing on it but the configuration."""
+        return self._lose(self._rng.choice(self._cluster.node_ips), {"/": None}, True)
 
-    def _lose(self, which: str | None) -> str:
-        ip = which or self._rng.choice(self._cluster.node_ips)
-        host = self._world.hosts[ip]
+    def _restore(self) -> str:
+        """A node's disk is what it was some time ago: in its old folder without its identity, or in a new one."""
+        if not self._copies:
+            return "nobody"
+        ip = self._rng.choice(list(self._copies))
+        elsewhere = self._rng.random() < 0.5
+        copy = {name: data for name, data in self._copies[ip].items() if elsewhere or name != f"{FOLDER}/{IDENTITY}"}
+        return self._lose(ip, copy, elsewhere)
+
+    def _lose(self, ip: str, copy: dict[str, bytes | None], elsewhere: bool) -> str:
+        if not self._may_forget(ip):
+            return "nobody"
+        disk = self._world.hosts[ip].disk
         self._cluster.nodes[ip].die()
-        config = bytes(host.disk.find(NODE_FILE).data)
-        host.disk.restore({"/": None} if which is None else self._copies[ip])
-        host.disk.folder(FOLDER)
-        host.disk.put(NODE_FILE, config)
+        config = bytes(disk.find(NODE_FILE).data)
+        disk.restore(copy, elsewhere)
+        disk.folder(FOLDER)
+        disk.put(NODE_FILE, config)
         return ip
 
     # -- operators ----------------------------------------------------------------------------------------------
 
     def operate(self) -> None:
-        """A FAILOVER of data nodes, of which sentinels know nothing, may leave none that leads: then appoint one."""
+        """Do what only people do: appoint a primary, and put new members in the place of those that lost their data.
+
+        A FAILOVER of data nodes, of which sentinels know nothing, may leave none that leads.
+        """
         named = self._cluster.leader()
-        if named is not None and self._leader() is None:
+        if self._quorum:
+            self._replace_member()
+        elif named is not None and self._leader() is None:
             self._order(named, NODE_PORT, "REPLICAOF", "NO", "ONE")
+
+    def _replace_member(self) -> None:
+        quorums = {ip: found for ip, process in self._cluster.nodes.items()
+                   if process.alive and (found := quorum_of(process)) is not None}
+        ids = {found.node.node_id for found in quorums.values()}
+        for ip, leader in quorums.items():
+            if leader.node.leading is not None and len(leader.node.members.now) == 1:
+                gone = sorted(leader.node.members.now[0] - ids)
+                new = sorted(ids - leader.node.members.now[0])
+                if gone and new:
+                    self._order(ip, NODE_PORT, "QUORUM", "REPLACE", gone[0], new[0])
+
+    def _meddle(self) -> str:
+        """Somebody who doesn't know what a quorum is."""
+        ip, other = self._rng.sample(self._cluster.node_ips, 2)
+        orders = (("REPLICAOF", "NO", "ONE"), ("REPLICAOF", other, str(NODE_PORT)), ("FAILOVER",),
+                  ("QUORUM", "PROMISE", str(self._rng.randrange(9)), "meddler"))
+        return self._order(ip, NODE_PORT, *self._rng.choice(orders))
 
     def _switch_over(self) -> str:
         """SENTINEL FAILOVER."""

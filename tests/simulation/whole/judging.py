@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ops.histories.counters import judge_counter
@@ -27,8 +28,11 @@ class Verdict:
     undecided: int = 0
 
 
-def judge(notes: Notes, lists: dict[str, list[str]], end: int, strict: bool) -> Verdict:
-    """Judge everything; `lists` is what lists hold at the moment `end`. Strict: nothing acknowledged may be lost."""
+def judge(notes: Notes, lists: dict[str, list[str]], end: int, strict: bool, fresh: bool) -> Verdict:
+    """Judge everything; `lists` is what lists hold at the moment `end`.
+
+    Strict: nothing acknowledged may be lost, or change its place. Fresh: what is read is the latest as well.
+    """
     verdict = Verdict()
     found: list[Violation] = []
     elements = judge_elements(
@@ -41,16 +45,23 @@ def judge(notes: Notes, lists: dict[str, list[str]], end: int, strict: bool) -> 
     verdict.lost = elements.lost + logs.lost
     found += [*elements.violations, *logs.violations]
     if strict:
+        found += _values(notes, end, fresh, verdict)
+    if strict and fresh:
         found += judge_order(transactions, logs)
-        found += judge_counter("counter", [_operation(row, end) for row in notes.rows if row.key == "counter"])
-        for key in sorted({row.key for row in notes.rows if row.key.startswith("register:")}):
-            rows = [_operation(row, end) for row in notes.rows if row.key == key]
-            try:
-                found += judge_register(key, rows, limit=PLACES)
-            except Undecided:
-                verdict.undecided += 1
-    verdict.violations = [each for each in found if strict or each.rule in ALWAYS]
+    verdict.violations = [
+        each for each in found if (strict and (fresh or each.rule != "stale")) or each.rule in ALWAYS]
     return verdict
+
+
+def _values(notes: Notes, end: int, fresh: bool, verdict: Verdict) -> Iterator[Violation]:
+    """Of counters and registers. What is read isn't looked at where it may be old."""
+    rows = [row for row in notes.rows if fresh or row.action != "read"]
+    yield from judge_counter("counter", [_operation(row, end) for row in rows if row.key == "counter"])
+    for key in sorted({row.key for row in rows if row.key.startswith("register:")}):
+        try:
+            yield from judge_register(key, [_operation(row, end) for row in rows if row.key == key], limit=PLACES)
+        except Undecided:
+            verdict.undecided += 1
 
 
 def _operation(row: Note, end: int) -> Operation:

@@ -10,6 +10,7 @@ from kvserver import cli, logs
 from kvserver.config import Config, load
 from kvserver.node.node import Node
 from kvserver.node.supervisor import Supervisor
+from replication.quorum.shell.voting import Quorum
 from replication.sentinel import __main__ as sentinel_program
 from replication.sentinel.commands.seat import Seat
 from replication.sentinel.mind.messages import Action, Answer, Emit, Event, Level, Refusal, Send
@@ -170,6 +171,12 @@ def start_sentinel(world: World, ip: str, name: str) -> Process:
 def replication_of(process: Process) -> Replication | None:
     """A data node's replication, None before it is there."""
     return None if process.app is None else process.app.services.kept(Replication)
+
+
+def quorum_of(process: Process) -> Quorum | None:
+    """A data node's part in its quorum, None without one, and before it is there."""
+    node = replication_of(process)
+    return None if node is None or not isinstance(node.voting, Quorum) else node.voting
 
 
 def group_of(process: Process) -> Primary | None:

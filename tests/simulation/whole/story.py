@@ -13,7 +13,7 @@ from simulation.whole.cluster import Cluster, Plan
 from simulation.whole.faults import Faults
 from simulation.whole.judging import half, judge
 from simulation.whole.loop import Stuck
-from simulation.whole.watches import Sentinels, Streams
+from simulation.whole.watches import Promises, Sentinels, Streams
 from simulation.whole.world import World
 
 BLOCK = 8
@@ -23,6 +23,8 @@ CONVERGE_S = 150
 """Liveness: TILT (30 s), then at most an election or two, waits and corrections, all with default periods."""
 OPERATOR_S = 30
 """How often an operator looks whether anybody leads."""
+QUICK_OPERATOR_S = 2
+"""And whether a member of a quorum has to be replaced."""
 QUIET_S = 15
 """How long after the last write everything is applied everywhere, and the dead connections are gone."""
 
@@ -32,6 +34,8 @@ class Options:
     """How a story differs from what its seed chooses; a failing one is made shorter with them."""
 
     kind: str = "faults"
+    quorum: bool | None = None
+    """Whether the nodes are a quorum; None: as the seed wants."""
     strikes: int = 12
     halves: int = 2
     skip: frozenset[int] = frozenset()
@@ -55,6 +59,7 @@ class Result:
     failovers: int = 0
     acknowledged: int = 0
     lost: int = 0
+    quorum: bool = False
     slowest_s: float = 0.0
     undecided: int = 0
     cpu_s: float = 0.0
@@ -77,6 +82,7 @@ class Story:
         self.result = Result(seed)
         self._branch = branch or (lambda: seed)
         self._streams = Streams()
+        self._promises = Promises()
         self._began_s = 0.0
 
     def run(self) -> Result:
@@ -100,6 +106,7 @@ class Story:
         self.world.say("PLAN", plan)
         self._sentinels = Sentinels(plan)
         programs.TELLS[:] = [self._sentinels.saw]
+        self.world.on_replaced = self._promises.saw
         cluster = Cluster(self.world, plan)
         await cluster.until(cluster.well, BOOT_S, "up")
         self.world.say("UP")
@@ -128,7 +135,8 @@ class Story:
     async def faults(self) -> None:
         """All kinds of things break; then faults stop, and all must be well."""
         world, options = self.world, self.options
-        plan = Plan.drawn(world.rng)
+        plan = Plan.drawn(world.rng, options.quorum)
+        self.result.quorum = plan.durability != "async"
         cluster = await self._up(plan)
         plan.go_on(world.rng)
         if plan.operators:
@@ -162,16 +170,18 @@ class Story:
         while not cluster.well():
             if self.world.now_s - began_s > CONVERGE_S:
                 raise Violation(f"not well within {CONVERGE_S} s: {cluster.state()}")
-            if self.world.now_s - looked_s > OPERATOR_S:
+            if self.world.now_s - looked_s > (OPERATOR_S if cluster.plan.durability == "async" else QUICK_OPERATOR_S):
                 looked_s = self.world.now_s
                 faults.operate()
             await asyncio.sleep(0.1)
+        faults.well()
         self.result.slowest_s = max(self.result.slowest_s, self.world.now_s - began_s)
 
     def _look(self) -> None:
         """Raises Violation if something was seen that must never be."""
         world = self.world
-        for trouble in (self._streams.trouble, self._sentinels.trouble, *world.loop.failures, *world.alarms):
+        seen = (self._streams.trouble, self._sentinels.trouble, self._promises.trouble)
+        for trouble in (*seen, *world.loop.failures, *world.alarms):
             if trouble:
                 raise Violation(trouble)
 
@@ -186,7 +196,8 @@ class Story:
         for key in sorted(keys):
             values = await cluster.ask(leader, "LRANGE", key, 0, -1)
             lists[key] = [value.decode() for value in values]
-        verdict = judge(cluster.notes, lists, end, strict=False)
+        plan = cluster.plan
+        verdict = judge(cluster.notes, lists, end, plan.durability != "async", plan.reads == "linearizable")
         self.result.lost, self.result.undecided = verdict.lost, verdict.undecided
         self.result.acknowledged = cluster.notes.acknowledged()
         self.result.failovers = self._sentinels.counts.get("+promoted-slave", 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kvserver.node.node import Node
+from replication.quorum.identity import decode
+from replication.quorum.shell.identity_file import NAME as IDENTITY
 from replication.sentinel.mind.messages import Action
 from replication.sentinel.mind.monitor import Monitor
 from replication.shell import Replication
@@ -91,3 +93,22 @@ class _Told:
     def durable(self) -> list[str]:
         """The lines of its state file that a power cut leaves."""
         return self._process.host.disk.durable(SENTINEL_FILE).decode().splitlines()
+
+
+class Promises:
+    """What members of a quorum keep durably: one try for each node in an epoch, and one node that opens an epoch."""
+
+    def __init__(self) -> None:
+        self._tries: dict[tuple[str, int], str] = {}
+        self._openers: dict[int, str] = {}
+        self.trouble = ""
+
+    def saw(self, ip: str, path: str, content: bytes) -> None:
+        """A file is on a disk."""
+        if not path.endswith(f"/{IDENTITY}"):
+            return
+        mine = decode(content.decode())
+        if mine.attempt and self._tries.setdefault((mine.node_id, mine.promised), mine.attempt) != mine.attempt:
+            self.trouble = self.trouble or f"{ip} promised epoch {mine.promised} twice"
+        if mine.opened and self._openers.setdefault(mine.opened, mine.node_id) != mine.node_id:
+            self.trouble = self.trouble or f"{ip} opened epoch {mine.opened}, which another node had opened"

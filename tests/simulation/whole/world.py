@@ -19,12 +19,14 @@ from simulation.whole.network import Network
 class World:
     """Everything that a seed decides. `tape` has the whole trace, if that is wanted, to find where two runs part."""
 
-    def __init__(self, seed: int, taped: bool = False, lines: int = 4000) -> None:
+    def __init__(self, seed: int, taped: bool = False, lines: int = 30_000) -> None:
         self.rng = Random(seed)
         self.loop = Loop(self.say)
         self.network = Network(self)
         self.hosts: dict[str, Host] = {}
         self.lines: deque[str] = deque(maxlen=lines)
+        self.on_replaced: Callable[[str, str, bytes], None] = lambda ip, path, content: None
+        """Told of each file that has durably taken another's place: on which machine, its path, what it holds."""
         self.alarms: list[str] = []
         """What processes have logged that never should happen."""
         self._pids = 100
@@ -97,8 +99,9 @@ class Host:
     def __init__(self, world: World, ip: str) -> None:
         self.world = world
         self.ip = ip
-        self.disk = HostDisk(world)
+        self.disk = HostDisk(world, ip)
         self.up = True
+        self.boots = 1
         self.skew_ns = 0
         """By how much its wall clock is wrong."""
         self.listeners: dict[int, Listener] = {}
@@ -127,6 +130,7 @@ class Host:
     def power_off(self) -> None:
         """Everything stops at once, nobody is told, and the disk forgets what it didn't hold."""
         self.up = False
+        self.boots += 1
         for process in list(self.processes):
             process.die(silent=True)
         self.disk.lose_power()
