@@ -201,6 +201,24 @@ def test_a_wiped_node_is_nobody_until_it_replaces_itself(stack: ExitStack) -> No
     assert kept(elect(nodes), done)
 
 
+def test_a_node_outside_the_group_answers_no_linearizable_read(stack: ExitStack) -> None:
+    """Empty, and without a leader that it reached, a node can't know what there is: it says so instead of guessing."""
+    nodes = start_group(stack, reads="linearizable")
+    nodes[0].command("SET", "k", "v")
+    wiped = nodes[2]
+    for node in nodes:
+        node.kill()
+    for name in os.listdir(wiped.folder):
+        path = wiped.folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    wiped.start_again()
+    with pytest.raises(redis.ResponseError, match="NOQUORUM The read was not done"):
+        wiped.command("GET", "k")
+    local = wiped.client(single_connection_client=True)
+    local.execute_command("CLIENT", "READS", "local")
+    assert local.get("k") is None
+
+
 def test_a_copied_folder_is_not_the_node(stack: ExitStack) -> None:
     """A node that starts in a copy of another's folder draws an id of its own, and says why."""
     nodes = start_group(stack)

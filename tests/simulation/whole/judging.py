@@ -12,6 +12,7 @@ from ops.histories.lists import Append, Read, Step, Transaction, judge_lists
 from ops.histories.operation import Operation, Violation
 from ops.histories.registers import Undecided, judge_register
 from simulation.whole.clients import Note, Notes
+from simulation.whole.loop import BOOT_NS
 
 ALWAYS = frozenset(("duplicate", "unheard-of", "refused", "aborted", "own"))
 """Rules that hold even where acknowledged writes may be lost."""
@@ -86,3 +87,13 @@ def half(lists: dict[str, list[str]], notes: Notes) -> str:
             if len(parts) == 2:
                 return f"{row.client}'s transaction was done by half: {row.value}"
     return ""
+
+
+def shown(violation: Violation) -> str:
+    """A violation and its evidence, for people; times are seconds of the story."""
+    lines = [f"{violation.rule} {violation.key}: {violation.text}"]
+    for each in violation.evidence:
+        what = each.steps if isinstance(each, Transaction) else f"{each.action} {each.value} -> {each.result}"
+        called, returned = ((when - BOOT_NS) / 1e9 for when in (each.called, each.returned))
+        lines.append(f"    {each.client} {called:.6f} to {returned:.6f} {each.outcome.value}: {what}"[:400])
+    return "\n".join(lines)

@@ -11,7 +11,7 @@ from simulation.checkers import Violation
 from simulation.whole import programs
 from simulation.whole.cluster import Cluster, Plan
 from simulation.whole.faults import Faults
-from simulation.whole.judging import half, judge
+from simulation.whole.judging import half, judge, shown
 from simulation.whole.loop import Stuck
 from simulation.whole.watches import Promises, Sentinels, Streams
 from simulation.whole.world import World
@@ -200,10 +200,9 @@ class Story:
         verdict = judge(cluster.notes, lists, end, plan.durability != "async", plan.reads == "linearizable")
         self.result.lost, self.result.undecided = verdict.lost, verdict.undecided
         self.result.acknowledged = cluster.notes.acknowledged()
-        self.result.failovers = self._sentinels.counts.get("+promoted-slave", 0)
+        self.result.failovers = max(self._sentinels.counts.get("+promoted-slave", 0), self._promises.epochs - 1)
         self._look()
-        trouble = half(lists, cluster.notes) or "; ".join(
-            f"{each.rule} {each.key}: {each.text}" for each in verdict.violations[:3])
+        trouble = half(lists, cluster.notes) or "\n".join(map(shown, verdict.violations[:3]))
         if trouble:
             raise Violation(trouble)
 

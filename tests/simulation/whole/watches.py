@@ -103,6 +103,11 @@ class Promises:
         self._openers: dict[int, str] = {}
         self.trouble = ""
 
+    @property
+    def epochs(self) -> int:
+        """How many were opened."""
+        return len(self._openers)
+
     def saw(self, ip: str, path: str, content: bytes) -> None:
         """A file is on a disk."""
         if not path.endswith(f"/{IDENTITY}"):
@@ -110,5 +115,5 @@ class Promises:
         mine = decode(content.decode())
         if mine.attempt and self._tries.setdefault((mine.node_id, mine.promised), mine.attempt) != mine.attempt:
             self.trouble = self.trouble or f"{ip} promised epoch {mine.promised} twice"
-        if mine.opened and self._openers.setdefault(mine.opened, mine.node_id) != mine.node_id:
+        if mine.opened and self._openers.setdefault(mine.opened, ip) != ip:  # its id changes when it loses its memory
             self.trouble = self.trouble or f"{ip} opened epoch {mine.opened}, which another node had opened"
