@@ -15,6 +15,8 @@ from support.servers import Server, start_kvserver, start_redis
 from support.waiting import wait_until
 from support.wire import read_exactly
 
+from replication.quorum.choice import Choice, choose
+
 
 def kept(node: Server, keys: list[str]) -> bool:
     """Whether a node has all of some keys."""
@@ -291,6 +293,23 @@ def test_a_client_with_several_held_replies_is_told_once(stack: ExitStack) -> No
         told += piece
     assert told.count(b"-NOQUORUM") == told.count(b"\r\n") == 1
     assert "failed unexpectedly" not in leader.log_text()
+
+
+def test_what_shows_no_data_waits_for_no_majority_behind_the_file(stack: ExitStack) -> None:
+    """With appendfsync always an order to lead is answered once it is in the file, though no majority has it."""
+    nodes = start_group(stack, appendfsync="always", reads="linearizable", quorum_timeout_ms=5_000)
+    answers = {node: promise(node, 9, "again") for node in nodes}
+    chosen = choose(answers.values())
+    assert isinstance(chosen, Choice)
+    leads = next(node for node, answer in answers.items() if answer.node_id == chosen.node_id)
+    for node in nodes:
+        if node is not leads:
+            os.kill(node.pid, signal.SIGSTOP)
+            stack.callback(os.kill, node.pid, signal.SIGCONT)
+    order = (9, "again", chosen.node_id, chosen.last_epoch, chosen.offset)
+    assert leads.command("QUORUM", "LEAD", *order) == b"OK"
+    with pytest.raises(redis.ResponseError, match="NOQUORUM"):
+        leads.command("GET", "k")
 
 
 def test_what_could_break_the_promise_is_refused(stack: ExitStack) -> None:
