@@ -100,19 +100,22 @@ class Syncer:
         self._done()
 
     def give_up(self, file: AppendFile) -> None:
-        """Sync and close a file that nothing is written to any more."""
+        """Sync and close a file that nothing is written to any more; a sync of it that is under way ends first."""
         self.closing += 1
-        future = self._pool.submit(_sync_and_close, file, self._log)
+        future = self._pool.submit(self._sync_and_close, file, self._running)
         future.add_done_callback(lambda _: on_loop(self.loop, self._closed))
+
+    def _sync_and_close(self, file: AppendFile, running: Future[None] | None) -> None:
+        """On a thread. What runs began earlier, on another one."""
+        try:
+            if running is not None:
+                self._threads.wait(running)
+            if file.unsynced:
+                file.sync()
+        except OSError as error:
+            path = str(file.path)
+            self._log.warning("the append-only file given up could not be synced", path=path, error=str(error))
+        file.close()
 
     def _closed(self) -> None:
         self.closing -= 1
-
-
-def _sync_and_close(file: AppendFile, log: Any) -> None:
-    try:
-        if file.unsynced:
-            file.sync()
-    except OSError as error:
-        log.warning("the append-only file given up could not be synced", path=str(file.path), error=str(error))
-    file.close()
