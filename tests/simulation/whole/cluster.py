@@ -204,7 +204,7 @@ class Cluster:
                 quorum = quorum_of(process)
                 if quorum is not None:
                     what += f" {state_of(quorum)} {quorum.node.node_id[:6]} promised {quorum.node.identity.promised}" \
-                            f" members {[sorted(m[:6] for m in now) for now in quorum.node.members.now]}" \
+                            f" members {[sorted(m[:6] for m in ids) for ids in quorum.node.members.now]}" \
                             f" {quorum.attendance.trouble}"
                 what += f" {node.history.replid[:6].decode()}:{node.engine.log.offset}"
             group = group_of(process) if ip in self.sentinels else None

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from random import Random
 
 from replication.quorum.shell.identity_file import NAME as IDENTITY
-from simulation.whole.clients import FAILURES, Connection
 from simulation.whole.cluster import Cluster
 from simulation.whole.disk import UNLIMITED
 from simulation.whole.loop import Process, draw
-from simulation.whole.programs import FOLDER, NODE_FILE, NODE_PORT, SENTINEL_PORT, quorum_of, replication_of
+from simulation.whole.operators import Operators
+from simulation.whole.programs import FOLDER, NODE_FILE
 
 SECOND_NS = 1_000_000_000
 
@@ -28,6 +28,8 @@ class Faults:
         self.strikes = 0
         self.counts: Counter[str] = Counter()
         self._quorum = cluster.plan.durability != "async"
+        self._people = Operators(cluster, self._rng)
+        self.operate = self._people.operate
         self._forgetful: set[str] = set()
         """Members of a quorum that may have lost what they acknowledged: seldom enough, nothing is lost for all."""
         self._kinds: list[tuple[float, Callable[[], str]]] = [
@@ -36,8 +38,8 @@ class Faults:
             (2, self._slow_links), (1, self._slow_network), (1, self._skew), (2, self._reset), (1, self._slow_disk),
             (1, self._full_disk), (1, self._wipe), (1, self._back_up), (1, self._restore), (1, self._terminate),
             (6, self._revive), (4, self._heal),
-            *([(1, self._switch_over), (1, self._hand_over)] if cluster.plan.operators else []),
-            *([(1, self._meddle)] if self._quorum else []),
+            *([(1, self._people.switch_over), (1, self._people.hand_over)] if cluster.plan.operators else []),
+            *([(1, self._people.meddle)] if self._quorum else []),
         ]  # fmt: skip
 
     def strike(self) -> None:
@@ -87,15 +89,10 @@ class Faults:
     def _any(self) -> tuple[str, Process]:
         return self._rng.choice(list(self._cluster.machines().items()))
 
-    def _leader(self) -> str | None:
-        leading = [ip for ip, process in self._cluster.nodes.items()
-                   if process.alive and (node := replication_of(process)) is not None and not node.is_replica]
-        return self._rng.choice(leading) if leading else None
-
     # -- processes ----------------------------------------------------------------------------------------------
 
     def _kill_leader(self) -> str:
-        ip = self._leader()
+        ip = self._people.leader()
         if ip is not None:
             self._cluster.nodes[ip].die()
         return str(ip)
@@ -163,7 +160,7 @@ class Faults:
         return str(pairs)
 
     def _cut_leader_from_nodes(self) -> str:
-        ip = self._leader()
+        ip = self._people.leader()
         if ip is not None:
             both = self._rng.random() < 0.6
             self._world.network.separate([ip], [other for other in self._cluster.nodes if other != ip], both)
@@ -239,56 +236,4 @@ class Faults:
         disk.restore(copy, elsewhere)
         disk.folder(FOLDER)
         disk.put(NODE_FILE, config)
-        return ip
-
-    # -- operators ----------------------------------------------------------------------------------------------
-
-    def operate(self) -> None:
-        """Do what only people do: appoint a primary, and put new members in the place of those that lost their data.
-
-        A FAILOVER of data nodes, of which sentinels know nothing, may leave none that leads.
-        """
-        named = self._cluster.leader()
-        if self._quorum:
-            self._replace_member()
-        elif named is not None and self._leader() is None:
-            self._order(named, NODE_PORT, "REPLICAOF", "NO", "ONE")
-
-    def _replace_member(self) -> None:
-        quorums = {ip: found for ip, process in self._cluster.nodes.items()
-                   if process.alive and (found := quorum_of(process)) is not None}
-        ids = {found.node.node_id for found in quorums.values()}
-        for ip, leader in quorums.items():
-            if leader.node.leading is not None and len(leader.node.members.now) == 1:
-                gone = sorted(leader.node.members.now[0] - ids)
-                new = sorted(ids - leader.node.members.now[0])
-                if gone and new:
-                    self._order(ip, NODE_PORT, "QUORUM", "REPLACE", gone[0], new[0])
-
-    def _meddle(self) -> str:
-        """Somebody who doesn't know what a quorum is."""
-        ip, other = self._rng.sample(self._cluster.node_ips, 2)
-        orders = (("REPLICAOF", "NO", "ONE"), ("REPLICAOF", other, str(NODE_PORT)), ("FAILOVER",),
-                  ("QUORUM", "PROMISE", str(self._rng.randrange(9)), "meddler"))
-        return self._order(ip, NODE_PORT, *self._rng.choice(orders))
-
-    def _switch_over(self) -> str:
-        """SENTINEL FAILOVER."""
-        return self._order(self._rng.choice(self._cluster.sentinel_ips), SENTINEL_PORT, "SENTINEL", "FAILOVER", "main")
-
-    def _hand_over(self) -> str:
-        """FAILOVER, of a data node."""
-        ip = self._leader()
-        return "nobody" if ip is None else self._order(ip, NODE_PORT, "FAILOVER", "TIMEOUT", "2000")
-
-    def _order(self, ip: str, port: int, *words: str) -> str:
-        async def main(process: Process) -> int:
-            try:
-                connection = await Connection.open(ip, port)
-                process.host.world.say("ORDER", *words, await connection(*words))
-            except FAILURES as failure:
-                process.host.world.say("ORDER", *words, repr(failure))
-            return 0
-
-        self._world.host("10.0.4.2").spawn("order", main)
         return ip

@@ -14,7 +14,6 @@ from replication.quorum.shell.voting import Quorum
 from replication.sentinel import __main__ as sentinel_program
 from replication.sentinel.commands.seat import Seat
 from replication.sentinel.mind.messages import Action, Answer, Emit, Event, Level, Refusal, Send
-from replication.sentinel.mind.monitor import Monitor
 from replication.sentinel.shell import runner
 from replication.sentinel.shell.runner import Runner
 from replication.sentinel.shell.startup import start
@@ -62,7 +61,7 @@ class _Runner(Runner):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        _MONITORS[owner()] = self.monitor
+        _RUNNERS[owner()] = self
 
     def handle(self, event: Event) -> Answer | Refusal | None:
         """Handle it, and show the answer."""
@@ -76,16 +75,16 @@ class _Runner(Runner):
         _show(Emit(level, channel, message))
 
 
-Tell = Callable[[Process, Monitor, Action], None]
+Tell = Callable[[Process, Runner, Action], None]
 TELLS: list[Tell] = []
 """Who wants to see what sentinels tell."""
-_MONITORS: dict[Process, Monitor] = {}
+_RUNNERS: dict[Process, Runner] = {}
 
 
 def _show(action: Action) -> None:
     process = owner()
     for tell in TELLS:
-        tell(process, _MONITORS[process], action)
+        tell(process, _RUNNERS[process], action)
 
 
 class _Shell:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from kvserver.node.node import Node
 from replication.quorum.identity import decode
 from replication.quorum.shell.identity_file import NAME as IDENTITY
-from replication.sentinel.mind.messages import Action
+from replication.sentinel.mind.messages import Action, Request, Send
 from replication.sentinel.mind.monitor import Monitor
+from replication.sentinel.shell.runner import Runner
 from replication.shell import Replication
 from simulation.checkers import Checkers, Violation
 from simulation.whole.cluster import Plan
@@ -67,10 +68,15 @@ class Sentinels:
         """How often each event was told of."""
         return self._checkers.counts
 
-    def saw(self, process: Process, monitor: Monitor, action: Action) -> None:
-        """A sentinel has told something: to a peer, to a node, or in its log."""
+    def saw(self, process: Process, runner: Runner, action: Action) -> None:
+        """A sentinel has told something: to a peer, to a node, or in its log.
+
+        Whose disk is full tells of configurations that it has heard of all the same; it neither votes nor leads.
+        """
+        if isinstance(action, Send) and action.request is Request.HELLO and not runner._saved:
+            return
         try:
-            self._checkers.observe(_Told(process, monitor), action)  # type: ignore[arg-type]
+            self._checkers.observe(_Told(process, runner.monitor), action)  # type: ignore[arg-type]
         except Violation as violation:
             self.trouble = self.trouble or f"{process.name}: {violation}"
 
