@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
+from replication.quorum.members import majority
 from replication.quorum.records import Kind, Record
 from replication.sentinel.mind.messages import Action, Request, Send
 from replication.sentinel.world.invariants import Broken
@@ -62,16 +63,18 @@ class QuorumStory(Story):
         hosts = {self.group(s).address.host for s in self.sentinels}
         calm = not any(self.group(s).failing_over or self.group(s).down for s in self.sentinels)
         leader = next((voter for voter in self.voters if voter.host in hosts), None)
-        return calm and len(hosts) == 1 and leader is not None and leader.leads and all(
+        return calm and len(hosts) == 1 and leader is not None and leader.leads and self._has_majority(leader) and all(
             voter.alive and voter.settled and voter.epoch == leader.epoch
             and (voter is leader or voter.follows == (leader.host, PORT)) for voter in self.voters)
 
     def switch_by_hand(self) -> None:
         """Let operators say SENTINEL FAILOVER while things break, to one sentinel or two at once."""
-        checkers = self.checkers
-        assert isinstance(checkers, QuorumCheckers)
-        checkers.by_hand = True
+        self._let_operators_fail_over()
         self.faults.kinds.append((4, self._switch_over))
+
+    def _let_operators_fail_over(self) -> None:
+        assert isinstance(self.checkers, QuorumCheckers)
+        self.checkers.by_hand = True
 
     def _switch_over(self) -> None:
         for sentinel in self.rng.sample(self.sentinels, self.rng.choice((1, 1, 2))):
@@ -81,6 +84,7 @@ class QuorumStory(Story):
     def lose_folders(self) -> None:
         """Let nodes lose all they have, now and then even a majority of them, but never all."""
         self.faults.kinds.append((2, self._wipe))
+        self._let_operators_fail_over()
 
     def _wipe(self) -> None:
         voter = self.rng.choice(self.voters)
@@ -95,10 +99,17 @@ class QuorumStory(Story):
         newest = max((each.node for each in self.voters), key=lambda node: (node.epochs.of(node.log.end), node.log.end))
         return any(voter.durable.node_id in members for members in newest.members.now)
 
+    def _has_majority(self, leader: Voter) -> bool:
+        """Whether a majority of its members still exists: who lost its folder is another."""
+        return majority(leader.node.members.now, {voter.durable.node_id for voter in self.voters})
+
     def operate(self) -> None:
-        """An operator puts who came back with nothing in the place of who it was."""
+        """An operator puts who came back with nothing in the place of who it was; of a majority, a failover does."""
         leader = next((voter for voter in self.voters if voter.alive and voter.leads), None)
         if leader is None or not leader.node.members.now:
+            return
+        if not self._has_majority(leader):
+            self.sentinels[0].fail_over()
             return
         for voter in self.voters:
             old = leader.node.members.now[-1].intersection(voter.durable.was)
