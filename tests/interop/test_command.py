@@ -38,7 +38,7 @@ def nothing(c: Any, a: list[bytes]) -> bytes:
 
 def rows() -> dict[bytes, Row]:
     made: dict[str, Row] = {}
-    known = {name: facts for name, facts in catalog.load().items() if catalog.docs()[name].since < "7.1"}
+    known = {name: facts for name, facts in catalog.load().items() if name not in catalog.later()}
     for name, facts in known.items():
         handler = HANDLERS.get(name, nothing)
         made[name] = Row(name.lower(), handler, facts.arity, flag_bits(facts.flags), facts)
