@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from ops.cluster.cluster import Cluster
+from ops.cluster.cut_off import cut_off
 from ops.cluster.demo import Report, Writer, demonstrate, writing
 from ops.cluster.layout import LayoutError, Wanted
 from ops.cluster.processes import StartError, prepare
@@ -145,7 +146,14 @@ async def _demo(cluster: Cluster, screen: Screen, stop: asyncio.Event) -> int:
     for report in reports:
         for line in report.lines():
             screen.say(line)
+    if cluster.layout.durability != "async" and not stop.is_set():
+        await _unless(stop, _cut(cluster.layout.durability, screen))
     return 0
+
+
+async def _cut(durability: str, screen: Screen) -> None:
+    for line in await cut_off(durability, screen.say):
+        screen.say(line)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:

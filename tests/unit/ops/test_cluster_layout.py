@@ -88,3 +88,17 @@ def test_first_configuration() -> None:
     assert "replicaof 127.0.0.1 7001\n" in texts[1]
     assert "sentinel monitor mymaster 127.0.0.1 7001 2\n" in texts[3]
     assert all(f"http-port {m.http_port}\n" in text for m, text in zip(layout.members(), texts, strict=True))
+
+
+def test_a_quorum_needs_three_nodes_and_is_remembered() -> None:
+    """The durability is in the layout, in what it writes down, and in each node's configuration."""
+    layout = plan(Wanted(durability="quorum"), anything)
+    assert Layout.from_json(layout.to_json()).durability == "quorum"
+    text = config_text(layout, layout.nodes[1], FOLDER)
+    assert "durability quorum\nquorum-nodes 3\nappendonly yes\n" in text
+    on_disk = plan(Wanted(durability="quorum-fsync"), anything)
+    assert "appendfsync always" in config_text(on_disk, on_disk.nodes[0], FOLDER)
+    with pytest.raises(LayoutError, match="durability quorum needs 3 data nodes, there are 2"):
+        plan(Wanted(replicas=1, durability="quorum"), anything)
+    with pytest.raises(LayoutError, match="--durability quorum, not async"):
+        check_same(layout, Wanted(durability="async"), FOLDER)
