@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from redis.exceptions import ConnectionError as Lost, ResponseError
 from support import Server, start_kvserver, start_redis, wait_until
+from support.wire import received_until
 
 SAME_ERRORS = (
     ("KILL", "1.1.1.1:1"), ("KILL", "ID", "0"), ("KILL", "ID", "x"), ("KILL", "TYPE", "foo"), ("KILL", "FOO", "x"),
@@ -152,9 +153,7 @@ def test_reply_off_and_skip(ours: Server) -> None:
         connection.sendall(
             b"CLIENT REPLY SKIP\r\nPING\r\nECHO one\r\nCLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\nECHO two\r\n"
         )
-        got = b""
-        while not got.endswith(b"two\r\n"):
-            got += connection.recv(1000)
+        got = received_until(connection, lambda got: got.endswith(b"two\r\n"))
         assert got == b"$3\r\none\r\n+OK\r\n$3\r\ntwo\r\n"
 
 

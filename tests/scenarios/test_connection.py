@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from support import Server, start_kvserver
 from support.story import Steps, play
+from support.wire import received_until
 
 STEPS: Steps = (
     ("PING", b"PONG"),
@@ -73,9 +74,7 @@ def test_client_reply(node: Server) -> None:
             b"CLIENT REPLY OFF\r\nECHO no\r\nNOSUCH\r\nCLIENT REPLY ON\r\nECHO again\r\n"
         )
         wanted = b"$3\r\nyes\r\n+OK\r\n$5\r\nagain\r\n"
-        data = b""
-        while len(data) < len(wanted):
-            data += link.recv(100)
+        data = received_until(link, lambda data: len(data) >= len(wanted))
         assert data == wanted
 
 
@@ -84,16 +83,10 @@ def test_a_password_guards_everything() -> None:
     with start_kvserver(requirepass="secret") as node, node.connect() as link:
         link.sendall(b"PING\r\nRESET\r\nHELLO 3\r\n")
         noauth = b"-NOAUTH Authentication required.\r\n"
-        data = b""
-        while data.count(b"\r\n") < 3:
-            data += link.recv(4096)
+        data = received_until(link, lambda data: data.count(b"\r\n") >= 3)
         assert data.startswith(noauth + b"+RESET\r\n-NOAUTH HELLO must be called with the client already authenticated")
         link.sendall(b"HELLO 2 AUTH default secret\r\nPING\r\n")
-        data = b""
-        while not data.endswith(b"+PONG\r\n"):
-            data += link.recv(4096)
+        received_until(link, lambda data: data.endswith(b"+PONG\r\n"))
         link.sendall(b"RESET\r\nPING\r\n")
-        data = b""
-        while data.count(b"\r\n") < 2:
-            data += link.recv(4096)
+        data = received_until(link, lambda data: data.count(b"\r\n") >= 2)
         assert data == b"+RESET\r\n" + noauth

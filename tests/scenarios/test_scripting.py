@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 from support import Server, start_kvserver, start_redis, wait_until
+from support.wire import received_until
 
 LIBRARY = """#!lua name=lib
 redis.register_function('add', function(keys, args) return redis.call('INCRBY', keys[1], args[1]) end)
@@ -112,11 +113,9 @@ def test_requests_behind_a_slow_script_are_served(node: Server, client: redis.Re
         sock.sendall(b"EVAL 'while true do end' 0\r\nPING\r\n")
         wait_until(lambda: is_busy(client), what="the script to be slow")
         client.script_kill()
-        received = b""
-        while received.count(b"\r\n") < 2:
-            received += sock.recv(4096)
-        assert received.startswith(b"-ERR Script killed by user")
-        assert received.endswith(b"+PONG\r\n")
+        replies = received_until(sock, lambda data: data.count(b"\r\n") >= 2)
+        assert replies.startswith(b"-ERR Script killed by user")
+        assert replies.endswith(b"+PONG\r\n")
 
 
 def test_functions(client: redis.Redis) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from support.servers import Server
@@ -58,3 +59,13 @@ def rss_bytes(server: Server) -> int:
 def clients(server: Server) -> int:
     """How many clients it has, the one that asks included."""
     return int(server.info("clients")["connected_clients"])
+
+
+def received_until(link: socket.socket, whole: Callable[[bytes], bool]) -> bytes:
+    """What comes until it is whole; the end of the connection fails, where waiting on would take all the time."""
+    data = b""
+    while not whole(data):
+        piece = link.recv(4096)
+        assert piece, f"the connection ended behind {data!r}"
+        data += piece
+    return data
