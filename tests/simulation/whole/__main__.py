@@ -81,7 +81,9 @@ def table(options: argparse.Namespace) -> int:
     missed = 0
     for name in options.rules.split(","):
         results = []
-        for result in run(range(options.table), Options(options.story, strikes=options.faults), 1, SWITCHES[name]):
+        switch = SWITCHES[name]
+        wanted = Options(options.story, switch.quorum, options.faults)
+        for result in run(range(options.table), wanted, options.jobs, switch.off):
             results.append(result)
             if result.failure:
                 break
@@ -99,7 +101,7 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # children end with us
     if options.table:
         return table(options)
-    prepare = SWITCHES[options.broken] if options.broken else _nothing
+    prepare = SWITCHES[options.broken].off if options.broken else _nothing
     first = SystemRandom().randrange(10**9) if options.seed is None else options.seed
     start = time.monotonic()
     results: list[Result] = []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from replication import commands
 from replication.backlog import Backlog
 from replication.history import History
 from replication.psync import Continue, Decision, FullResync, Request, decide
+from replication.quorum.node import QuorumNode
+from replication.quorum.shell import start
 from replication.replica.link import Link
+from simulation.quorum.broken import ResyncByOffset
 from simulation.whole.disk import SimDisk
 
 
@@ -60,10 +63,28 @@ def _give_up() -> None:
     Link._attempt = lazy  # type: ignore[method-assign]
 
 
-SWITCHES: dict[str, Callable[[], None]] = {
-    "keeps its id": _keep_id,
-    "continues blindly": _continue_blindly,
-    "votes unsynced": _sync_nothing_private,
-    "gives up": _give_up,
+def _node(kind: type[QuorumNode]) -> Callable[[], None]:
+    """Members of a quorum are of this kind."""
+
+    def switch() -> None:
+        start.QuorumNode = kind  # type: ignore[misc, attr-defined]
+
+    return switch
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A rule that can be switched off. `quorum`: it is one of quorums."""
+
+    off: Callable[[], None]
+    quorum: bool | None = None
+
+
+SWITCHES: dict[str, Switch] = {
+    "keeps its id": Switch(_keep_id, False),
+    "continues blindly": Switch(_continue_blindly, False),
+    "votes unsynced": Switch(_sync_nothing_private),
+    "gives up": Switch(_give_up),
+    "resynchronizes by offset": Switch(_node(ResyncByOffset), True),
 }
 """What may be switched off, by its name."""

@@ -88,7 +88,8 @@ class Plan:
         """Choose what has to be known at the start. Whether the nodes are a quorum may be wished for."""
         nodes, sentinels = draw(rng, [(1, 2), (4, 3), (1, 5)]), draw(rng, [(4, 3), (1, 5)])
         options = {name: draw(rng, choices) for name, choices in OPTIONS.items()}
-        if (rng.random() < 0.6) if quorum is None else quorum:
+        drawn = rng.random() < 0.6
+        if drawn if quorum is None else quorum:
             nodes = max(3, nodes)
             options |= {name: draw(rng, choices) for name, choices in QUORUM.items()}
             options["quorum-nodes"] = str(nodes)
