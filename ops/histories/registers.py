@@ -104,6 +104,7 @@ def _settled(history: Sequence[Operation], initial: Any) -> list[Operation]:
     for each in matters:
         if each.outcome is Outcome.OK and each.action != "write":
             first_seen[each.result] = min(first_seen.get(each.result, each.returned), each.returned)
+    _see_through(matters, written, first_seen)
     settled: list[Operation] = []
     for each in matters:
         if each.outcome is Outcome.UNKNOWN and written[_new(each)] == 1 and _new(each) != initial:
@@ -113,6 +114,21 @@ def _settled(history: Sequence[Operation], initial: Any) -> list[Operation]:
         else:
             settled.append(each)
     return settled
+
+
+def _see_through(matters: Sequence[Operation], written: Counter[Any], first_seen: dict[Any, int]) -> None:
+    """A swap of unknown outcome whose value was seen had seen the value that it expected: nobody else need have."""
+    swaps = [each for each in matters if each.outcome is Outcome.UNKNOWN and each.action == "cas"]
+    again = True
+    while again:
+        again = False
+        for each in swaps:
+            expected, new = each.value
+            if new in first_seen and written[new] == 1:
+                when = max(first_seen[new], each.called)
+                if first_seen.get(expected, when + 1) > when:
+                    first_seen[expected] = when
+                    again = True
 
 
 def _ended(each: Operation, when: int) -> Operation:

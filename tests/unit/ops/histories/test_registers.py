@@ -169,3 +169,15 @@ def test_a_long_history_of_many_clients_is_judged() -> None:
     wrong = Operation("c", "read", "r", None, -1, operations[at].called, operations[at].returned)
     (violation,) = judge_register("r", [*operations[:at], wrong, *operations[at:]])
     assert wrong in violation.evidence
+
+
+def test_a_chain_of_unknown_swaps_that_ends_in_a_seen_value_took_place() -> None:
+    """Two swaps in a row whose outcome nobody was told, the second's value seen: the first one took place as well."""
+    history = [
+        Operation("a", "write", "r", "1", None, 0, 1),
+        Operation("a", "cas", "r", ("1", "2"), None, 2, 90, Outcome.UNKNOWN),
+        Operation("a", "cas", "r", ("2", "3"), None, 3, 90, Outcome.UNKNOWN),
+        Operation("a", "cas", "r", ("3", "4"), "3", 4, 5),
+    ]
+    assert judge_register("r", history) == []
+    assert judge_register("r", [history[0], *history[2:]]) != []
