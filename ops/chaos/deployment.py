@@ -55,6 +55,8 @@ def node_lines(servers: Servers, network: Network, place: Place, data: Path) -> 
              "repl-timeout 10"]  # fmt: skip
     if servers.is_quorum:
         lines += [f"durability {servers.durability}", f"quorum-nodes {len(HOSTS)}", "reads linearizable"]
+    if servers.durability == "quorum-fsync":
+        lines.append("appendfsync always")
     if place.host != first.host:
         lines.append(f"replicaof {first.address} {first.port}")
     return lines

@@ -114,5 +114,6 @@ def test_servers_are_told_their_places() -> None:
             f"replicaof {network.places[0].address} 7000"} <= set(lines)  # fmt: skip
     assert not any(line.startswith("durability") for line in lines)
     assert "durability quorum" in node_lines(Servers("understudy", "quorum"), network, node, Path("/d"))
+    assert "appendfsync always" in node_lines(Servers("understudy", "quorum-fsync"), network, node, Path("/d"))
     watched = f"sentinel monitor chaos {network.places[0].address} 7000 2"
     assert watched in sentinel_lines(Servers("redis"), network, sentinel, Path("/d"))
