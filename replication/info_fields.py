@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from kvserver.config import Config
-from kvserver.records import record
 from replication.backlog import Backlog
 from replication.history import History
 from replication.primary.attached import Attached, good_count
@@ -13,7 +13,7 @@ from replication.primary.attached import Attached, good_count
 Fields = Iterable[tuple[str, object]]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class LinkView:
     """A replica's link. `total_bytes` -1: a snapshot of unknown length; all of them 0 without one."""
 
@@ -28,7 +28,7 @@ class LinkView:
     unapplied_bytes: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class View:
     """A node as INFO sees it."""
 

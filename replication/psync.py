@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from kvserver.records import record
+from dataclasses import dataclass
+
 from replication.backlog import Backlog
 from replication.history import History, same_id
 
 ASK_FULL = b"?"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Request:
     """PSYNC's arguments: the id followed so far (`?` for none) and the number of the next byte wanted."""
 
@@ -17,7 +18,7 @@ class Request:
     offset: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Continue:
     """Send the stream from byte `offset` on; `replid` is the id under which it goes on."""
 
@@ -25,7 +26,7 @@ class Continue:
     offset: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class FullResync:
     """Send a snapshot; `reason` is for the log."""
 

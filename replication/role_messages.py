@@ -8,15 +8,15 @@ term in which that link was started.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from kvserver.records import record
 from replication.handover.decide import Address, Order
 from replication.primary.attached import Attached
 
 # -- events: from outside ------------------------------------------------------------------------------------
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Restarted:
     """The data set that was loaded says where it stands: at `offset` of the history `saved_id`."""
 
@@ -26,7 +26,7 @@ class Restarted:
     new_id: bytes
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Follow:
     """Become the replica of this node, or of another one (REPLICAOF)."""
 
@@ -35,7 +35,7 @@ class Follow:
     new_id: bytes
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Promote:
     """Become a primary (REPLICAOF NO ONE, or our primary asks us to take over)."""
 
@@ -43,7 +43,7 @@ class Promote:
     new_id: bytes
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Rest:
     """A member of a quorum leads no more, or not yet, and follows nobody."""
 
@@ -51,14 +51,14 @@ class Rest:
     new_id: bytes
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class HandOver:
     """Have a replica take over (FAILOVER)."""
 
     order: Order
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Abort:
     """Give the hand-over up (FAILOVER ABORT)."""
 
@@ -67,7 +67,7 @@ class Abort:
     new_id: bytes
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class StreamWanted:
     """A replica asks for the stream: from now on another node knows our id."""
 
@@ -75,14 +75,14 @@ class StreamWanted:
     new_id: bytes
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Go on under an id that nobody knows (DEBUG CHANGE-REPL-ID)."""
 
     new_id: bytes
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Some time has passed. `idle_s`: how long no replica has been attached, `backlog_ttl_s` 0: that doesn't matter."""
 
@@ -96,7 +96,7 @@ class Tick:
 # -- events: from the link -----------------------------------------------------------------------------------
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Continued:
     """The primary lets us continue from `offset`, perhaps under another id (None: it didn't say)."""
 
@@ -105,14 +105,14 @@ class Continued:
     offset: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SnapshotBegins:
     """The primary sends a data set."""
 
     term: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SnapshotComplete:
     """The whole data set is here: it stands at `offset` of `replid`."""
 
@@ -121,14 +121,14 @@ class SnapshotComplete:
     offset: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class LinkLost:
     """The attempt is over; the link will try again."""
 
     term: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """The primary refused us: who only asked for a hand-over takes the role back."""
 
@@ -144,22 +144,22 @@ Event = Restarted | Follow | Promote | Rest | HandOver | Abort | StreamWanted | 
 # -- actions -------------------------------------------------------------------------------------------------
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Fence:
     """From here on no client's write is taken, nothing expires here, no effect of our own is logged."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Lead:
     """From here on clients' writes are taken, and what expires is ours to delete."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class EndLink:
     """The link ends: nothing of it is applied any more, not even what it has received."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class StartLink:
     """A link to this node begins, under this term."""
 
@@ -167,70 +167,70 @@ class StartLink:
     term: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class OpenBacklog:
     """The stream is recorded from this offset on; what was recorded before is forgotten."""
 
     offset: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class CloseBacklog:
     """The stream is recorded no more."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Install:
     """The data set that was received replaces the one in force, and the log stands at its offset."""
 
     offset: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class TellReplaced:
     """Whoever keeps a copy of the data set (functions, the append-only file) begins anew with the new one."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class DropReplicas:
     """All replicas are disconnected, and have to ask again whether they may continue."""
 
     reason: str
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class EndBlocked:
     """Blocked clients are let go: what they wait for comes no more."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class RememberPrimary:
     """The configuration names whom we follow, None for nobody."""
 
     primary: Address | None
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class HoldWrites:
     """Clients who want to write wait."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class LetWrites:
     """Clients who wait go on."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class AskForAcks:
     """The replicas are to acknowledge at once."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class RefreshGates:
     """What the gates ask about may have changed."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line for the log."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kvserver.config.quoting import decode, encode, quote
-from kvserver.records import record
 
 INT_MAX = 2**31 - 1
 UINT_MAX = 2**32 - 1
@@ -89,7 +89,7 @@ def format_memory(value: int) -> str:
     return str(value)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Kind:
     """Base of all kinds. `multi`: the directive takes several arguments."""
 
@@ -113,7 +113,7 @@ class Kind:
         return [self.show(value)]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Bool(Kind):
     """yes or no."""
 
@@ -131,7 +131,7 @@ class Bool(Kind):
         return "yes" if value else "no"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Int(Kind):
     """An integer in a closed range, silently brought into `clamp` when that is given."""
 
@@ -151,7 +151,7 @@ class Int(Kind):
         return value if self.clamp is None else max(self.clamp[0], min(self.clamp[1], value))
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Octal(Kind):
     """File permissions in octal digits."""
 
@@ -173,7 +173,7 @@ class Octal(Kind):
         return f"{value:o}"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Memory(Kind):
     """A size in bytes, with units; with `percent` also a share of maxmemory, held as a negative number."""
 
@@ -210,7 +210,7 @@ class Memory(Kind):
         return [self.show(value) if value < 0 else format_memory(value)]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Enum(Kind):
     """One word of a list; `same` maps words that mean another to the one shown."""
 
@@ -225,7 +225,7 @@ class Enum(Kind):
         return dict(self.same).get(text, text)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SignalActions(Kind):
     """What SHUTDOWN flags a signal implies: a subset of save, nosave, now, force; none is `default`."""
 
@@ -247,7 +247,7 @@ class SignalActions(Kind):
         return " ".join(value) or "default"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Text(Kind):
     """Free text. `unset_when_empty`: the empty text means that the option isn't there at all."""
 
@@ -268,7 +268,7 @@ class Text(Kind):
         return [] if self.unset_when_empty and not value else [quote(value)]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Secret(Kind):
     """A user name or password: bytes, compared with what clients send; empty means none."""
 

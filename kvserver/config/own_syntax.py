@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from kvserver.config.kinds import (
     MAX_BIND_ADDRESSES,
@@ -17,7 +18,6 @@ from kvserver.config.kinds import (
     parse_integer,
     parse_memory,
 )
-from kvserver.records import record
 
 NOTIFY_ALL = "g$lshzxetd"
 """The event classes that `A` stands for, in the order CONFIG GET shows them when they are not all there."""
@@ -25,7 +25,7 @@ _NOTIFY_TAIL = "KEm"
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z", re.ASCII)
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class SavePoints(Kind):
     """`save <seconds> <changes> ...`; `save ""` means no save points; lines of a file add up."""
 
@@ -62,7 +62,7 @@ class SavePoints(Kind):
         return [f"{point.seconds} {point.changes}" for point in value] or ['""']
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class OutputLimits(Kind):
     """`client-output-buffer-limit <class> <hard> <soft> <seconds> ...`; classes not named keep theirs."""
 
@@ -103,7 +103,7 @@ class OutputLimits(Kind):
         ]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Addresses(Kind):
     """`bind [address ...]`: a leading `-` marks an address that may be missing, `*` is every IPv4 one."""
 
@@ -125,7 +125,7 @@ class Addresses(Kind):
         return [" ".join(value) or '""']
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class PrimaryAddress(Kind):
     """`replicaof <host> <port>`, or `no one`: the value is an Endpoint, or None."""
 
@@ -155,7 +155,7 @@ class PrimaryAddress(Kind):
         return [self.show(value)] if value else []
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class OomScores(Kind):
     """The three adjustments of the kernel's out-of-memory score: primary, replica, child processes."""
 
@@ -176,7 +176,7 @@ class OomScores(Kind):
         return " ".join(map(str, value))
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class EventClasses(Kind):
     """notify-keyspace-events: letters of event classes, shown in one canonical order."""
 
@@ -205,7 +205,7 @@ class EventClasses(Kind):
         return [f'"{value}"']
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Percentiles(Kind):
     """latency-tracking-info-percentiles: numbers from 0 to 100; `""` means none."""
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, Protocol, TypeVar
-
-from kvserver.records import record
 
 if TYPE_CHECKING:
     import socket
@@ -19,7 +18,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Clock:
     """The time, in seconds. Each is a function without arguments, called as `clock.wall()`."""
 
@@ -39,7 +38,7 @@ class Clock:
     """Whether this is the machine's own, which compiled code may read in C."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Chance:
     """Randomness."""
 
@@ -184,7 +183,7 @@ class Threads(Protocol):
         """Stand still until work in a pool is done; its result, or what it raised."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Doors:
     """All doors of one node."""
 

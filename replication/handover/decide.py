@@ -8,9 +8,9 @@ its replica. If nobody catches up in time the attempt is given up, or with FORCE
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.records import record
 from kvserver.wire.numbers import parse_int
 from replication.primary.attached import Attached, Phase
 
@@ -21,7 +21,7 @@ WAITING = "waiting-for-sync"
 IN_PROGRESS = "failover-in-progress"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Order:
     """FAILOVER's arguments. `timeout_ms` 0: none."""
 
@@ -31,7 +31,7 @@ class Order:
     timeout_ms: int = 0
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Proceed:
     """Hand over to this replica now, which has everything or not."""
 
@@ -39,7 +39,7 @@ class Proceed:
     synced: bool = True
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """Nobody caught up in time."""
 

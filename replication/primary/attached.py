@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from kvserver.client.output_limit import BELOW, judge
 from kvserver.client.reasons import Reason
 from kvserver.config.kinds import BufferLimit
-from kvserver.records import record
 
 
 class Phase(enum.Enum):
@@ -140,7 +139,7 @@ class Waiter:
     local: int = -1
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Released:
     """A client's WAIT is over, with the number of replicas that had acknowledged its offset.
 

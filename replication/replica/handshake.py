@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kvserver.config import Config
-from kvserver.records import record
 from replication.history import is_replid
 from replication.psync import ASK_FULL
 
@@ -48,14 +47,14 @@ def settings_of(config: Config, port: int, replid: bytes | None, offset: int, fa
     )
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Send:
     """Send this request, and hand its reply to `Handshake.reply`."""
 
     args: list[bytes]
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Full:
     """A snapshot follows, taken at `offset` of the history `replid`."""
 
@@ -63,19 +62,19 @@ class Full:
     offset: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Partial:
     """The stream goes on from the offset asked for; `replid` is None when the primary didn't say."""
 
     replid: bytes | None
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Wait:
     """The primary keeps the connection alive while it prepares: read on."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The attempt is over. `soon` when the primary will be able to serve shortly."""
 
@@ -95,7 +94,7 @@ class Judge(enum.Enum):
     PSYNC = "decides what follows"
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class Step:
     """One row: the state's name, its request (None: skip), how its reply is judged."""
 

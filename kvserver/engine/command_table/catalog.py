@@ -25,11 +25,10 @@ Facts (names, numbers, argument trees) are those a Redis 7.0.15 server reports; 
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
-
-from kvserver.records import record
 
 # The order in which Redis lists flags and categories, which clients may show as they come.
 FLAG_ORDER = (
@@ -52,14 +51,14 @@ LATER_ARITY = {"ZRANK": -3, "ZREVRANK": -3}
 """What commands of Redis 7.0 accept since a later version: WITHSCORE (7.2). COMMAND tells 7.0's arity."""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class BeginIndex:
     """Keys begin at a fixed position; 0 is the command's name."""
 
     index: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class BeginKeyword:
     """Keys begin after a word, sought from `start_from`; a negative start counts from the end, backwards."""
 
@@ -67,7 +66,7 @@ class BeginKeyword:
     start_from: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class FindRange:
     """Every `step`-th argument up to `last`, relative to the first key.
 
@@ -80,7 +79,7 @@ class FindRange:
     limit: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class FindKeynum:
     """A count of keys at `count_at`, the keys from `first`, both relative to where the search began."""
 
@@ -89,7 +88,7 @@ class FindKeynum:
     step: int
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class KeySpec:
     """Where some of a command's keys are, and what happens to them. None stands for "unknown"."""
 
@@ -99,7 +98,7 @@ class KeySpec:
     notes: str
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class CommandFacts:
     """One command or subcommand as COMMAND INFO describes it. Arity is negative when it is a minimum."""
 
@@ -120,7 +119,7 @@ class CommandFacts:
         return self.name.partition("|")[0] if "|" in self.name else ""
 
 
-@record
+@dataclass(frozen=True, slots=True)
 class CommandDocs:
     """One command or subcommand as COMMAND DOCS describes it; absent texts are empty."""
 

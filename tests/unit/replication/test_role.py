@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings, strategies as st
 from support.roles import ORDER, THEIRS, A, B, Bench, Make, reach, replica
 
-from kvserver.records import changed
 from replication.handover import decide as handover
 from replication.handover.decide import Order
 from replication.history import NO_ID, History
@@ -198,7 +198,7 @@ def test_a_primary_that_starts_never_goes_on_under_the_id_of_the_run_before() ->
     """The run before may have written bytes that the snapshot lacks: its id is the second one, up to the snapshot."""
     for follows in (False, True):
         bench = Bench()
-        bench.do(changed(RESTARTED, follows=follows))
+        bench.do(replace(RESTARTED, follows=follows))
         bench.promote()
         history = bench.role.history
         assert (history.second_replid, history.second_offset) == (THEIRS, 101)
@@ -334,7 +334,7 @@ def test_no_sequence_of_events_breaks_an_invariant(choices: list[tuple[int, int,
         changes = {"offset": max(offset, 0)} if hasattr(event, "offset") else {}
         if hasattr(event, "term"):
             changes["term"] = event.term + age
-        event = changed(event, **changes)
+        event = replace(event, **changes)
         row = TRANSITIONS.get((bench.role.state, type(event)))
         current = getattr(event, "term", None) == bench.role.link_term
         if row is None and (current or not hasattr(event, "term")):
