@@ -112,6 +112,8 @@ class Cluster:
     nodes: dict[str, Process] = field(default_factory=dict)
     sentinels: dict[str, Process] = field(default_factory=dict)
     clients: dict[str, Process] = field(default_factory=dict)
+    on_forced: Callable[[], None] = lambda: None
+    """Called before a sentinel is ordered to fail over."""
 
     def __post_init__(self) -> None:
         plan = self.plan

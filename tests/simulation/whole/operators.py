@@ -43,7 +43,9 @@ class Operators:
             if leader.node.leading is not None and len(leader.node.members.now) == 1:
                 gone = sorted(leader.node.members.now[0] - ids)
                 new = sorted(ids - leader.node.members.now[0])
-                if gone and new:
+                if leader.node.node_id in new:  # it isn't counted, and can't take a place while it leads
+                    self.switch_over()
+                elif gone and new:
                     self._order(ip, NODE_PORT, "QUORUM", "REPLACE", gone[0], new[0])
 
     def meddle(self) -> str:
@@ -54,7 +56,8 @@ class Operators:
         return self._order(ip, NODE_PORT, *self._rng.choice(orders))
 
     def switch_over(self) -> str:
-        """SENTINEL FAILOVER."""
+        """SENTINEL FAILOVER: the sentinel asks the others for no vote then."""
+        self._cluster.on_forced()
         return self._order(self._rng.choice(self._cluster.sentinel_ips), SENTINEL_PORT, "SENTINEL", "FAILOVER", "main")
 
     def hand_over(self) -> str:

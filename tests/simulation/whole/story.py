@@ -139,8 +139,7 @@ class Story:
         self.result.quorum = plan.durability != "async"
         cluster = await self._up(plan)
         plan.go_on(world.rng)
-        if plan.operators:
-            self._sentinels.operated()
+        cluster.on_forced = self._sentinels.operated
         del plan.clients[options.clients :]
         world.say("PLAN", plan)
         cluster.start_clients()
