@@ -170,6 +170,22 @@ class Sockets(Protocol):
         """A socket that listens at an address, or at the one address of IPv4 that a name means. Raises OSError."""
 
 
+class AsyncFile(Protocol):
+    """An open file whose calls are awaited: somebody else stands still for them. Each may raise OSError."""
+
+    def read(self, size: int = ..., /) -> Awaitable[bytes]:
+        """Up to so many bytes; none at the end."""
+
+    def write(self, data: bytes, /) -> Awaitable[int]:
+        """Write all; how many bytes that were."""
+
+    def seek(self, offset: int, /) -> Awaitable[int]:
+        """Go to a place in the file."""
+
+    def close(self) -> Awaitable[None]:
+        """Close it."""
+
+
 class Threads(Protocol):
     """Where work is done that would hold up the loop."""
 
@@ -178,6 +194,9 @@ class Threads(Protocol):
 
     def pool(self, size: int, name: str) -> Executor:
         """Threads of one's own, at most `size`."""
+
+    def file(self, file: BinaryIO) -> AsyncFile:
+        """An open file, to be used without standing still."""
 
     def wait(self, future: Future[T]) -> T:
         """Stand still until work in a pool is done; its result, or what it raised."""

@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cache
 from random import Random
+from typing import BinaryIO
+
+import aiofiles.threadpool
 
 from kvserver.doors.disk import WorkingFolder
-from kvserver.doors.kinds import Chance, Clock, Doors, P, T
+from kvserver.doors.kinds import AsyncFile, Chance, Clock, Doors, P, T
 from kvserver.doors.machine import RealMachine
 from kvserver.doors.process import WholeProcess
 
@@ -50,6 +53,12 @@ class RealThreads:
     def pool(self, size: int, name: str) -> Executor:
         """Threads named after their purpose."""
         return ThreadPoolExecutor(size, name)
+
+    def file(self, file: BinaryIO) -> AsyncFile:
+        """aiofiles has its calls done on threads of the loop's own pool."""
+        bare = getattr(file, "file", file)  # Windows' temporary files have one inside
+        wrapped: AsyncFile = aiofiles.threadpool.wrap(bare)
+        return wrapped
 
     def wait(self, future: Future[T]) -> T:
         """Stand still until it is done."""

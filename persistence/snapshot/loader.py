@@ -43,7 +43,7 @@ class Loader:
             RdbError: it is corrupt, says where and how.
         """
         try:
-            file = await self._threads.run(path.open, "rb")
+            file = self._threads.file(await self._threads.run(path.open, "rb"))
         except FileNotFoundError:
             return None
         self.delay_us = delay_us
@@ -52,7 +52,7 @@ class Loader:
             return await self._load(file, keep_expired, verify_checksum)
         finally:
             self.end()
-            await self._threads.run(file.close)
+            await file.close()
 
     def begin(self, size: int) -> None:
         """Say that a load of `size` bytes begins: clients are refused."""
@@ -70,9 +70,9 @@ class Loader:
     async def _load(self, file: Any, keep_expired: bool, verify_checksum: bool) -> Restorer:
         decoder = Decoder(EngineBuilders(self.engine.state.limits), verify_checksum)
         restorer = Restorer(self.engine.dbs, int(self._clock.wall() * 1000), keep_expired)
-        block = await self._threads.run(file.read, READ_BYTES)
+        block = await file.read(READ_BYTES)
         while block and not decoder.ended:
-            ahead = asyncio.ensure_future(self._threads.run(file.read, READ_BYTES))
+            ahead = asyncio.ensure_future(file.read(READ_BYTES))
             try:
                 await self._feed(decoder, restorer, block)
             finally:

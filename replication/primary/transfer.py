@@ -72,21 +72,20 @@ class Transfer:
 
     async def send_sized(self) -> None:
         """Write it to a temporary file, then send its length and the file."""
-        run = self._threads.run
-        spool = await run(self._disk.scratch)
+        spool = self._threads.file(await self._threads.run(self._disk.scratch))
         try:
-            size = await self._fill(lambda data: run(spool.write, data))
+            size = await self._fill(spool.write)
             self._snapshot.close()
             self._sending()
             await self._broadcast(b"$%d\r\n" % size)
-            await run(spool.seek, 0)
+            await spool.seek(0)
             while self.present():
-                piece = await run(spool.read, CHUNK * 4)
+                piece = await spool.read(CHUNK * 4)
                 if not piece:
                     break
                 await self._broadcast(piece)
         finally:
-            spool.close()
+            await spool.close()
 
     async def _fill(self, write: Callable[[bytes], Awaitable[int]]) -> int:
         """Encode in slices, write off the loop; return how many bytes there are."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from random import Random
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
-from kvserver.doors import Chance, Clock, Doors
+from kvserver.doors import Chance, Clock, Doors, Threads
 from kvserver.doors.disk import OwnFolder
+from kvserver.doors.kinds import AsyncFile
 from kvserver.doors.process import SharedProcess
 from kvserver.doors.real import RealSockets
 
@@ -87,8 +88,31 @@ class FakeThreads:
     def pool(self, size: int, name: str) -> Executor:
         return _AtOnce()
 
+    def file(self, file: BinaryIO) -> AsyncFile:
+        return FileOnThreads(file, self)
+
     def wait(self, future: Future[T]) -> T:
         return future.result(0)
+
+
+class FileOnThreads:
+    """A file whose calls are done as the threads that it is given do work."""
+
+    def __init__(self, file: BinaryIO, threads: Threads) -> None:
+        self._file = file
+        self._run = threads.run
+
+    def read(self, size: int = -1, /) -> Awaitable[bytes]:
+        return self._run(self._file.read, size)
+
+    def write(self, data: bytes, /) -> Awaitable[int]:
+        return self._run(self._file.write, data)
+
+    def seek(self, offset: int, /) -> Awaitable[int]:
+        return self._run(self._file.seek, offset)
+
+    def close(self) -> Awaitable[None]:
+        return self._run(self._file.close)
 
 
 class _AtOnce(Executor):

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
 from functools import partial
 from random import Random
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, BinaryIO, NoReturn, ParamSpec, TypeVar
 
 import structlog
-from support.doors import FakeMachine
+from support.doors import FakeMachine, FileOnThreads
 
 from kvserver.doors import Chance, Clock, Doors
+from kvserver.doors.kinds import AsyncFile
 from kvserver.doors.process import SharedProcess
 from simulation.whole.connecting import SimSockets
 from simulation.whole.disk import ON_THREAD, SimDisk
@@ -101,6 +102,9 @@ class SimThreads:
 
     def pool(self, size: int, name: str) -> Executor:
         return _Pool(self)
+
+    def file(self, file: BinaryIO) -> AsyncFile:
+        return FileOnThreads(file, self)
 
     def wait(self, future: Future[T]) -> T:
         assert isinstance(future, _Job)
