@@ -78,7 +78,7 @@ def _packed(command: Command) -> bytes:
 
 
 @dataclass
-class Compass:
+class Finder:
     """Who leads, as the sentinels say: asked one after the other, and heard as they tell of a switch."""
 
     sentinels: Sequence[Address]
@@ -128,10 +128,10 @@ class Caller:
     """One client: connects where the primary is, and goes elsewhere when it must; or to `home`, always."""
 
     def __init__(
-        self, compass: Compass, setup: Sequence[Command], patience_s: float, clings_s: float,
+        self, finder: Finder, setup: Sequence[Command], patience_s: float, clings_s: float,
         home: Address | None = None,
     ) -> None:  # fmt: skip
-        self._compass = compass
+        self._finder = finder
         self._setup = setup
         self._patience_s = patience_s
         self._clings_s = clings_s
@@ -142,7 +142,7 @@ class Caller:
         self.address: Address | None = None
         """Where it is connected, or tried to be."""
         if not clings_s and home is None:
-            compass.callers.append(self)
+            finder.callers.append(self)
 
     def drop(self) -> None:
         """Close the connection; what waits for a reply will not hear it."""
@@ -156,10 +156,10 @@ class Caller:
         if self._link is not None:
             return
         clings = time.monotonic() - self._served_s < self._clings_s
-        to = self._home or (self.address if clings else None) or await self._compass.primary()
+        to = self._home or (self.address if clings else None) or await self._finder.primary()
         self.address = to
         try:
-            self._trying = link = await Link.dial(to, self._compass.local)
+            self._trying = link = await Link.dial(to, self._finder.local)
         except (OSError, TimeoutError) as failure:
             raise NotSent(repr(failure))
         try:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ops.chaos.caller import AGAIN_S, Caller, Compass, NotSent, Refused, Unheard
+from ops.chaos.caller import AGAIN_S, Caller, Finder, NotSent, Refused, Unheard
 from ops.chaos.workloads import BY_NAME, Draw, Workload
 from ops.histories.operation import Outcome
 
@@ -48,10 +48,10 @@ async def run(plan: Plan, output: IO[str]) -> None:
     """Work until SIGTERM; `output` is the file that the plan names."""
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    compass = Compass([(str(host), int(port)) for host, port in plan.sentinels], plan.local)
-    ears = [asyncio.create_task(compass.listen(sentinel)) for sentinel in compass.sentinels]
+    finder = Finder([(str(host), int(port)) for host, port in plan.sentinels], plan.local)
+    ears = [asyncio.create_task(finder.listen(sentinel)) for sentinel in finder.sentinels]
     tasks = [
-        asyncio.create_task(_work(plan, BY_NAME[name], number, compass, output, over))
+        asyncio.create_task(_work(plan, BY_NAME[name], number, finder, output, over))
         for name in plan.workloads
         for number in range(BY_NAME[name].clients)
     ]
@@ -62,14 +62,14 @@ async def run(plan: Plan, output: IO[str]) -> None:
 
 
 async def _work(
-    plan: Plan, workload: Workload, number: int, compass: Compass, output: IO[str], over: asyncio.Event
+    plan: Plan, workload: Workload, number: int, finder: Finder, output: IO[str], over: asyncio.Event
 ) -> None:
     """One client, from one request to the next."""
     name = f"{workload.name}-{plan.host}-{number}"
     draw = Draw(name, random.Random(f"{plan.seed} {name}"))
     setup = tuple(tuple(command) for command in plan.setup)
     home = (str(plan.node[0]), int(plan.node[1])) if workload.stays_home else None
-    caller = Caller(compass, setup, workload.patience_s, workload.clings_s, home)
+    caller = Caller(finder, setup, workload.patience_s, workload.clings_s, home)
     while not over.is_set():
         try:
             await caller.connect()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from ops.chaos.caller import Caller, Compass, NotSent, Refused, Unheard
+from ops.chaos.caller import Caller, Finder, NotSent, Refused, Unheard
 
 PRIMARY = b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"
 REPLICA = b"*5\r\n$5\r\nslave\r\n$1\r\nh\r\n:1\r\n$9\r\nconnected\r\n:0\r\n"
@@ -52,7 +52,7 @@ def node(reply: bytes | None, role: bytes = PRIMARY) -> Callable[[bytes], bytes 
 async def called(answer: Callable[[bytes], bytes | None]) -> object:
     """What one call to such a node brings."""
     async with server(answer) as leads, server(sentinel(leads)) as watcher:
-        caller = Caller(Compass([watcher], ""), (), 0.2, 0.0)
+        caller = Caller(Finder([watcher], ""), (), 0.2, 0.0)
         await caller.connect()
         assert caller.address == leads
         try:
@@ -89,13 +89,13 @@ async def test_nobody_answers() -> None:
     """Without a sentinel nothing is sent."""
     async with server(lambda data: None) as gone:
         with pytest.raises(NotSent):
-            await Caller(Compass([gone], ""), (), 0.2, 0.0).connect()
+            await Caller(Finder([gone], ""), (), 0.2, 0.0).connect()
 
 
 async def test_the_next_sentinel_is_asked() -> None:
     """A sentinel that is gone costs a moment, no more."""
     async with server(lambda d: None) as gone, server(node(b"")) as leads, server(sentinel(leads)) as watcher:
-        assert await Compass([gone, watcher], "").primary() == leads
+        assert await Finder([gone, watcher], "").primary() == leads
 
 
 async def test_who_clings_goes_back_where_it_was() -> None:
@@ -104,7 +104,7 @@ async def test_who_clings_goes_back_where_it_was() -> None:
         for clings_s, goes_to in ((60.0, old), (0.0, new)):
             named = [old]
             async with server(lambda data, named=named: sentinel(named[0])(data)) as watcher:  # type: ignore[misc]
-                caller = Caller(Compass([watcher], ""), (), 0.2, clings_s)
+                caller = Caller(Finder([watcher], ""), (), 0.2, clings_s)
                 await caller.connect()
                 await caller.call((("SET", "k", "v"),))
                 caller.drop()
@@ -117,7 +117,7 @@ async def test_who_clings_goes_back_where_it_was() -> None:
 async def test_who_stays_home_reads_from_a_replica() -> None:
     """A client of its own host's node takes no notice of who leads."""
     async with server(node(b"$1\r\nv\r\n", REPLICA)) as home:
-        caller = Caller(Compass([], ""), (), 0.2, 0.0, home)
+        caller = Caller(Finder([], ""), (), 0.2, 0.0, home)
         await caller.connect()
         assert await caller.call((("GET", "k"),)) == "v"
         caller.drop()
