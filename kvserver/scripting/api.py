@@ -128,7 +128,7 @@ class Api:
         mark = len(engine.batch)
         c = self.session
         reply = engine.call(c, row, request) or b"$-1\r\n"
-        if running.repl != _everywhere:
+        if running.repl != _everywhere and not engine.log.whole:  # a whole log is everywhere, or not whole
             restrict(engine.batch, mark, running.repl)
         if trace is not None:
             trace.replied(reply)

@@ -1,0 +1,48 @@
+"""A quorum's group as its operator steers it: founded by hand, a member taken out, another taken in; scripts."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+import redis
+from support.quorums import QUORUM, start_group, state
+from support.servers import start_kvserver
+from support.waiting import wait_until
+
+
+def test_a_group_is_founded_by_hand(stack: ExitStack) -> None:
+    """With quorum-found manual nothing is founded before QUORUM FOUND says so, and then once."""
+    settings = {**QUORUM, "quorum_found": "manual"}
+    leader = stack.enter_context(start_kvserver(**settings))
+    with pytest.raises(redis.ResponseError, match="NOQUORUM Refused: the group isn't founded: 1 of 3"):
+        leader.command("QUORUM", "FOUND")
+    for _ in range(2):
+        stack.enter_context(start_kvserver(replicaof=[leader.host, leader.port], **settings))
+    wait_until(lambda: "waits for QUORUM FOUND" in str(state(leader, "quorum_reason")), what="all that is needed")
+    assert state(leader) == "unfounded"
+    assert leader.command("QUORUM", "FOUND") == b"OK"
+    wait_until(lambda: not state(leader, "quorum_reason"), what="the founding")
+    with pytest.raises(redis.ResponseError, match="founded already"):
+        leader.command("QUORUM", "FOUND")
+
+
+def test_a_dead_member_is_forgotten_and_a_new_node_taken_in(stack: ExitStack) -> None:
+    """FORGET leaves a group of two; a new node that follows votes by itself, since one is missing."""
+    leader, second, third = start_group(stack)
+    gone = state(third, "quorum_node_id")
+    third.kill()
+    assert leader.command("QUORUM", "FORGET", gone) == b"OK"
+    wait_until(lambda: len(state(leader, "quorum_members")) == 2, what="the smaller group")
+    new = stack.enter_context(start_kvserver(replicaof=[leader.host, leader.port], **QUORUM))
+    wait_until(lambda: state(new, "quorum_member") == 1, what="the new voter")
+    wait_until(lambda: len(state(second, "quorum_members")) == 3, what="the whole group")
+    assert leader.command("SET", "k", "v") in (True, b"OK")
+
+
+def test_what_a_script_keeps_from_the_log_is_in_it(stack: ExitStack) -> None:
+    """redis.set_repl can't make an acknowledged write one that a majority doesn't have."""
+    leader, *others = start_group(stack)
+    for way in ("REPL_NONE", "REPL_AOF", "REPL_REPLICA", "REPL_ALL"):
+        leader.command("EVAL", f"redis.set_repl(redis.{way}) return redis.call('set', KEYS[1], 1)", 1, way)
+        wait_until(lambda: all(node.command("EXISTS", way) for node in others), what=way)  # noqa: B023
