@@ -82,6 +82,13 @@ def small(kind: str, keys: int) -> Iterator[bytes]:
         yield encode(make.command, b"small:%010d" % i, *make.words(range(start, start + SMALL)))
 
 
+def streams(keys: int) -> Iterator[bytes]:
+    """So many streams of `SMALL` entries with one field."""
+    for i in range(keys):
+        for n in range(SMALL):
+            yield encode(b"XADD", b"small:%010d" % i, b"%d-1" % (n + 1), b"field", b"value:%06d" % n)
+
+
 def big(kind: str, elements: int, key: bytes = b"big") -> Iterator[bytes]:
     """One aggregate of so many elements."""
     make = AGGREGATES[kind]

@@ -104,10 +104,10 @@ def describe() -> dict[str, object]:
     }
 
 
-def title(about: dict[str, object], redis_version: str) -> str:
-    """One line above a table."""
+def title(about: dict[str, object], peers: str) -> str:
+    """One line above a table; `peers` are the servers compared with, and their versions."""
     return (
-        f"understudy ({about['build']}, Python {about['python']}) to Redis {redis_version}, {about['date']}, "
+        f"understudy ({about['build']}, Python {about['python']}) to {peers}, {about['date']}, "
         f"{about['cores']} cores of {about['processor']}, {about['memory_gb']} GB"
     )
 

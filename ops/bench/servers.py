@@ -1,4 +1,4 @@
-"""The two servers that are compared: started for the benchmark, pinned, ended by their process ids."""
+"""The servers that are compared: started for the benchmark, pinned, ended by their process ids."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ def free_port() -> int:
 
 
 class BenchServer:
-    """One server process; use it as a context manager."""
+    """One server process; use it as a context manager. `program` is what runs when it isn't ours."""
 
-    def __init__(self, kind: str, core: int, options: Iterable[str] = ()) -> None:
+    def __init__(self, kind: str, core: int, options: Iterable[str] = (), program: str = "") -> None:
         self.kind = kind
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix=f"bench-{kind}-"))
-        program = [sys.executable, "-m", "kvserver"] if kind == OURS else [need("redis-server")]
+        start = [sys.executable, "-m", "kvserver"] if kind == OURS else [program or need("redis-server")]
         words = ["--port", str(self.port), "--bind", HOST, "--dir", str(self.folder), "--save", "", *options]
         self.log = self.folder / "log"
         with pinned(core), self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*program, *words],
+                [*start, *words],
                 cwd=self.folder,
                 env=child_environment(),
                 stdin=subprocess.DEVNULL,
@@ -152,14 +152,15 @@ def _read_until_done(link: socket.socket) -> None:
 
 @contextmanager
 def server(kind: str, core: int, options: Iterable[str] = (), replicas: int = 0,
-           replica_cores: tuple[int, ...] = (-1,), replica_options: Iterable[str] = ()) -> Iterator[BenchServer]:
+           replica_cores: tuple[int, ...] = (-1,), replica_options: Iterable[str] = (),
+           program: str = "") -> Iterator[BenchServer]:
     """A server with so many replicas of its own kind attached."""
     attached: list[BenchServer] = []
-    with BenchServer(kind, core, options) as primary:
+    with BenchServer(kind, core, options, program) as primary:
         try:
             for number in range(replicas):
                 follow = ["--replicaof", HOST, str(primary.port), *replica_options]
-                attached.append(BenchServer(kind, replica_cores[number % len(replica_cores)], follow))
+                attached.append(BenchServer(kind, replica_cores[number % len(replica_cores)], follow, program))
             for replica in attached:
                 replica.wait_info("replication", "master_link_status", "up", 60.0)
             yield primary

@@ -1,12 +1,14 @@
-"""`kvops bench`: the same redis-benchmark client against both servers, in alternating rounds."""
+"""`kvops bench`: the same redis-benchmark client against all servers, in alternating rounds."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from ops.bench.machine import Cores, cpu_s, pinned
+from ops.bench.race import Race
 from ops.bench.results import Comparison, Measured, OutputError, parse_csv
 from ops.bench.servers import HOST, OURS, REDIS, BenchError, BenchServer, need, server
 
@@ -51,33 +53,49 @@ def options_of(plan: Plan) -> list[str]:
 
 
 def run(plan: Plan, cores: Cores, progress: Callable[[str], None]) -> list[Comparison]:
-    """Measure everything of the plan. Raises BenchError."""
-    comparisons: list[Comparison] = []
+    """Measure everything of the plan on our server and on the installed Redis. Raises BenchError."""
+    return [race.against(REDIS) for race in compete(plan, {REDIS: ""}, cores, progress)]
+
+
+def compete(
+    plan: Plan, programs: Mapping[str, str], cores: Cores, progress: Callable[[str], None]
+) -> list[Race]:
+    """Measure everything of the plan on our server and on others, whose programs are given by name.
+
+    Raises BenchError.
+    """
+    races: list[Race] = []
     extra = options_of(plan)
-    with (
-        server(OURS, cores.server, extra, plan.replicas, cores.others) as ours,
-        server(REDIS, cores.server, extra, plan.replicas, cores.others) as theirs,
-    ):
+    with ExitStack() as running:
+        servers = [
+            running.enter_context(server(name, cores.server, extra, plan.replicas, cores.others, program=program))
+            for name, program in {OURS: "", **programs}.items()
+        ]
         for pipeline in plan.pipelines:
-            for each in (ours, theirs):
+            for each in servers:
                 each.client.flushall()
             for test in plan.tests:
-                comparison = Comparison(test.upper(), pipeline)
+                race = Race(test.upper(), pipeline)
                 for number in range(plan.rounds):
                     progress(f"{test} pipeline {pipeline}, round {number + 1} of {plan.rounds}")
-                    _round(plan, comparison, test, (ours, theirs), number, cores.client)
-                comparisons.append(comparison)
-    return comparisons
+                    _round(plan, race, test, servers, number, cores.client)
+                races.append(race)
+    return races
 
 
-def _round(plan: Plan, comparison: Comparison, test: str, pair: Sequence[BenchServer], number: int, core: int) -> None:
-    """Run one test on both servers; who is first changes from round to round."""
-    for each in pair if number % 2 == 0 else pair[::-1]:
+def turns(servers: Sequence[BenchServer], number: int) -> Sequence[BenchServer]:
+    """The servers in the order of a round: who is first changes from round to round."""
+    first = number % len(servers)
+    return [*servers[first:], *servers[:first]]
+
+
+def _round(plan: Plan, race: Race, test: str, servers: Sequence[BenchServer], number: int, core: int) -> None:
+    """Run one test on all servers."""
+    for each in turns(servers, number):
         before_s = cpu_s(each.process.pid)
-        measured = _benchmark(plan, test, comparison.pipeline, each.port, core)
-        cpu_us = (cpu_s(each.process.pid) - before_s) * 1e6 / plan.requests(test, comparison.pipeline)
-        measured = replace(measured, cpu_us=cpu_us)
-        (comparison.ours if each.kind == OURS else comparison.theirs).append(measured)
+        measured = _benchmark(plan, test, race.pipeline, each.port, core)
+        cpu_us = (cpu_s(each.process.pid) - before_s) * 1e6 / plan.requests(test, race.pipeline)
+        race.add(each.kind, replace(measured, cpu_us=cpu_us), each.kind == OURS)
 
 
 def _benchmark(plan: Plan, test: str, pipeline: int, port: int, core: int) -> Measured:

@@ -8,14 +8,17 @@ and for requests with large replies, which the client reads more slowly than eit
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from ops.bench.datasets import ARGS_MAX, big, chunked, encode, strings
 from ops.bench.machine import Cores, cpu_s, pinned
+from ops.bench.race import Race
 from ops.bench.report import Sheet, type_row
 from ops.bench.results import Comparison, Measured, OutputError, geometric_mean, parse_csv
 from ops.bench.servers import HOST, OURS, REDIS, BenchError, BenchServer, need
+from ops.bench.throughput import turns
 
 RANDOM = b"__rand_int__"
 """What redis-benchmark replaces by twelve digits, smaller than its option -r."""
@@ -65,6 +68,18 @@ def _both(kind: str) -> Iterator[bytes]:
     yield encode(command, b"types:two", *(word for pair in words for word in pair))
 
 
+def _ranked() -> Iterator[bytes]:
+    """A sorted set of all members that can be drawn."""
+    for start in range(0, LARGE, ARGS_MAX):
+        pairs = ((b"%d" % (i * 7919 % LARGE), b"element:%012d" % i) for i in range(start, start + ARGS_MAX))
+        yield encode(b"ZADD", b"types:zset", *(word for pair in pairs for word in pair))
+
+
+def _entries(count: int) -> Iterator[bytes]:
+    """A stream of so many entries of one field."""
+    return (encode(b"XADD", b"types:stream", b"*", b"field", b"value:%06d" % i) for i in range(count))
+
+
 def _lrange(count: int, requests: tuple[int, int]) -> Case:
     words = (b"LRANGE", b"types:list", b"0", b"%d" % (count - 1))
     return Case(f"LRANGE_{count}", words, requests, lambda: big("list", LIST_LENGTH, b"types:list"))
@@ -90,6 +105,23 @@ CASES = (
                                   b"km", b"ASC"), (8_000, 10_000), _points),
     Case("PFADD", (b"PFADD", b"types:hll", b"element:" + RANDOM), (50_000, 200_000)),
 )  # fmt: skip
+MORE_CASES = (
+    Case("XADD MAXLEN", (b"XADD", b"types:stream", b"MAXLEN", b"~", b"1000", b"*", b"field", RANDOM),
+         (50_000, 200_000)),
+    Case("SET EX", (b"SET", b"key:" + RANDOM, b"value:0123456789", b"EX", b"1000"), (50_000, 200_000)),
+    Case("HINCRBY", (b"HINCRBY", b"types:hash", b"field:" + RANDOM, b"1"), (50_000, 200_000)),
+    Case("ZADD (random, one growing set)", (b"ZADD", b"types:zset", RANDOM, b"element:" + RANDOM),
+         (50_000, 150_000)),
+    Case("ZRANK", (b"ZRANK", b"types:zset", b"element:" + RANDOM), (50_000, 150_000), _ranked),
+    Case("LMOVE", (b"LMOVE", b"types:list", b"types:list", b"LEFT", b"RIGHT"), (50_000, 150_000),
+         lambda: big("list", LIST_LENGTH, b"types:list")),
+    Case("MGET (10)", (b"MGET", *(b"key:" + RANDOM,) * 10), (40_000, 100_000), lambda: strings(LARGE)),
+    Case("SINTER (2 of 100)", (b"SINTER", b"types:one", b"types:two"), (20_000, 30_000), lambda: _both("set")),
+    Case("SDIFF (2 of 100)", (b"SDIFF", b"types:one", b"types:two"), (20_000, 30_000), lambda: _both("set")),
+    Case("XRANGE (10 of 1,000)", (b"XRANGE", b"types:stream", b"-", b"+", b"COUNT", b"10"), (40_000, 80_000),
+         lambda: _entries(1000)),
+)  # fmt: skip
+"""What is measured as well where several peers are compared with, or where it is named."""
 
 
 @dataclass(frozen=True)
@@ -108,24 +140,38 @@ class Plan:
 
 
 def choose(words: Sequence[str]) -> tuple[Case, ...]:
-    """The cases whose name begins with one of the words; all when there is none."""
-    return tuple(c for c in CASES if not words or c.name.lower().startswith(tuple(word.lower() for word in words)))
+    """The cases whose name begins with one of the words; `CASES` when there is none."""
+    begins = tuple(word.lower() for word in words)
+    return tuple(c for c in (*CASES, *MORE_CASES) if c.name.lower().startswith(begins)) if begins else CASES
 
 
 def run(plan: Plan, cores: Cores, progress: Callable[[str], None]) -> list[Comparison]:
-    """Measure everything of the plan. Raises BenchError."""
-    comparisons: list[Comparison] = []
-    with BenchServer(OURS, cores.server) as ours, BenchServer(REDIS, cores.server) as theirs:
+    """Measure everything of the plan on our server and on the installed Redis. Raises BenchError."""
+    return [race.against(REDIS) for race in compete(plan, {REDIS: ""}, cores, progress)]
+
+
+def compete(
+    plan: Plan, programs: Mapping[str, str], cores: Cores, progress: Callable[[str], None]
+) -> list[Race]:
+    """Measure everything of the plan on our server and on others, whose programs are given by name.
+
+    Raises BenchError.
+    """
+    races: list[Race] = []
+    with ExitStack() as running:
+        servers = [
+            running.enter_context(BenchServer(name, cores.server, program=program))
+            for name, program in {OURS: "", **programs}.items()
+        ]
         for case in plan.cases:
             for pipeline in plan.pipelines:
-                comparison = Comparison(case.name, pipeline)
+                race = Race(case.name, pipeline)
                 for number in range(plan.rounds):
                     progress(f"{case.name} pipeline {pipeline}, round {number + 1} of {plan.rounds}")
-                    for each in (ours, theirs) if number % 2 == 0 else (theirs, ours):
-                        measured = _measure(plan, case, pipeline, each, cores.client)
-                        (comparison.ours if each is ours else comparison.theirs).append(measured)
-                comparisons.append(comparison)
-    return comparisons
+                    for each in turns(servers, number):
+                        race.add(each.kind, _measure(plan, case, pipeline, each, cores.client), each.kind == OURS)
+                races.append(race)
+    return races
 
 
 def prepare(case: Case, server: BenchServer) -> list[bytes]:

@@ -46,6 +46,46 @@ def test_throughput(tmp_path: Path) -> None:
     assert len(test["ours_per_s"]) == len(test["redis_per_s"]) == 1
 
 
+def test_beside_peers(tmp_path: Path) -> None:
+    """Beside peers each test has its ratio to the best, and what isn't installed is named and left out."""
+    path = tmp_path / "bench.json"
+    output = bench(tmp_path, "--quick", "--tests", "get", "--pipelines", "16", "--rounds", "2", "--markdown",
+                   "--peers", installed(), "--json", str(path))  # fmt: skip
+    assert "| GET | 16 |" in output
+    data = written(path)
+    (test,) = data["tests"]
+    assert test["to_best"] > 0
+    (name, *_) = data["about"]["peers"]
+    assert len(test["cpu_us"]["ours"]) == len(test["cpu_us"][name]) == 2
+
+
+def test_memory_beside_peers(tmp_path: Path) -> None:
+    """Bytes per key of strings, with expiry too, and of ten elements of each type are measured beside peers."""
+    path = tmp_path / "memory.json"
+    bench(tmp_path, "memory", "--keys", "2000", "--peers", installed(), "--json", str(path))
+    names = [row["data"] for row in written(path)["memory"]]
+    assert names[1:] == ["the same, with expiry", "list of 10", "hash of 10", "set of integers of 10", "set of 10",
+                         "sorted set of 10", "stream of 10"]  # fmt: skip
+
+
+def test_types_beside_peers(tmp_path: Path) -> None:
+    """Cases beyond the table of one peer are measured where they are named."""
+    output = bench(tmp_path, "types", "--cases", "lmove,pfadd", "--pipelines", "16", "--rounds", "1", "--divide", "200",
+                   "--peers", installed(), "--markdown")  # fmt: skip
+    assert "| LMOVE | 16 |" in output
+    assert "geometric mean of 2" in output
+
+
+def test_unknown_peers_are_named(tmp_path: Path) -> None:
+    """A peer that nobody knows is refused with the names of those that there are."""
+    assert "valkey9" in bench(tmp_path, "--peers", "redis1", code=2)
+
+
+def installed() -> str:
+    """The peers' names that the installed redis-server can be."""
+    return "redis7,redis8"
+
+
 def test_memory(tmp_path: Path) -> None:
     """Bytes per key are measured for strings, and for each type small and big."""
     path = tmp_path / "memory.json"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
-from ops.bench import datasets, types
+from ops.bench import datasets, peers, types
+from ops.bench.race import Race, compared_sheet
 from ops.bench.report import Sheet, throughput_sheet
 from ops.bench.results import (
     Comparison,
@@ -18,6 +20,7 @@ from ops.bench.results import (
     percentile,
     summary,
 )
+from ops.bench.servers import BenchError
 from ops.bench.throughput import Plan
 
 CSV = """\
@@ -75,6 +78,54 @@ def test_geometric_mean_of_nothing() -> None:
     """No values, or one that is 0, give 0 instead of an error."""
     assert geometric_mean([]) == 0.0
     assert geometric_mean([1.0, 0.0]) == 0.0
+
+
+def test_the_best_is_looked_for_round_by_round() -> None:
+    """The ratio to the best is to each round's fastest peer, by processor time to its cheapest, who may be others."""
+    race = Race(
+        "SET", 16,
+        [Measured("SET", 100, 1.0, 3.0), Measured("SET", 100, 1.0, 3.0)],
+        {"a": [Measured("SET", 200, 1.0, 2.0), Measured("SET", 100, 1.0, 2.0)],
+         "b": [Measured("SET", 100, 1.0, 1.5), Measured("SET", 125, 1.0, 1.5)]},
+    )  # fmt: skip
+    assert race.best.ratios == [0.5, 0.8]
+    assert race.best.cpu_ratio == 0.5
+    assert race.against("a").ratio == 0.75
+
+
+def test_table_beside_several_peers() -> None:
+    """Each test has its ratio to the best and to each, and the processor times; the means are of the tests named."""
+    races = [
+        Race("SET", 16, [Measured("SET", 50, 1.0, 4.0)], {"a": [Measured("SET", 100, 1.0, 2.0)]}),
+        Race("PING", 16, [Measured("PING", 90, 1.0, 1.0)], {"a": [Measured("PING", 100, 1.0, 1.0)]}),
+    ]
+    sheet = compared_sheet(races, ["a"], "title", ["SET"])
+    assert sheet.rows[0] == ("SET", "16", "0.50", "0.50–0.50", "0.50", "4.00", "2.00", "0.50")
+    assert sheet.rows[2] == ("geometric mean of 1", "16", "0.50", "", "0.50", "", "", "0.50")
+
+
+def test_a_program_is_what_its_version_says(tmp_path: Path) -> None:
+    """A given program of another product or major version is an error, and a peer that isn't there is named."""
+    program = tmp_path / "server"
+    program.write_text("#!/bin/sh\necho 'Valkey server v=9.1.2 sha=0'\n")
+    program.chmod(0o755)
+    assert peers.find(["valkey9"], {"valkey9": str(program)}, fail) == [peers.Peer("valkey9", str(program), "9.1.2")]
+    with pytest.raises(BenchError, match="not Redis 8"):
+        peers.find(["redis8"], {"redis8": str(program)}, fail)
+
+
+def test_a_peer_that_is_not_there_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without its program a peer is skipped, and who is says so; without any there is nothing to measure."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    skipped: list[str] = []
+    with pytest.raises(BenchError, match="none"):
+        peers.find(["redis8", "valkey9"], {}, skipped.append)
+    assert [text.split(" ")[0] for text in skipped] == ["redis8", "valkey9"]
+
+
+def fail(text: str) -> None:
+    """What is told to nobody."""
+    raise AssertionError(text)
 
 
 def test_percentile_is_a_value_that_occurred() -> None:
