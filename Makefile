@@ -17,7 +17,7 @@ ON_TREE := PYTHONPATH=$(CURDIR)
 TWO := +@$(MAKE) --no-print-directory -j2
 
 .PHONY: up test test-compiled test-pure check lint types contracts architecture bench profile coverage annotate \
-	dashboards conformance differential simulate release hook clean
+	dashboards conformance differential simulate .schedules .deployments release hook clean
 
 up: ## a primary, two replicas, three sentinels and a live view; ARGS="--demo" kills the primary
 	$(TWO) $(VENV)/.run
@@ -65,9 +65,17 @@ dashboards: $(VENV)/.test ## the dashboards' JSON, written from grafana/build.py
 conformance: $(VENV)/.run $(VENV)/.test ## Redis's own test suite, run against us; ARGS="--unit unit/type/list" for one unit
 	$(BIN)/python -m ops.conformance $(ARGS)
 
-simulate: $(VENV)/.test ## clusters in one process, faults and schedules chosen by seeds; ARGS="--seconds 600"
-	@set -e; for search in $(or $(SEARCH),simulation simulation.quorum simulation.whole); do \
-		echo "$$search:"; PYTHONPATH=$(CURDIR):tests $(BIN)/python -m $$search $(ARGS); done
+simulate: $(VENV)/.test ## MINUTES=5 of schedules, and of whole deployments beside them; or SEARCH=simulation.quorum ARGS=…
+	$(if $(SEARCH),@$(SIMULATED) $(SEARCH) $(ARGS),$(TWO) .schedules .deployments)
+
+SIMULATED = PYTHONPATH=$(CURDIR):tests $(BIN)/python -m
+MINUTES ?= 1
+.schedules: # the quorum's machines for most of the time, then what sentinels decide, without a quorum and with one
+	@$(SIMULATED) simulation.quorum --seconds $$(($(MINUTES) * 48))
+	@$(SIMULATED) simulation --seconds $$(($(MINUTES) * 6))
+	@$(SIMULATED) simulation --by-quorum --by-hand --seconds $$(($(MINUTES) * 6))
+.deployments:
+	@$(SIMULATED) simulation.whole --seconds $$(($(MINUTES) * 60))
 
 release: check $(VENV)/.release ## VERSION=1.2.3: number and date it, build sdist and wheel, check them; uploads nothing
 	$(BIN)/python -m ops.release $(VERSION)

@@ -9,8 +9,12 @@ import time
 from random import SystemRandom
 
 from simulation.checkers import Violation
-from simulation.quorum_story import run as run_by_quorum
+from simulation.clock import START_MS
+from simulation.quorum_story import QuorumStory, run as run_by_quorum
 from simulation.story import run
+
+KINDS = ("unsound", "by_quorum", "by_hand", "wiped")
+"""Options that are a part of what a seed's story is."""
 
 
 def main(argv: list[str]) -> int:
@@ -26,7 +30,9 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     seed = SystemRandom().randrange(10**9) if options.seed is None else options.seed
     start = time.monotonic()
-    stories = faults = failovers = 0
+    print(f"seeds from {seed}", flush=True)
+    stories = faults = failovers = acknowledged = 0
+    virtual_s = 0.0
     while time.monotonic() - start < options.seconds and (not options.stories or stories < options.stories):
         try:
             if options.by_quorum:
@@ -35,13 +41,19 @@ def main(argv: list[str]) -> int:
                 story = run(seed + stories, options.faults, options.unsound)
         except Violation as violation:
             print(violation, file=sys.stderr)
+            asked = " ".join(f"--{name.replace('_', '-')}" for name in KINDS if getattr(options, name))
+            print(f"replay: make simulate SEARCH=simulation ARGS='--seed {seed + stories} --stories 1 "
+                  f"--faults {options.faults} {asked}'", file=sys.stderr)
             return 1
         stories += 1
         faults += story.faults.count
         failovers += story.checkers.counts.get("+promoted-slave", 0)
+        virtual_s += (story.clock.now_ms - START_MS) / 1000
+        acknowledged += story.oracle.counts.acked if isinstance(story, QuorumStory) else 0
     spent = time.monotonic() - start
-    print(f"{stories} stories from seed {seed}: {faults} faults, {failovers} failovers in {spent:.1f} s "
-          f"({faults / spent * 60:.0f} faults a minute); no violation")
+    print(f"{stories} stories from seed {seed}: {faults} faults, {failovers} failovers, {acknowledged} "
+          f"writes acknowledged by quorums, {virtual_s / 3600:.1f} hours of virtual time in {spent:.1f} s: "
+          f"{stories / spent * 60:.0f} stories, {faults / spent * 60:.0f} faults a minute; no violation")
     return 0
 
 

@@ -24,7 +24,7 @@ def stories(*args: str) -> str:
 def test_deployments_get_well_after_faults() -> None:
     """Killed, paused, cut off, without power, with full and lost disks: when faults stop, all nodes hold the same."""
     told = stories("--seed", "1000", "--seconds", "20", "--stories", "12")
-    assert int(re.findall(r"(\d+) stories from", told)[-1]) > 0
+    assert int(re.findall(r"(\d+) stories:", told)[-1]) > 0
 
 
 def test_a_seed_is_a_story_to_the_last_byte() -> None:

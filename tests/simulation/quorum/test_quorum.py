@@ -7,28 +7,8 @@ import pytest
 from simulation.quorum.broken import SWITCHES, Switch
 from simulation.quorum.schedules import Schedule
 from simulation.quorum.search import replay, search, shorten
+from simulation.quorum.seeds import CAUGHT_BY
 from simulation.quorum.stories import STORIES
-
-CAUGHT_BY = {
-    "no_fence": 7,
-    "fence_replicas_only": 3233,
-    "promise_not_durable": 1165,
-    "choice_by_offset": 41,
-    "choice_by_link_epoch": 347,
-    "choice_by_old_members": 1578,
-    "marker_not_awaited": 4806,
-    "two_choices": 7,
-    "lead_twice": 4693,
-    "lead_unchecked": 3007,
-    "early_ack": 763,
-    "resync_by_offset": 7,
-    "memory_trusted": 115,
-    "no_joint": 160,
-    "many_changes": 3880,
-    "reads_not_held": 12,
-    "no_round": 2523,
-}
-"""Seeds of schedules that catch what a switch breaks; `python -m simulation.quorum --table` finds such seeds."""
 
 
 def test_machines_and_specification_agree() -> None:

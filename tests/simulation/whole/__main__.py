@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from random import SystemRandom
 
 if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of a story
@@ -21,6 +22,8 @@ from simulation.whole.broken import SWITCHES
 from simulation.whole.seeds import ALWAYS
 from simulation.whole.shrinking import shorten
 from simulation.whole.story import KINDS, Options, Result
+
+NAMES = {None: "a quorum or not", True: "a quorum", False: "no quorum"}
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -103,36 +106,55 @@ def main(argv: list[str]) -> int:
         return table(options)
     prepare = SWITCHES[options.broken].off if options.broken else _nothing
     first = SystemRandom().randrange(10**9) if options.seed is None else options.seed
-    start = time.monotonic()
     results: list[Result] = []
-
-    def seeds() -> Iterator[int]:
-        if options.seed is None:
-            yield from ALWAYS
-        for count in itertools.count():
-            if time.monotonic() - start > options.seconds or 0 < options.stories <= count:
-                return
-            yield first + count
-
-    skip = frozenset(map(int, options.skip.split(","))) if options.skip else frozenset()
-    quorum = None if options.quorum is None else options.quorum == "yes"
-    wanted = Options(options.story, quorum, options.faults, options.halves, skip, options.clients, options.show or 60,
-                     options.tape)
-    for result in run(seeds(), wanted, options.jobs, prepare):
+    for wanted, result in stories(options, first, prepare):
         results.append(result)
         tell(result, options.show > 0)
         if result.failure:
             explain(result, wanted, options.shorten, prepare)
             if not options.go_on:
                 break
+    for kind, some in (("quorum", [r for r in results if r.quorum]), ("async", [r for r in results if not r.quorum])):
+        if some:
+            print(f"{kind}: {summary(some)}")
+    print(f"fresh seeds from {first}: {summary(results)}")
+    return int(any(result.failed for result in results))
+
+
+def stories(
+    options: argparse.Namespace, first: int, prepare: Callable[[], None]
+) -> Iterator[tuple[Options, Result]]:
+    """What is told until the time is over, and as what: where no seed is named those come first that failed once."""
+    start = time.monotonic()
+    skip = frozenset(map(int, options.skip.split(","))) if options.skip else frozenset()
+    quorum = None if options.quorum is None else options.quorum == "yes"
+    wanted = Options(options.story, quorum, options.faults, options.halves, skip, options.clients, options.show or 60,
+                     options.tape)
+
+    def fresh() -> Iterator[int]:
+        for count in itertools.count():
+            if time.monotonic() - start > options.seconds or 0 < options.stories <= count:
+                return
+            yield first + count
+
+    for kind, seeds in ALWAYS.items() if options.seed is None else ():
+        if quorum in (None, kind):
+            print(f"seeds that failed once, {NAMES[kind]}: {seeds}", flush=True)
+            again = replace(wanted, quorum=kind)
+            yield from ((again, result) for result in run(seeds, again, options.jobs, prepare))
+    print(f"fresh seeds from {first}, {NAMES[quorum]}", flush=True)
+    yield from ((wanted, result) for result in run(fresh(), wanted, options.jobs, prepare))
+
+
+def summary(results: list[Result]) -> str:
+    """How much was told, and how much of it was bad."""
     cpu_s, virtual_s, faults, failovers, acknowledged, lost, failed = (
         sum(getattr(result, name) for result in results)
         for name in ("cpu_s", "virtual_s", "faults", "failovers", "acknowledged", "lost", "failed"))
     rate = len(results) / cpu_s * 60 if cpu_s else 0.0
-    print(f"{len(results)} stories from seed {first}: {faults} faults, {failovers} failovers, {virtual_s / 60:.0f} "
-          f"minutes of virtual time in {cpu_s / 60:.1f} of processor time: {rate:.1f} stories a minute and core; "
-          f"{lost} of {acknowledged} acknowledged writes lost; {failed} stories failed")
-    return int(failed > 0)
+    return (f"{len(results)} stories: {faults} faults, {failovers} failovers, {virtual_s / 60:.0f} "
+            f"minutes of virtual time in {cpu_s / 60:.1f} of processor time: {rate:.1f} stories a minute and core; "
+            f"{lost} of {acknowledged} acknowledged writes lost; {failed} stories failed")
 
 
 def _nothing() -> None:
