@@ -12,6 +12,7 @@ a new id is an argument.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 REPLID_LENGTH = 40
@@ -24,6 +25,12 @@ _HEX = frozenset(b"0123456789abcdefABCDEF")
 def is_replid(text: bytes) -> bool:
     """Whether `text` can be a replication id: 40 hexadecimal digits."""
     return len(text) == REPLID_LENGTH and all(byte in _HEX for byte in text)
+
+
+def stream_database(aux: Mapping[bytes, bytes], databases: int) -> int:
+    """The database at which the stream stands behind a snapshot with these fields; 0 unless they name one there is."""
+    text = aux.get(b"repl-stream-db", b"")
+    return int(text) if text.isdigit() and int(text) < databases else 0
 
 
 def same_id(left: bytes, right: bytes) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from replication.history import is_replid
+from replication.history import is_replid, stream_database
 from replication.shell import Replication
 
 OFFSET_DIGITS = 18
@@ -24,8 +24,7 @@ async def resume(node: Replication, aux: dict[bytes, bytes], gone: list[tuple[in
     log = node.engine.log
     node.restarted(saved_id, int(text))
     if node.config.replicaof is not None:
-        stream_db = aux.get(b"repl-stream-db", b"")
-        log.selected = int(stream_db) if stream_db.isdigit() and int(stream_db) < len(node.engine.dbs) else 0
+        log.selected = stream_database(aux, len(node.engine.dbs))
         return
     for number, (db, key) in enumerate(gone):
         log.append(db, [b"DEL", key])

@@ -140,6 +140,8 @@ class Origin:
     """Where the log ends that was loaded behind it; None where the append-only file doesn't say."""
     notes: list[tuple[list[bytes], int, int]] = field(default_factory=list)
     """PINGs with a text in that log, each with the offsets of its first and last byte."""
+    selected: int | None = None
+    """The database in which that log ends; None where there is none."""
 
 
 class Persistence(Protocol):

@@ -10,6 +10,7 @@ from kvserver.engine.values.limits import Limits
 from persistence.rdb.read.decoder import Decoder
 from persistence.rdb.read.values import EngineBuilders
 from persistence.snapshot.restore import Restorer
+from replication.history import stream_database
 
 
 class Incoming:
@@ -49,8 +50,7 @@ class Incoming:
     @property
     def stream_db(self) -> int:
         """The database that the stream behind this snapshot stands at."""
-        text = self._restorer.aux.get(b"repl-stream-db", b"")
-        return int(text) if text.isdigit() and int(text) < len(self._restorer.dbs) else 0
+        return stream_database(self._restorer.aux, len(self._restorer.dbs))
 
     def feed(self, piece: bytes) -> None:
         """Decode the next bytes; the work is proportional to their number.

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 import redis
-from support.quorums import QUORUM, start_group, state
+from support.quorums import QUORUM, is_whole, start_group, state
 from support.servers import start_kvserver
 from support.waiting import wait_until
 
@@ -46,3 +46,21 @@ def test_what_a_script_keeps_from_the_log_is_in_it(stack: ExitStack) -> None:
     for way in ("REPL_NONE", "REPL_AOF", "REPL_REPLICA", "REPL_ALL"):
         leader.command("EVAL", f"redis.set_repl(redis.{way}) return redis.call('set', KEYS[1], 1)", 1, way)
         wait_until(lambda: all(node.command("EXISTS", way) for node in others), what=way)  # noqa: B023
+
+
+def test_who_restarts_goes_on_in_the_database_in_which_its_file_ends(stack: ExitStack) -> None:
+    """A member that continues where its file ends, amid its leader's stream, writes where the leader does."""
+    leader, follower, other = start_group(stack)
+    client = leader.client(db=2, single_connection_client=True)
+    client.set("before", 1)
+    wait_until(lambda: follower.client(db=2).exists("before"), what="the write")
+    follower.kill()
+    client.set("meanwhile", 1)
+    follower.start_again()
+    wait_until(lambda: is_whole([leader, follower, other]), what="the restarted one to follow")
+    client.set("after", 1)
+    assert leader.info("stats")["sync_partial_ok"] > 0
+    for node in (follower, other):
+        wait_until(lambda: node.client(db=2).exists("after"), what="the last write")  # noqa: B023
+        assert node.client(db=2).exists("before", "meanwhile", "after") == 3
+        assert node.command("DBSIZE") == 0

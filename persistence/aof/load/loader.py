@@ -87,7 +87,7 @@ class AofLoader:
 
     def _load_files(self, manifest: Manifest) -> Iterator[None]:
         files = manifest.files
-        position, aux = Position(), {}
+        position, aux, selected = Position(), {}, None
         for file in files:
             began_s = self._clock.wall()
             replay = Replay(
@@ -99,11 +99,12 @@ class AofLoader:
             )
             truncated = yield from self._load_file(file, replay)
             aux.update(replay.aux)
+            selected = selected if replay.selected is None else replay.selected
             if truncated and file is not files[-1]:
                 raise AofLoadError("Fatal error: the truncated file is not the last file")
             what = "base" if file is manifest.base else "incr"
             self._log.info(f"DB loaded from {what} file {file.name}: {self._clock.wall() - began_s:.3f} seconds")
-        self.origin = Origin(aux, [], position.offset, position.notes)
+        self.origin = Origin(aux, [], position.offset, position.notes, selected)
 
     def _load_file(self, file: AofFile, replay: Replay) -> Generator[None, None, bool]:
         """Load one file, yielding now and then; the value is whether it was truncated."""

@@ -57,7 +57,7 @@ class Replay:
 
     `restore_functions` gets the libraries that a snapshot holds, as soon as it is complete. `failures` counts the
     commands that were answered with an error. `position` counts where the log stands, through all files; `aux` is what
-    a snapshot says of itself.
+    a snapshot says of itself. `selected` is the database that the last command left selected, None before the first.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Replay:
         self.aux: dict[bytes, bytes] = {}
         self.is_snapshot = False
         self.failures = 0
+        self.selected: int | None = None
         self._engine = engine
         self._restore_functions = restore_functions
         self._verify = verify_checksum
@@ -163,6 +164,8 @@ class Replay:
         finally:
             engine.current = previous
             engine.ready.clear()
+        if records:
+            self.selected = self._session.db.index
         if failure is not None:
             raise failure
 

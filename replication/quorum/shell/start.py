@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvserver import logs
 from kvserver.services.offers import Origin
+from replication.history import stream_database
 from replication.quorum import records
 from replication.quorum.identity import Identity, awake
 from replication.quorum.node import QuorumNode
@@ -57,6 +58,8 @@ def begin(node: Node, ours: Replication, origin: Origin) -> None:
                     reason=found.reason, node_id=found.identity.node_id)  # fmt: skip
     engine = node.engine
     engine.log.offset = max(engine.log.offset, offset)
+    if last_epoch:  # its leader's stream goes on there
+        engine.log.selected = _selected(origin, len(engine.dbs))
     engine.log.whole = True
     quorum = _quorum(node, ours, found.identity, state, file, log)
     ours.voting = quorum
@@ -68,6 +71,10 @@ def _offset(origin: Origin) -> int:
         return origin.offset
     text = origin.aux.get(b"repl-offset", b"")
     return int(text) if text.isdigit() and len(text) <= OFFSET_DIGITS else 0
+
+
+def _selected(origin: Origin, databases: int) -> int:
+    return stream_database(origin.aux, databases) if origin.selected is None else origin.selected
 
 
 def _with_notes(state: State, origin: Origin) -> State:

@@ -227,8 +227,21 @@ class Cluster:
             await asyncio.sleep(0.1)
         return loop.time() - began
 
+    async def contents(self, ip: str) -> dict[tuple[int, bytes], tuple[bytes, int]]:
+        """What a node holds: of each key of each database how DUMP writes it, and when it expires."""
+        held: dict[tuple[int, bytes], tuple[bytes, int]] = {}
+        for number in range(int(self.plan.options.get("databases", "16"))):
+            for key in await self.ask_all(ip, ("SELECT", number), ("KEYS", "*")):
+                whole = await self.ask_all(ip, ("SELECT", number), ("DUMP", key))
+                held[number, key] = whole, await self.ask_all(ip, ("SELECT", number), ("PEXPIRETIME", key))
+        return held
+
     async def ask(self, ip: str, *words: object) -> Any:
         """Ask a node something, from a machine of the checkers' own. Raises Violation if it doesn't answer."""
+        return await self.ask_all(ip, words)
+
+    async def ask_all(self, ip: str, *requests: tuple[object, ...]) -> Any:
+        """Ask some things on one connection; the last reply. Raises Violation as `ask` does."""
         found: list[object] = []
         failures: list[str] = []
 
@@ -236,7 +249,7 @@ class Cluster:
             while len(failures) < ASKED:
                 try:
                     connection = await Connection.open(ip, NODE_PORT)
-                    found.append(await connection(*words))
+                    found.append((await connection.many(list(requests)))[-1])
                     return 0
                 except FAILURES as failure:
                     failures.append(repr(failure))
@@ -247,5 +260,5 @@ class Cluster:
         while asking.alive:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         if not found:
-            raise Violation(f"{ip} doesn't answer {words}: {failures[-1]}; {self.state()}")
+            raise Violation(f"{ip} doesn't answer {requests}: {failures[-1]}; {self.state()}")
         return found[0]

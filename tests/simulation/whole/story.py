@@ -213,7 +213,10 @@ class Story:
             if len(set(digests.values())) == 1:
                 return
             await asyncio.sleep(1)
-        raise Violation(f"not the same everywhere: {digests}; {cluster.state()}")
+        found = [await cluster.contents(ip) for ip in cluster.node_ips]
+        differ = sorted(key for key in set().union(*found) if len({each.get(key) for each in found}) > 1)
+        held = "; ".join(f"{key}: {[each.get(key) for each in found]}" for key in differ[:5])
+        raise Violation(f"not the same everywhere: {held}; {digests}; {cluster.state()}")
 
 
 KINDS = {"faults": Story.faults, "kill": Story.kill}
