@@ -99,6 +99,10 @@ class Persistence:
         state = self.aof.rewriter.state
         return None if state == OFF else -1 if state == WAIT else self.aof.writer.written_offset
 
+    def sync_soon(self, offset: int) -> None:
+        """Somebody waits until the log is on the disk up to `offset`."""
+        self.aof.sync_soon(offset)
+
     def take_origin(self) -> Origin:
         """What the loaded snapshot said of itself; the first caller gets it."""
         origin, self._origin = self._origin, Origin()

@@ -191,6 +191,10 @@ def replconf(c: Session, a: list[bytes]) -> bytes | None:
         if option == b"quorum-ask":
             replication_of(c).voting.followers.asked(c, a[i + 1])
             return None
+        if option == b"quorum-want":
+            if _OFFSET.fullmatch(a[i + 1]):
+                replication_of(c).voting.followers.wanted(c, int(a[i + 1]))
+            return None
         if option == b"quorum" and replication_of(c).voting.active:
             replication_of(c).voting.followers.announced(c, a[i + 1])
             continue

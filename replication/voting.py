@@ -68,6 +68,9 @@ class FollowersVoting(Protocol):
     def asked(self, c: Session, name: bytes) -> None:
         """A follower wants to know what a reader has to see."""
 
+    def wanted(self, c: Session, offset: int) -> None:
+        """A reader of a follower's waits until the log is on a majority's disks up to `offset`."""
+
     def gone(self, c: Session) -> None:
         """A connection has ended."""
 
@@ -146,6 +149,9 @@ class NoFollowers:
 
     def asked(self, c: Session, name: bytes) -> None:
         """Nobody answers."""
+
+    def wanted(self, c: Session, offset: int) -> None:
+        """Nobody has disks sync."""
 
     def gone(self, c: Session) -> None:
         """Nothing follows from it."""

@@ -116,6 +116,9 @@ class NoPersistence:
         """There is no file."""
         return None
 
+    def sync_soon(self, offset: int) -> None:
+        """There is no file."""
+
     def take_origin(self) -> Origin:
         """Nothing was loaded."""
         return Origin()

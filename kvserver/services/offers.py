@@ -156,6 +156,12 @@ class Persistence(Protocol):
     def written_offset(self) -> int | None:
         """Up to which offset the log outlives the process, in the append-only file; None without one."""
 
+    def sync_soon(self, offset: int) -> None:
+        """Somebody waits until the log is on the disk up to `offset`: have it there, whatever the file's policy says.
+
+        `log_synced` tells when it is. No effect without an append-only file.
+        """
+
     def take_origin(self) -> Origin:
         """What the loaded snapshot said of itself; the first caller gets it."""
 

@@ -32,12 +32,13 @@ class Log(Protocol):
 
 @dataclass(slots=True)
 class Leading:
-    """What a leader knows in one term. `told`: what each link was last told."""
+    """What a leader knows in one term. `told`: what each link was last told. `wanted`: as in `News`."""
 
     epoch: int
     tally: Tally
     links: dict[Link, str] = field(default_factory=dict)  # link -> the follower's id
     told: dict[Link, News] = field(default_factory=dict)
+    wanted: int = 0
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Following:
     link: Link
     epoch: int = 0
     on: bool = False
-    round: int = 0
+    wanted: int = 0  # what its leader was asked for
 
 
 class Core:

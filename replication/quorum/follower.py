@@ -18,6 +18,7 @@ from replication.quorum.words import (
     News,
     Persist,
     State,
+    Sync,
     Tell,
     Unlink,
     Welcome,
@@ -66,6 +67,8 @@ class FollowerSide(Core):
             return actions or []
         for level in Level:
             self.commit[level] = max(self.commit[level], min(news.commit[level], self.log.end))
+        if news.wanted > self.log.synced:
+            actions.append(Sync(news.wanted))
         return [*actions, *self._acknowledge(follow, news.round), *self._serve_reads()]
 
     def confirmed(self, link: Link, word: Confirmed) -> list[Action]:

@@ -6,6 +6,7 @@ from replication.quorum import refusals
 from replication.quorum.core import Core, Leading
 from replication.quorum.reads import Waiting
 from replication.quorum.records import Kind, Record
+from replication.quorum.tally import Level
 from replication.quorum.words import (
     Ack,
     Action,
@@ -18,9 +19,11 @@ from replication.quorum.words import (
     Link,
     News,
     Refused,
+    Sync,
     Synchronize,
     Tell,
     Unlink,
+    Want,
     Welcome,
 )
 
@@ -96,9 +99,25 @@ class LeaderSide(Core):
                 return [*actions, Append(record, self.term)]  # the next count, once it is recorded, goes on
         return [*actions, *self._spread(lead), *self._answer(lead)]
 
+    def wanted(self, link: Link, want: Want) -> list[Action]:
+        """A follower's reader waits for disks."""
+        lead = self.leading
+        return [] if lead is None or link not in lead.links else self._want(lead, min(want.offset, self.log.end))
+
+    def _want(self, lead: Leading, offset: int) -> list[Action]:
+        """Have all disks hold the log up to `offset` at once."""
+        if offset <= max(lead.wanted, self.commit[Level.SYNCED]):
+            return []
+        lead.wanted = offset
+        return [Sync(offset), *self._spread(lead)]
+
+    def _news(self, lead: Leading) -> News:
+        """What followers are to know now."""
+        return News(lead.epoch, (self.commit[0], self.commit[1]), lead.tally.round, lead.wanted)
+
     def _spread(self, lead: Leading) -> list[Action]:
         """Tell each follower what is new to it."""
-        news = News(lead.epoch, (self.commit[0], self.commit[1]), lead.tally.round)
+        news = self._news(lead)
         fresh = [link for link in lead.links if lead.told.get(link) != news]
         for link in fresh:
             lead.told[link] = news

@@ -27,8 +27,8 @@ from replication.quorum.follower import FollowerSide
 from replication.quorum.leader import LeaderSide
 from replication.quorum.reads import Waiting
 from replication.quorum.records import Kind, Record
-from replication.quorum.tally import Tally
-from replication.quorum.words import Action, Append, Ask, Lead, Link, Persist, Promised, Refused, Tell, Welcome
+from replication.quorum.tally import Level, Tally
+from replication.quorum.words import Action, Append, Ask, Lead, Link, Persist, Promised, Refused, Tell, Want, Welcome
 
 
 class QuorumNode(LeaderSide, FollowerSide):
@@ -124,6 +124,21 @@ class QuorumNode(LeaderSide, FollowerSide):
             return self._serve_reads()
         self.reads.add(Waiting(name, None))
         return [Tell(self.following.link, Ask(name))]
+
+    def want(self, offset: int) -> list[Action]:
+        """A client waits until the log is on a majority's disks up to `offset`: have them sync now, not in a while."""
+        if self.leading is not None:
+            return self._want(self.leading, offset)
+        follow = self.following
+        if follow is None or not follow.on or offset <= max(follow.wanted, self.commit[Level.SYNCED]):
+            return []
+        follow.wanted = offset
+        return [Tell(follow.link, Want(offset))]
+
+    def online(self, link: Link) -> list[Action]:
+        """A follower has its snapshot: what it wasn't told meanwhile it is told now."""
+        lead = self.leading
+        return [] if lead is None or link not in lead.links else [Tell(link, self._news(lead))]
 
     def unlinked(self, link: Link) -> list[Action]:
         """A link is gone."""

@@ -57,7 +57,7 @@ def encode_frame(message: Message) -> bytes:
     if isinstance(message, Welcome):
         return b">quorum welcome %d %d\r\n" % (message.epoch, message.go_on)
     if isinstance(message, News):
-        return b">quorum news %d %d %d %d\r\n" % (message.epoch, *message.commit, message.round)
+        return b">quorum news %d %d %d %d %d\r\n" % (message.epoch, *message.commit, message.round, message.wanted)
     assert isinstance(message, Confirmed)
     name = message.name
     assert isinstance(name, bytes)
@@ -73,9 +73,9 @@ def decode_frame(args: list[bytes]) -> Welcome | News | Confirmed:
     if kind == [b"welcome"] and len(rest) == 2:
         epoch, go_on = _numbers(rest)
         return Welcome(epoch, go_on == 1)
-    if kind == [b"news"] and len(rest) == 4:
-        epoch, memory, synced, round_ = _numbers(rest)
-        return News(epoch, (memory, synced), round_)
+    if kind == [b"news"] and len(rest) == 5:
+        epoch, memory, synced, round_, wanted = _numbers(rest)
+        return News(epoch, (memory, synced), round_, wanted)
     raise WordsError("unknown quorum frame")
 
 

@@ -40,11 +40,15 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Leader to follower, beside the stream: how far the log is committed (memory, disks), and the latest round."""
+    """Leader to follower, beside the stream: how far the log is committed (memory, disks), and the latest round.
+
+    `wanted`: up to where somebody waits for disks.
+    """
 
     epoch: int
     commit: tuple[int, int]
     round: int
+    wanted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,14 @@ class Confirmed:
     offset: int
 
 
-Message = Hello | Welcome | News | Ack | Ask | Confirmed
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Follower to leader: a reader of its own waits until the log is on a majority's disks up to `offset`."""
+
+    offset: int
+
+
+Message = Hello | Welcome | News | Ack | Ask | Confirmed | Want
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,13 @@ class Append:
 
     record: Record
     term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Have the own disk hold the log up to this offset, at once: somebody waits for it."""
+
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,5 +206,17 @@ class Lost:
 
 
 Action = (
-    Persist | Promised | Refused | Append | Tell | Synchronize | Unlink | StepDown | Committed | Execute | Done | Lost
+    Persist
+    | Promised
+    | Refused
+    | Append
+    | Sync
+    | Tell
+    | Synchronize
+    | Unlink
+    | StepDown
+    | Committed
+    | Execute
+    | Done
+    | Lost
 )

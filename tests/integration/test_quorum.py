@@ -64,6 +64,13 @@ def test_a_primary_without_its_group_refuses_quorum_writes_and_says_what_is_miss
         plain.command("CLIENT", "DURABILITY", "quorum")
 
 
+def test_a_primary_says_what_its_group_lacks_from_its_first_answer_on(stack: ExitStack) -> None:
+    """It is no replica while it starts: the first reason names how many nodes there are."""
+    for _ in range(3):
+        node = stack.enter_context(start_kvserver(**QUORUM))
+        assert "1 of 3" in state(node, "quorum_reason")
+
+
 def test_without_a_majority_the_outcome_is_unknown_and_then_writes_are_refused(stack: ExitStack) -> None:
     """With both replicas stopped a write ends in an error that says so; later ones aren't run; then all goes on."""
     nodes = start_group(stack, quorum_timeout_ms=400)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 
+import pytest
 from support.quorums import elect, is_whole, start_group, state, writes
 from support.waiting import wait_until
 
@@ -42,3 +44,39 @@ def test_levels_change_while_it_runs(stack: ExitStack) -> None:
     assert chooser.get("k") == b"quorum"
     wait_until(lambda: "unsynced -" not in (nodes[0].folder / "quorum.id").read_text(), what="the note")
     assert state(leader, "quorum_waiting_replies") == 0
+
+
+@pytest.mark.parametrize("appendfsync", ["everysec", "no"])
+def test_disks_sync_when_a_reply_waits_for_them(stack: ExitStack, appendfsync: str) -> None:
+    """Whatever appendfsync says, no write waits for its next sync: within a timeout shorter than that all succeed."""
+    nodes = start_group(stack, durability="quorum-fsync", appendfsync=appendfsync, quorum_timeout_ms=400)
+    client = nodes[0].client(single_connection_client=True)
+    for number in range(20):
+        client.set("k", number)
+        assert state(nodes[0], "quorum_commit_synced_offset") >= nodes[0].info("replication")["master_repl_offset"]
+    assert state(nodes[0], "quorum_unknown_outcomes") == 0
+
+
+def test_nobody_syncs_for_writes_that_wait_for_memory(stack: ExitStack) -> None:
+    """With quorum and appendfsync no nothing is synced, until one connection asks for disks: then all of it is."""
+    nodes = start_group(stack, durability="quorum", appendfsync="no", quorum_timeout_ms=400)
+    leader = nodes[0].client(single_connection_client=True)
+    leader.set("before", 1)
+    synced = state(nodes[0], "quorum_commit_synced_offset")
+    leader.set("k", 1)
+    time.sleep(1.2)  # longer than everysec's second
+    assert state(nodes[0], "quorum_commit_synced_offset") == synced
+    leader.execute_command("CLIENT", "DURABILITY", "quorum-fsync")
+    leader.set("k", 2)
+    assert state(nodes[0], "quorum_commit_synced_offset") > synced
+
+
+def test_a_replicas_reader_has_disks_sync(stack: ExitStack) -> None:
+    """A read on a replica that waits for disks has a majority's sync what others wrote for memory alone."""
+    nodes = start_group(stack, durability="quorum", reads="local", appendfsync="no", quorum_timeout_ms=400)
+    reader = nodes[1].client(single_connection_client=True)
+    reader.execute_command("CLIENT", "DURABILITY", "quorum-fsync")
+    reader.execute_command("CLIENT", "READS", "committed")
+    for number in range(5):
+        nodes[0].command("SET", "k", number)
+        assert int(reader.get("k")) in (number - 1, number)

@@ -8,7 +8,8 @@ the log stood when the reply was made; so no client sees a change, its own or an
 Promises are everybody's.  Beside them a connection may ask for more, a *level*: that the log is in the memory of a
 majority of a group, or on the disks of one (`COPIED`, `SYNCED`), and that a majority has confirmed since the reply was
 made that nobody else leads (`linear`).  Replies of one level are let go in the order in which they came.  What can't
-become safe any more is `fail`ed: its connection is told so, and ends.
+become safe any more is `fail`ed: its connection is told so, and ends.  Disks are waited for by whoever asks them:
+`on_sought` hears when a reply begins to wait for `SYNCED`, and `take_sought` says up to where.
 
 Without a promise or a level nothing is held, and `on` is all that a connection looks at.
 """
@@ -67,6 +68,8 @@ class Holds:
         self.safe = 0  # what all promises have reached
         self.safety = Safety()  # what connections ask for that didn't choose
         self.confirm: Callable[[Held], None] = self.confirmed  # begins a round for a reply that needs one
+        self.on_sought: Callable[[], None] = _nothing  # a reply has begun to wait for disks
+        self._sought = 0  # up to where replies wait for disks, of those that nobody was told of yet
         self._promises: dict[str, int] = {}
         self._reached = [EVERYTHING, EVERYTHING, EVERYTHING]  # by level, its own alone
         self._waiting: tuple[deque[Held], ...] = (deque(), deque(), deque())
@@ -110,11 +113,22 @@ class Holds:
         if linear:
             self.confirm(held)
         else:
-            self._waiting[held.level].append(held)
+            self._enqueue(held)
+
+    def _enqueue(self, held: Held) -> None:
+        self._waiting[held.level].append(held)
+        if held.level == SYNCED and held.offset > self._sought:
+            self._sought = held.offset
+            self.on_sought()
+
+    def take_sought(self) -> int:
+        """Up to where replies wait for disks that have begun to since the last call, 0 for none."""
+        sought, self._sought = self._sought, 0
+        return sought
 
     def confirmed(self, held: Held) -> None:
         """The round for replies is over; behind what waits of their level they go out."""
-        self._waiting[held.level].append(held)
+        self._enqueue(held)
         self._look()
 
     def _look(self) -> None:
@@ -150,3 +164,7 @@ class Holds:
 
 def _nobody(on: bool) -> None:
     """Nobody looks at it."""
+
+
+def _nothing() -> None:
+    """Nobody has disks sync."""

@@ -1,4 +1,5 @@
-"""The shell that has the disk hold what was appended: once a second, and when a file is given up; on threads."""
+"""The shell that has the disk hold what was appended: once a second, when somebody waits for it, and when a file is
+given up; on threads."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ def on_loop(loop: asyncio.AbstractEventLoop | None, work: Callable[[], None]) ->
 class Syncer:
     """Syncs files in the background; `error` is that of the last sync, of which `health` hears.
 
-    `done` is called on the loop when a sync is over, `busy_elsewhere` says whether a snapshot or a rewrite needs
-    the disk (no-appendfsync-on-rewrite).
+    `done` is called on the loop when a sync is over, or a file was given up; `busy_elsewhere` says whether a snapshot
+    or a rewrite needs the disk (no-appendfsync-on-rewrite).
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Syncer:
         log: Any,
         busy_elsewhere: Callable[[], bool],
         health: Callable[[], None],
-        done: Callable[[], None],
+        done: Callable[[], object],
     ) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.error: OSError | None = None
@@ -74,14 +75,17 @@ class Syncer:
 
     def tick(self, file: AppendFile | None, offset: int) -> None:
         """Some times a second: begin a sync if it is time; the file holds the log up to `offset`."""
-        now_s = self._clock.monotonic()
-        wanted = file is not None and file.unsynced and self._config.appendfsync == "everysec"
-        if file is None or not wanted or self._running is not None:
+        due = self._config.appendfsync == "everysec" or self.error is not None  # who waited for one that failed waits
+        if file is None or not file.unsynced or not due or self._running is not None:
             return
-        if now_s - self._last_s >= SYNC_S and self.allowed:
-            self._last_s = now_s
-            self._running = future = self._pool.submit(file.sync)
-            future.add_done_callback(lambda _: on_loop(self.loop, lambda: self._end(future, offset)))
+        if self._clock.monotonic() - self._last_s >= SYNC_S and self.allowed:
+            self.begin(file, offset)
+
+    def begin(self, file: AppendFile, offset: int) -> None:
+        """Begin a sync while none is under way; the file holds the log up to `offset`."""
+        self._last_s = self._clock.monotonic()
+        self._running = future = self._pool.submit(file.sync)
+        future.add_done_callback(lambda _: on_loop(self.loop, lambda: self._end(future, offset)))
 
     def _end(self, future: Future[None], offset: int) -> None:
         self._running = None
@@ -119,3 +123,4 @@ class Syncer:
 
     def _closed(self) -> None:
         self.closing -= 1
+        self._done()

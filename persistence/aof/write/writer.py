@@ -9,6 +9,9 @@ effects, and the replies of that turn go out when the writer has promised their 
   stand still, nor is a reply sent for what a killed process would lose.
 - always: a thread writes and syncs what has gathered, and the replies wait for it; meanwhile the next batch gathers.
 
+Whatever the policy, who waits for the disk asks (`sync_soon`): a sync begins at once, or when the one under way is
+over, and takes all along that was written meanwhile.
+
 One job writes at a time, so the order is the log's.  A rewrite directs what comes to another file; the old one is
 synced and closed by a thread once its last bytes are written.
 
@@ -108,6 +111,7 @@ class Writer:
         self._offset = 0  # of the log: up to where bytes have come
         self._reached = 0  # up to where they are in the file
         self._told = 0  # up to where `on_synced` knows that they are on the disk
+        self._wanted = 0  # up to where somebody waits for that
         self._annotator = Annotator()
         self._job: Job | None = None
         self._tried_s = 0.0
@@ -143,6 +147,7 @@ class Writer:
         self._retired.append(self.file)
         self.file = None
         self.error = None
+        self._wanted = 0
         self._push()
         if self._job is None:
             self._queue.clear()  # the disk didn't take it, and nobody will try again
@@ -192,13 +197,38 @@ class Writer:
             self._queue[-1].offset = offset
         self._push()
 
-    def _push(self) -> None:
-        """Write what waits, as the policy has it."""
-        if self._job is not None:
+    def sync_soon(self, offset: int) -> None:
+        """Somebody waits until the log is on the disk up to `offset`."""
+        if offset > self._wanted:
+            self._wanted = offset
+            self._push()
+
+    def _push(self) -> bool:
+        """Write what waits, sync what is waited for; whether `on_synced` was called."""
+        if self._job is None:
+            self._write_waiting()
+        self._sync_wanted()
+        synced = self.synced_offset
+        if synced == self._told:
+            return False
+        self._told = synced
+        self.on_synced()
+        return True
+
+    def _sync_wanted(self) -> None:
+        """Begin a sync that somebody waits for, once all is written that it can take along; not again what failed."""
+        file, syncer = self.file, self.syncer
+        busy = self._job is not None or self._queue or syncer.running
+        if file is None or busy or not file.unsynced or syncer.offset >= self._wanted or syncer.error is not None:
             return
+        syncer.begin(file, self._offset)
+
+    def _write_waiting(self) -> None:
+        """Write what waits, as the policy has it."""
         if self._always:
             if self._queue:
-                self._begin_job(sync=self.syncer.allowed)
+                wanted = self._wanted > self.syncer.offset and not self.syncer.running
+                self._begin_job(sync=self.syncer.allowed or wanted)
         elif self._queue and (self.syncer.running or self.delay_s):
             self._begin_job(sync=False)
         else:
@@ -209,10 +239,6 @@ class Writer:
                 pass
         if not self._queue and self._job is None:
             self._promise(self._offset)
-        synced = self.synced_offset
-        if synced != self._told:
-            self._told = synced
-            self.on_synced()
 
     def _write_now(self, batch: Batch) -> None:
         """Write a batch on the loop. Raises OSError when that failed, which has been dealt with."""
@@ -259,8 +285,8 @@ class Writer:
         if job.sync and not self.syncer.closing:
             self.syncer.offset = job.batch.offset
         self._succeeded(job.batch)
-        self._push()
-        self.on_synced()  # it outlives the process now, if no more
+        if not self._push():
+            self.on_synced()  # it outlives the process now, if no more
 
     def _succeeded(self, batch: Batch) -> None:
         self._owner.written(batch.size)

@@ -3,6 +3,7 @@ outcome isn't known (a shell: it acts on sessions, and decides nothing about saf
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from kvserver.client.server import Server
@@ -66,6 +67,8 @@ class Clients:
         self.refused = self.unknown = 0  # writes that weren't run; clients that were told that they can't know
         self.holds = server.holds
         self.holds.confirm = self._confirm
+        self.holds.on_sought = self._sought
+        self._seeking = False  # disks will be asked at the end of the turn
         engine.set_gate("quorum", self._refuse)
         engine.set_gate("quorum-guard", self._guard)
         engine.set_gate("quorum-read", self._read)
@@ -91,6 +94,16 @@ class Clients:
             self.holds.confirmed(held)
             return
         self._quorum.do(node.read(name, linearizable=True))
+
+    def _sought(self) -> None:
+        """Replies begin to wait for disks: ask them once in a turn, when what the turn wrote is in the log's sinks."""
+        if not self._seeking:
+            self._seeking = True
+            asyncio.get_running_loop().call_soon(self._seek)
+
+    def _seek(self) -> None:
+        self._seeking = False
+        self._quorum.do(self._quorum.node.want(self.holds.take_sought()))
 
     def answered(self, name: object) -> None:
         """The round is over."""

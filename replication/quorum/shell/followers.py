@@ -1,6 +1,7 @@
 """A leader's side of the links to those who follow it: whom it feeds, what it tells them and hears (a shell).
 
-News is told at once when it begins a round, else after `NEWS_S`, the latest: only readers of replicas wait for it.
+News is told at once when it begins a round or asks for disks, else after `NEWS_S`, the latest: only readers of replicas
+wait for it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Followers:
         self.greetings: dict[Session, Greeting] = {}
         self._quorum = quorum
         self._late: dict[Session, News] = {}
-        self._rounds_told: dict[Session, int] = {}
+        self._told: dict[Session, tuple[int, int]] = {}  # the last round, and up to where disks were asked for
         self._timer: asyncio.TimerHandle | None = None
 
     def tell(self, c: Session, message: words.Message) -> None:
@@ -50,9 +51,9 @@ class Followers:
         return isinstance(c.replica, Feed) and c.replica.live
 
     def _spread(self, c: Session, news: News) -> None:
-        """Tell news at once if a round begins with it, else soon, the latest."""
+        """Tell news at once if a round begins with it, or disks are asked for, else soon, the latest."""
         self._late[c] = news
-        if news.round != self._rounds_told.get(c, 0):
+        if (news.round, news.wanted) != self._told.get(c, (0, 0)):
             self._send_news()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(NEWS_S, self._send_news)
@@ -61,10 +62,11 @@ class Followers:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._quorum.ours.engine.log.flush()  # what disks are asked for comes before
         late, self._late = self._late, {}
         for c, news in late.items():
             if self._is_live(c):
-                self._rounds_told[c] = news.round
+                self._told[c] = news.round, news.wanted
                 c.send(encode_frame(news))
 
     def announced(self, c: Session, text: bytes) -> None:
@@ -112,11 +114,8 @@ class Followers:
         return encode_frame(words.Welcome(lead.epoch, True))
 
     def online(self, c: Session) -> None:
-        """What it wasn't told meanwhile it is told now."""
-        node = self._quorum.node
-        lead = node.leading
-        if lead is not None and c in lead.links:
-            self._spread(c, News(lead.epoch, (node.commit[0], node.commit[1]), lead.tally.round))
+        """A follower is on line."""
+        self._quorum.do(self._quorum.node.online(c))
 
     def acknowledged(self, c: Session, memory: int, synced: int, round_: int) -> None:
         """A follower says how far it is."""
@@ -131,10 +130,14 @@ class Followers:
         if is_name(name):
             self._quorum.do(self._quorum.node.asked(c, words.Ask(name)))
 
+    def wanted(self, c: Session, offset: int) -> None:
+        """A reader of a follower's waits for disks."""
+        self._quorum.do(self._quorum.node.wanted(c, words.Want(offset)))
+
     def gone(self, c: Session) -> None:
         """A client, or a follower, is gone."""
         self._late.pop(c, None)
-        self._rounds_told.pop(c, None)
+        self._told.pop(c, None)
         self._quorum.attendance.forget(c)
         if self.greetings.pop(c, None) is not None:
             self._quorum.do(self._quorum.node.unlinked(c))

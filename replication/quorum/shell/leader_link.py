@@ -33,6 +33,8 @@ class LeaderLink:
         if isinstance(message, words.Ask):
             assert isinstance(message.name, bytes)
             wire.write(encode_request([b"REPLCONF", b"quorum-ask", message.name]))
+        elif isinstance(message, words.Want):
+            wire.write(encode_request([b"REPLCONF", b"quorum-want", b"%d" % message.offset]))
         elif isinstance(message, words.Ack):
             told = self._told.get(wire)
             same = told is not None and (told.memory, told.synced) == (message.memory, message.synced)

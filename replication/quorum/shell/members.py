@@ -10,6 +10,7 @@ from replication.primary.attached import Phase
 from replication.primary.feed import Feed
 from replication.quorum import founding
 from replication.quorum.members import majority
+from replication.role_states import State
 
 if TYPE_CHECKING:
     from replication.quorum.shell.voting import Quorum
@@ -100,7 +101,8 @@ class Attendance:
             return "the group is being founded"
         if not ours.config.quorum_nodes:
             return "quorum-nodes is 0: this node belongs to no group"
-        if not ours.role.leads or ours.role.failover != handover.NONE:
+        starts = ours.role.state is State.STARTING and ours.config.replicaof is None
+        if not starts and (not ours.role.leads or ours.role.failover != handover.NONE):
             return "the group isn't founded, and this node is a replica"
         candidates = []
         for c, greeting in quorum.followers.greetings.items():
@@ -109,7 +111,8 @@ class Attendance:
                 holds = feed.live and feed.record.phase is Phase.ONLINE and _holds(quorum, feed)
                 hello = greeting.hello
                 candidates.append(founding.Candidate(hello.node_id, hello.promised, hello.last_epoch > 0, holds))
-        return founding.look(ours.config.quorum_nodes, node.identity.promised, candidates)
+        found = founding.look(ours.config.quorum_nodes, node.identity.promised, candidates)
+        return "the group isn't founded: this node is starting" if starts and not isinstance(found, str) else found
 
     def found(self, quorum: Quorum, ready: founding.Ready) -> None:
         """Found the group."""

@@ -79,6 +79,8 @@ class Quorum:
                 self.log.warning("this node leads no more", reason=reason)
                 self.ours.rest()
                 self.clients.deposed(reason)
+            case words.Sync(offset):
+                self._engine.services.persistence.sync_soon(offset)
             case words.Execute(name):
                 self.clients.execute(name)
             case words.Done(name):
@@ -98,6 +100,8 @@ class Quorum:
         log.append_raw(records.encode(record))
         log.flush()
         self.do(self.node.recorded(record, first, log.offset))
+        if self.node.level is Level.SYNCED:  # the leader itself waits for it
+            self.do(self.node.want(log.offset))
         if record.opens_epoch:
             self.attendance.begin(self.now_s())
             self.log.warning("this node leads", epoch=record.epoch, offset=log.offset)

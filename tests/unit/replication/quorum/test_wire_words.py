@@ -24,7 +24,7 @@ SETS = st.lists(st.frozensets(IDS, min_size=1, max_size=5), min_size=1, max_size
 ROWS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=5).map(tuple)
 FRAMES = st.one_of(
     st.builds(Welcome, NUMBERS, st.booleans()),
-    st.builds(News, NUMBERS, st.tuples(NUMBERS, NUMBERS), NUMBERS),
+    st.builds(News, NUMBERS, st.tuples(NUMBERS, NUMBERS), NUMBERS, NUMBERS),
     st.builds(Confirmed, NUMBERS, st.from_regex(rb"[0-9a-z]{1,16}", fullmatch=True), NUMBERS),
 )
 
@@ -65,7 +65,7 @@ def test_without_fields_there_is_no_group() -> None:
     "args",
     [
         [], [b">quorum"], [b">quorum", b"welcome"], [b">quorum", b"welcome", b"-1", b"1"],
-        [b">quorum", b"news", b"1", b"2", b"3"], [b">quorum", b"news", b"1", b"2", b"3", b"x"],
+        [b">quorum", b"news", b"1", b"2", b"3"], [b">quorum", b"news", b"1", b"2", b"3", b"4", b"x"],
         [b">quorum", b"confirmed", b"1", b"NAME!", b"2"], [b">quorum", b"welcome", b"9" * 20, b"1"],
     ],
 )  # fmt: skip
