@@ -101,7 +101,8 @@ class Persistence:
 
     def sync_soon(self, offset: int) -> None:
         """Somebody waits until the log is on the disk up to `offset`."""
-        self.aof.sync_soon(offset)
+        if self.aof.on:
+            self.aof.writer.sync_soon(offset)
 
     def take_origin(self) -> Origin:
         """What the loaded snapshot said of itself; the first caller gets it."""

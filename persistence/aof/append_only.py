@@ -236,11 +236,6 @@ class AppendOnly:
         state = self.rewriter.state
         return None if state == OFF else -1 if state == WAIT else self.writer.synced_offset
 
-    def sync_soon(self, offset: int) -> None:
-        """Somebody waits until the log is on the disk up to `offset`."""
-        if self.on:
-            self.writer.sync_soon(offset)
-
     # -- commands ---------------------------------------------------------------------------------------------
 
     def load_again(self) -> None:

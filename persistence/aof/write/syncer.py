@@ -42,6 +42,7 @@ class Syncer:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.error: OSError | None = None
         self.offset = 0  # of the log: what is before it was on the disk at the last look
+        self.wanted = 0  # of the log: somebody waits until what is before it is there
         self.closing = 0  # files given up and not yet synced
         self._threads = threads
         self._pool = pool
@@ -79,10 +80,19 @@ class Syncer:
         if file is None or not file.unsynced or not due or self._running is not None:
             return
         if self._clock.monotonic() - self._last_s >= SYNC_S and self.allowed:
-            self.begin(file, offset)
+            self._begin(file, offset)
 
-    def begin(self, file: AppendFile, offset: int) -> None:
-        """Begin a sync while none is under way; the file holds the log up to `offset`."""
+    @property
+    def due(self) -> bool:
+        """Whether somebody waits for a sync that isn't under way; what failed waits for its time."""
+        return self._running is None and self.wanted > self.offset and self.error is None
+
+    def look(self, file: AppendFile, offset: int) -> None:
+        """Begin a sync if somebody waits for one; the file holds the log up to `offset`."""
+        if self.due and file.unsynced:
+            self._begin(file, offset)
+
+    def _begin(self, file: AppendFile, offset: int) -> None:
         self._last_s = self._clock.monotonic()
         self._running = future = self._pool.submit(file.sync)
         future.add_done_callback(lambda _: on_loop(self.loop, lambda: self._end(future, offset)))

@@ -22,7 +22,6 @@ aren't held meanwhile, but whoever asks refuses further writes.  With always not
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -35,6 +34,7 @@ from kvserver.engine.run.holds import Holds
 from kvserver.wire.resp import encode_request
 from persistence.aof.schedule import Annotator
 from persistence.aof.write.append_file import AppendFile
+from persistence.aof.write.gathered import Batch, Gathered
 from persistence.aof.write.syncer import Syncer, on_loop
 
 PROMISE = "aof"
@@ -44,18 +44,6 @@ DELAYED_S = 2.0
 COMPLAIN_S = 30.0
 """An error that lasts is logged this often."""
 _THREADS = 3  # one writes, one syncs, one sees to files that are given up
-
-
-class Batch:
-    """Bytes for one file, and the offset of the log behind them."""
-
-    __slots__ = ("file", "offset", "pieces", "size")
-
-    def __init__(self, file: AppendFile) -> None:
-        self.file = file
-        self.pieces: list[bytes] = []
-        self.size = 0
-        self.offset = 0
 
 
 class Job:
@@ -106,12 +94,10 @@ class Writer:
         self.syncer = Syncer(
             self._threads, self._pool, self._clock, config, log, owner.disk_is_busy, owner.health, self._push
         )
-        self._queue: deque[Batch] = deque()
-        self._head = b""  # what the file's first bytes have to follow
+        self._queue = Gathered()
         self._offset = 0  # of the log: up to where bytes have come
         self._reached = 0  # up to where they are in the file
         self._told = 0  # up to where `on_synced` knows that they are on the disk
-        self._wanted = 0  # up to where somebody waits for that
         self._annotator = Annotator()
         self._job: Job | None = None
         self._tried_s = 0.0
@@ -128,7 +114,7 @@ class Writer:
         self.syncer.loop = asyncio.get_running_loop()
         before = self.file
         self.file = file
-        self._head = head
+        self._queue.head = head
         self.syncer.restart()
         if before is None:
             self._offset = self._reached = self.syncer.offset = self._engine.log.offset
@@ -147,7 +133,7 @@ class Writer:
         self._retired.append(self.file)
         self.file = None
         self.error = None
-        self._wanted = 0
+        self.syncer.wanted = 0
         self._push()
         if self._job is None:
             self._queue.clear()  # the disk didn't take it, and nobody will try again
@@ -171,7 +157,7 @@ class Writer:
     @property
     def pending_bytes(self) -> int:
         """Bytes that wait to be written."""
-        return sum(batch.size for batch in self._queue) + (0 if self._job is None else self._job.batch.size)
+        return self._queue.size + (0 if self._job is None else self._job.batch.size)
 
     # -- writing ----------------------------------------------------------------------------------------------
 
@@ -179,35 +165,26 @@ class Writer:
         """Take the bytes of one flush of the log (its keeper)."""
         self._offset = offset = self._engine.log.offset
         if data:
-            file = self.file
-            assert file is not None
-            batch = self._queue[-1] if self._queue else None
-            if batch is None or batch.file is not file:
-                batch = Batch(file)
-                self._queue.append(batch)
+            assert self.file is not None
             if self._config.aof_timestamp_enabled:
-                self._head = self._annotator.annotation(int(self._clock.wall())) + self._head
-            if self._head:
-                batch.pieces.append(self._head)
-                batch.size += len(self._head)
-                self._head = b""
-            batch.pieces.append(data)
-            batch.size += len(data)
+                self._queue.head = self._annotator.annotation(int(self._clock.wall())) + self._queue.head
+            self._queue.add(self.file, data)
         if self._queue:
             self._queue[-1].offset = offset
         self._push()
 
     def sync_soon(self, offset: int) -> None:
         """Somebody waits until the log is on the disk up to `offset`."""
-        if offset > self._wanted:
-            self._wanted = offset
+        if offset > self.syncer.wanted:
+            self.syncer.wanted = offset
             self._push()
 
     def _push(self) -> bool:
         """Write what waits, sync what is waited for; whether `on_synced` was called."""
         if self._job is None:
             self._write_waiting()
-        self._sync_wanted()
+        if self._job is None and not self._queue and self.file is not None:
+            self.syncer.look(self.file, self._offset)
         synced = self.synced_offset
         if synced == self._told:
             return False
@@ -215,20 +192,10 @@ class Writer:
         self.on_synced()
         return True
 
-    def _sync_wanted(self) -> None:
-        """Begin a sync that somebody waits for, once all is written that it can take along; not again what failed."""
-        file, syncer = self.file, self.syncer
-        busy = self._job is not None or self._queue or syncer.running
-        if file is None or busy or not file.unsynced or syncer.offset >= self._wanted or syncer.error is not None:
-            return
-        syncer.begin(file, self._offset)
-
     def _write_waiting(self) -> None:
         """Write what waits, as the policy has it."""
-        if self._always:
-            if self._queue:
-                wanted = self._wanted > self.syncer.offset and not self.syncer.running
-                self._begin_job(sync=self.syncer.allowed or wanted)
+        if self._always and self._queue:
+            self._begin_job(sync=self.syncer.allowed or self.syncer.due)
         elif self._queue and (self.syncer.running or self.delay_s):
             self._begin_job(sync=False)
         else:
@@ -353,10 +320,8 @@ class Writer:
 
     def _give_up(self) -> None:
         """Let the files go that nothing is left to be written to."""
-        wanted = [batch.file for batch in self._queue]
-        if self._job is not None:
-            wanted.append(self._job.batch.file)
-        for file in [file for file in self._retired if file not in wanted]:
+        being = None if self._job is None else self._job.batch.file
+        for file in [file for file in self._retired if file is not being and not self._queue.wanted(file)]:
             self._retired.remove(file)
             self.syncer.give_up(file)
 
