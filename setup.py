@@ -55,6 +55,7 @@ HOT = (
     "kvserver/engine/commands/lists/lists.py",
     "kvserver/engine/commands/hashes/hashes.py",
     "kvserver/engine/commands/sets/sets.py",
+    "kvserver/engine/commands/sets/combine.py",
     "kvserver/engine/commands/zsets/zsets.py",
     "kvserver/engine/commands/streams/streams.py",
     "kvserver/engine/commands/strings/hyperloglog.py",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
+
+import cython
 
 from kvserver.engine.commands.args import numkeys
-from kvserver.engine.commands.sets.sets import members_reply
 from kvserver.engine.commands.typed import as_set, stored
 from kvserver.engine.keys.keyspace import EV_SET, Db
 from kvserver.engine.run.session import Session
@@ -13,38 +14,67 @@ from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import SetValue
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.wire.numbers import INT64_MAX, parse_range
-from kvserver.wire.resp import integer
+
+if cython.compiled:
+    from cython.cimports.kvserver.engine.commands.sets.sets import keys_reply, members_reply  # type: ignore
+    from cython.cimports.kvserver.wire.resp import bulks, integer  # type: ignore
+else:
+    from kvserver.engine.commands.sets.sets import keys_reply, members_reply
+    from kvserver.wire.resp import bulks, integer
 
 
-def _common(sets: list[SetValue | None]) -> Iterator[bytes]:
-    """Yield what all sets have, walking the smallest."""
+def _common(sets: list[SetValue | None], most: int) -> list[bytes]:
+    """Return up to `most` of what all sets have, walking the smallest; all of it for 0."""
+    found: list[bytes] = []
     known = [value for value in sets if value is not None]
     if len(known) < len(sets):
-        return
-    known.sort(key=len)
+        return found
+    if len(known) > 1:
+        known.sort(key=len)
+    first = known[0]
     others = known[1:]
-    for member in known[0]:
-        if all(value.has(member) for value in others):
-            yield member
+    for part in first.parts:
+        for member in part:
+            for other in others:
+                value: SetValue = other
+                if not value.has(member):
+                    break
+            else:
+                found.append(member)
+                if len(found) == most:
+                    return found
+    return found
 
 
-def _inter(sets: list[SetValue | None], limits: Limits) -> SetValue:
-    return _gather(_common(sets), limits)
+def _union(sets: list[SetValue | None]) -> dict[bytes, Any]:
+    """Return what any set has, as the keys of a dictionary."""
+    found: dict[bytes, Any] = {}
+    for value in sets:
+        if value is not None:
+            for part in value.parts:
+                found.update(part)
+    return found
 
 
-def _union(sets: list[SetValue | None], limits: Limits) -> SetValue:
-    return _gather((member for value in sets if value is not None for member in value), limits)
-
-
-def _diff(sets: list[SetValue | None], limits: Limits) -> SetValue:
+def _diff(sets: list[SetValue | None]) -> list[bytes]:
+    """Return what the first set has and no other."""
+    found: list[bytes] = []
     first = sets[0]
     others = [value for value in sets[1:] if value is not None]
     if first is None:
-        return SetValue(limits)
-    return _gather((member for member in first if not any(value.has(member) for value in others)), limits)
+        return found
+    for part in first.parts:
+        for member in part:
+            for other in others:
+                value: SetValue = other
+                if value.has(member):
+                    break
+            else:
+                found.append(member)
+    return found
 
 
-def _gather(members: Iterator[bytes], limits: Limits) -> SetValue:
+def _gather(members: list[bytes], limits: Limits) -> SetValue:
     result = SetValue(limits)
     for member in members:
         result.add(member)
@@ -55,34 +85,47 @@ def _read(db: Db, keys: list[bytes]) -> list[SetValue | None]:
     return [as_set(db.lookup(key)) for key in keys]
 
 
+def _reply(members: list[bytes], proto: int) -> bytes:
+    reply = bulks(members)
+    return b"~" + reply[1:] if proto == 3 else reply
+
+
+def _store(c: Session, target: bytes, members: list[bytes], event: bytes) -> bytes:
+    return integer(stored(c.db, target, _gather(members, c.db.state.limits), EV_SET, event))
+
+
 def sinter(c: Session, a: list[bytes]) -> bytes:
     """SINTER key [key …]."""
-    return members_reply(_inter(_read(c.db, a[1:]), c.db.state.limits), c.resp)
+    return _reply(_common(_read(c.db, a[1:]), 0), c.resp)
 
 
 def sunion(c: Session, a: list[bytes]) -> bytes:
     """SUNION key [key …]."""
-    return members_reply(_union(_read(c.db, a[1:]), c.db.state.limits), c.resp)
+    sets = _read(c.db, a[1:])
+    if len(sets) == 1:
+        return members_reply(sets[0], c.resp)
+    found = _union(sets)
+    return keys_reply([found], len(found), c.resp)
 
 
 def sdiff(c: Session, a: list[bytes]) -> bytes:
     """SDIFF key [key …]."""
-    return members_reply(_diff(_read(c.db, a[1:]), c.db.state.limits), c.resp)
+    return _reply(_diff(_read(c.db, a[1:])), c.resp)
 
 
 def sinterstore(c: Session, a: list[bytes]) -> bytes:
     """SINTERSTORE destination key [key …]."""
-    return integer(stored(c.db, a[1], _inter(_read(c.db, a[2:]), c.db.state.limits), EV_SET, b"sinterstore"))
+    return _store(c, a[1], _common(_read(c.db, a[2:]), 0), b"sinterstore")
 
 
 def sunionstore(c: Session, a: list[bytes]) -> bytes:
     """SUNIONSTORE destination key [key …]."""
-    return integer(stored(c.db, a[1], _union(_read(c.db, a[2:]), c.db.state.limits), EV_SET, b"sunionstore"))
+    return _store(c, a[1], list(_union(_read(c.db, a[2:]))), b"sunionstore")
 
 
 def sdiffstore(c: Session, a: list[bytes]) -> bytes:
     """SDIFFSTORE destination key [key …]."""
-    return integer(stored(c.db, a[1], _diff(_read(c.db, a[2:]), c.db.state.limits), EV_SET, b"sdiffstore"))
+    return _store(c, a[1], _diff(_read(c.db, a[2:])), b"sdiffstore")
 
 
 def sintercard(c: Session, a: list[bytes]) -> bytes:
@@ -95,12 +138,7 @@ def sintercard(c: Session, a: list[bytes]) -> bytes:
         if a[i].upper() != b"LIMIT" or i + 1 >= len(a):
             raise CommandError(SYNTAX)
         limit = parse_range(a[i + 1], 0, INT64_MAX, "ERR LIMIT can't be negative")
-    count = 0
-    for _ in _common(_read(c.db, a[2 : 2 + n])):
-        count += 1
-        if count == limit:
-            break
-    return integer(count)
+    return integer(len(_common(_read(c.db, a[2 : 2 + n]), limit)))
 
 
 HANDLERS = {
