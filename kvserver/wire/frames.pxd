@@ -39,3 +39,20 @@ cdef inline Py_ssize_t bulk_size(Py_ssize_t n) noexcept:
         n = n // 10
         size += 1
     return size
+
+# The bytes that an array of bulk strings takes on the wire, and writing one to `d`, which has room for it.
+cdef inline Py_ssize_t array_size(list values) noexcept:
+    cdef Py_ssize_t n = len(values)
+    cdef Py_ssize_t size = bulk_size(n) - n - 2
+    cdef bytes item
+    for item in values:
+        size += bulk_size(PyBytes_GET_SIZE(item))
+    return size
+
+cdef inline Py_ssize_t write_array(char* d, list values) noexcept:
+    cdef char* start = d
+    cdef bytes item
+    d += write_head(d, 42, len(values))
+    for item in values:
+        d += write_bulk(d, item)
+    return d - start

@@ -6,10 +6,12 @@ cdef Py_ssize_t _FRAME, _NODE_MOST
 cpdef Py_ssize_t number_bytes(long long number) except -1
 @cython.locals(difference="long long")
 cpdef Py_ssize_t distance_bytes(unsigned long long number, unsigned long long base) except -1
-@cython.locals(size=Py_ssize_t)
+@cython.locals(size=Py_ssize_t, i=Py_ssize_t, negative=bint, digit=int, number="long long")
 cpdef Py_ssize_t element_bytes(bytes raw) except -1
 @cython.locals(size=Py_ssize_t, raw=bytes)
 cpdef Py_ssize_t elements_bytes(list elements) except -1
+@cython.locals(n=Py_ssize_t, i=Py_ssize_t, mine=bytes, theirs=bytes)
+cdef bint has_fields(list flat, list fields) except -1
 @cython.locals(size=Py_ssize_t, raw=bytes)
 cpdef Py_ssize_t text_bytes(list elements) except -1
 
@@ -24,8 +26,24 @@ cdef class StreamView:
     cdef public tuple last_id, first_id, max_deleted_id
     cdef public unsigned long long entries_added
     cdef public dict groups
+    @cython.locals(
+        found=list, i=Py_ssize_t, n=Py_ssize_t, j=Py_ssize_t, place=Py_ssize_t, node=Node, ids=list, values=list,
+        whole=bint,
+    )
+    cpdef list first(self, Py_ssize_t count, tuple start=*, tuple end=*, bint reverse=*)
 
 cdef class StreamValue(StreamView):
     cdef public list waste
-    @cython.locals(count=Py_ssize_t, text=Py_ssize_t, fields=list, node=Node, most=Py_ssize_t, base=tuple, same=bint)
+    @cython.locals(count=Py_ssize_t, text=Py_ssize_t, fields=list, node=Node, most=Py_ssize_t, base=tuple, i=Py_ssize_t)
     cpdef append(self, tuple entry, list flat, Py_ssize_t node_entries, Py_ssize_t node_bytes)
+    cpdef Node own(self, Py_ssize_t i)
+    @cython.locals(node=Node, values=list, j=Py_ssize_t)
+    cpdef find_first(self)
+    cpdef Py_ssize_t trim_to_length(self, Py_ssize_t most, bint whole_nodes, Py_ssize_t limit) except -1
+    cpdef Py_ssize_t trim_below(self, tuple lowest, bint whole_nodes, Py_ssize_t limit) except -1
+    @cython.locals(gone=Py_ssize_t)
+    cdef Py_ssize_t _trim(self, Py_ssize_t most, tuple lowest, bint whole_nodes, Py_ssize_t limit) except -1
+    @cython.locals(gone=Py_ssize_t, dropped=Py_ssize_t, node=Node)
+    cdef Py_ssize_t _drop_nodes(self, Py_ssize_t most, tuple lowest, Py_ssize_t limit) except -1
+    @cython.locals(gone=Py_ssize_t, node=Node, values=list, j=Py_ssize_t)
+    cdef Py_ssize_t _bury(self, Py_ssize_t most, tuple lowest) except -1

@@ -57,9 +57,20 @@ def element_bytes(raw: bytes) -> int:
     """Bytes that a string takes in a listpack, about: digits may be held as an integer, which is shorter."""
     size = len(raw)
     if size < 64:
-        if size and size < 20 and 45 <= raw[0] <= 57 and raw.removeprefix(b"-").isdigit():
-            return 10 if size > 18 else number_bytes(int(raw))
-        return size + 2
+        if size == 0 or size > 19:
+            return size + 2
+        negative = raw[0] == 45
+        i = 1 if negative else 0
+        if i == size:
+            return 3
+        number = 0
+        while i < size:
+            digit = raw[i] - 48
+            if digit < 0 or digit > 9:
+                return size + 2
+            number = number * 10 + digit
+            i += 1
+        return 10 if size > 18 else number_bytes(-number if negative else number)
     size += 2 if size < 4096 else 5
     return size + (1 if size <= 127 else 2 if size < 16384 else 3 if size < 2097152 else 4)
 
@@ -70,6 +81,19 @@ def elements_bytes(elements: list[bytes]) -> int:
     for raw in elements:
         size += element_bytes(raw)
     return size
+
+
+def has_fields(flat: list[bytes], fields: list[bytes]) -> bool:
+    """Whether field, value, field, value … has just these fields."""
+    n = len(fields)
+    if 2 * n != len(flat):
+        return False
+    for i in range(n):
+        mine: bytes = flat[2 * i]
+        theirs: bytes = fields[i]
+        if mine != theirs:
+            return False
+    return True
 
 
 def text_bytes(elements: list[bytes]) -> int:
@@ -130,6 +154,31 @@ class StreamView:
             if flat is not None:
                 yield entry, flat
 
+    def first(self, count: int, start: Id = MIN_ID, end: Id = MAX_ID, reverse: bool = False) -> list[Entry]:
+        """Return the first `count` entries within [start, end], in either direction; all for 0."""
+        found: list[Entry] = []
+        if reverse:
+            for one in self.entries(start, end, True):
+                found.append(one)
+                if len(found) == count:
+                    break
+            return found
+        i = chunk_of(self.nodes, start)
+        place = bisect_left(self.nodes[i].ids, start) if i < len(self.nodes) else 0
+        for n in range(i, len(self.nodes)):
+            node: Node = self.nodes[n]
+            ids, values = node.ids, node.values
+            whole = end >= ids[-1]
+            for j in range(place, len(ids)):
+                if not whole and ids[j] > end:
+                    return found
+                if values[j] is not None:
+                    found.append((ids[j], values[j]))
+                    if len(found) == count:
+                        return found
+            place = 0
+        return found
+
     def get(self, entry: Id) -> list[bytes] | None:
         """Return an entry's fields and values, or None when there is no such entry."""
         i = chunk_of(self.nodes, entry)
@@ -181,21 +230,22 @@ class StreamValue(StreamView):
         """Add an entry with an id greater than the last; the limits of nodes are 0 for none."""
         count = len(flat)
         text = text_bytes(flat)
-        fields = flat[::2]
         node: Node | None = self.nodes[-1] if self.nodes else None
         most = node_bytes if 0 < node_bytes < _NODE_MOST else _NODE_MOST
         if node is None or node.bytes + text >= most or (node_entries and len(node.ids) >= node_entries):
+            fields = flat[::2]
             node = Node([], [], fields)
             node.bytes = _FRAME + 2 + number_bytes(count >> 1) + elements_bytes(fields)
             self.nodes.append(node)
         elif node.shared:
             node = self.nodes[-1] = node.copy()
         base = node.ids[0] if node.ids else entry
-        same = fields == node.fields
-        node.bytes += (
-            4 + distance_bytes(entry[0], base[0]) + distance_bytes(entry[1], base[1])
-            + elements_bytes(flat[1::2] if same else flat) + (0 if same else number_bytes(count >> 1))
-        )  # fmt: skip
+        node.bytes += 4 + distance_bytes(entry[0], base[0]) + distance_bytes(entry[1], base[1])
+        if has_fields(flat, node.fields):
+            for i in range(1, count, 2):
+                node.bytes += element_bytes(flat[i])
+        else:
+            node.bytes += elements_bytes(flat) + number_bytes(count >> 1)
         node.ids.append(entry)
         node.values.append(flat)
         node.live += 1
@@ -240,54 +290,69 @@ class StreamValue(StreamView):
 
     def find_first(self) -> None:
         """Bring `first_id` up to date after entries went."""
-        self.first_id = next((entry for entry, _ in self.entries()), MIN_ID)
+        for each in self.nodes:
+            node: Node = each
+            values = node.values
+            for j in range(len(values)):
+                if values[j] is not None:
+                    self.first_id = node.ids[j]
+                    return
+        self.first_id = MIN_ID
 
     def trim_to_length(self, most: int, whole_nodes: bool, limit: int) -> int:
         """Remove the first entries until `most` are left; return how many went.
 
         With `whole_nodes` only whole nodes go; a `limit` above 0 bounds how many entries.
         """
-        gone = self._drop_nodes(lambda node: self.length - node.live >= most, limit, lambda: self.length <= most)
-        if not whole_nodes and self.length > most and self.nodes and not limit:
-            gone += self._bury(lambda _: self.length > most)
-        return self._trimmed(gone)
+        if 0 < self.length <= most:
+            return 0
+        return self._trim(most, None, whole_nodes, limit)
 
     def trim_below(self, lowest: Id, whole_nodes: bool, limit: int) -> int:
         """Remove the entries with ids below `lowest`, as `trim_to_length` does."""
-        gone = self._drop_nodes(lambda node: node.ids[-1] < lowest, limit, lambda: False)
-        if not whole_nodes and self.nodes and not limit:
-            gone += self._bury(lambda entry: entry < lowest)
-        return self._trimmed(gone)
+        return self._trim(0, lowest, whole_nodes, limit)
 
-    def _drop_nodes(self, goes: Any, limit: int, enough: Any) -> int:
+    def _trim(self, most: int, lowest: Id | None, whole_nodes: bool, limit: int) -> int:
+        """Remove the first entries: those below `lowest`, or, where that is None, all but `most`."""
+        gone = self._drop_nodes(most, lowest, limit)
+        if not whole_nodes and self.nodes and not limit:
+            gone += self._bury(most, lowest)
+        if gone or not self.length:
+            self.find_first()
+        return gone
+
+    def _drop_nodes(self, most: int, lowest: Id | None, limit: int) -> int:
+        """Drop the first nodes, as far as they are to go whole."""
         gone = dropped = 0
-        for node in self.nodes:
-            if enough() or (limit and gone + node.live > limit) or not goes(node):
+        for each in self.nodes:
+            node: Node = each
+            if limit and gone + node.live > limit:
+                break
+            if node.ids[-1] >= lowest if lowest is not None else self.length - max(node.live, 1) < most:
                 break
             self.length -= node.live
             gone += node.live
             dropped += 1
-        self.waste += self.nodes[:dropped]
-        del self.nodes[:dropped]
+        if dropped:
+            self.waste += self.nodes[:dropped]
+            del self.nodes[:dropped]
         return gone
 
-    def _bury(self, goes: Any) -> int:
-        """Delete the first entries of the first node as long as `goes` says so."""
+    def _bury(self, most: int, lowest: Id | None) -> int:
+        """Delete the first entries of the first node, as far as they are to go."""
+        if lowest is None and self.length <= most:
+            return 0
         node = self.own(0)
+        values = node.values
         gone = 0
-        for j, entry in enumerate(node.ids):
-            if not goes(entry):
+        for j in range(len(values)):
+            if node.ids[j] >= lowest if lowest is not None else self.length <= most:
                 break
-            if node.values[j] is not None:
-                node.values[j] = None
+            if values[j] is not None:
+                values[j] = None
                 node.live -= 1
                 self.length -= 1
                 gone += 1
-        return gone
-
-    def _trimmed(self, gone: int) -> int:
-        if gone or not self.length:
-            self.find_first()
         return gone
 
     # -- what groups have read --------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from kvserver.engine.commands.streams.groups import bad_subcommand
-from kvserver.engine.commands.streams.streams import as_stream, entries_reply, entry_reply, first_of, id_reply
+from kvserver.engine.commands.streams.streams import as_stream, entries_reply, entry_reply, id_reply
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.stream_groups import UNKNOWN, Group
 from kvserver.engine.values.stream_value import Entry, StreamValue
@@ -112,7 +112,7 @@ def stream(c: Session, a: list[bytes]) -> bytes:
         (b"recorded-first-entry-id", id_reply(value.first_id)),
     ]
     if len(a) > 3:
-        pairs.append((b"entries", entries_reply(first_of(value.entries(), count))))
+        pairs.append((b"entries", entries_reply(value.first(count))))
         pairs.append((b"groups", array([_full_group(value, one, count, c.resp) for one in value.sorted_groups()])))
     else:
         pairs.append((b"groups", integer(len(value.groups))))

@@ -12,7 +12,6 @@ from kvserver.engine.commands.streams.streams import (
     as_stream,
     entries_reply,
     entry_reply,
-    first_of,
     id_reply,
     parse_id,
 )
@@ -133,7 +132,7 @@ def xread(c: Session, a: list[bytes]) -> bytes | None:
 def _behind(value: StreamValue, after: Id, count: int) -> list[Entry]:
     """The first `count` entries (0: all) behind an id."""
     start = next_id(after)
-    return [] if start is None else list(first_of(value.entries(start), count))
+    return [] if start is None else value.first(count, start)
 
 
 def _streams_reply(found: list[bytes], proto: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import cython
@@ -17,10 +16,21 @@ from kvserver.wire.numbers import parse_int
 from kvserver.wire.resp import EMPTY_ARRAY, OK, ZERO, array_header, integer, null, null_array
 
 if cython.compiled:
+    from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringAndSize  # type: ignore
+    from cython.cimports.kvserver.engine.commands.strings.strings import small_int  # type: ignore
     from cython.cimports.kvserver.engine.values.id_map import format_id  # type: ignore
     from cython.cimports.kvserver.engine.values.stream_value import text_bytes  # type: ignore
+    from cython.cimports.kvserver.wire.frames import (  # type: ignore
+        array_size,
+        bulk_size,
+        write_array,
+        write_bulk,
+        write_head,
+    )
     from cython.cimports.kvserver.wire.resp import bulk, bulks  # type: ignore
+    from cython.cimports.libc.string import memcpy  # type: ignore
 else:
+    from kvserver.engine.commands.strings.strings import small_int
     from kvserver.engine.values.id_map import format_id
     from kvserver.engine.values.stream_value import text_bytes
     from kvserver.wire.resp import bulk, bulks
@@ -31,6 +41,7 @@ _TOO_SMALL = "ERR The ID specified in XADD is equal or smaller than the target s
 _BOTH = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
 _OBEYED = ("primary", "loader")
 """Sessions whose requests were checked, and made exact, elsewhere."""
+_NOT_SMALL = -(1 << 62)
 _NODES_AT_ONCE = 100
 """How many nodes a trim of about so much may remove."""
 
@@ -53,6 +64,9 @@ def id_reply(entry: Id) -> bytes:
 
 def _unsigned(raw: bytes) -> int:
     """Read an unsigned number as strtoull does: signs, blanks and leading zeros are taken."""
+    number = small_int(raw)
+    if number >= 0:
+        return number
     if not _NUMBER.match(raw):
         raise CommandError(BAD_ID)
     value = int(raw)
@@ -85,6 +99,12 @@ def parse_bound(raw: bytes, upper: bool) -> Id:
     if inner is None:
         raise CommandError(f"ERR invalid {'end' if upper else 'start'} ID for the interval")
     return inner
+
+
+def _count(raw: bytes) -> int:
+    """Parse an integer, a short one fast."""
+    number = small_int(raw)
+    return parse_int(raw) if number <= _NOT_SMALL else number
 
 
 class Trim:
@@ -132,7 +152,7 @@ class Trim:
             self.about = a[i] == b"~"
             i += 1
         if word == b"MAXLEN":
-            self.most = parse_int(a[i])
+            self.most = _count(a[i])
             if self.most < 0:
                 raise CommandError("ERR The MAXLEN argument must be >= 0.")
         else:
@@ -163,7 +183,7 @@ class Trim:
             gone = value.trim_below(self.lowest, self.about, self.limit)
         if gone > BIG:
             state.trash.append(value.take_waste())
-        else:
+        elif value.waste:
             value.waste.clear()
         return gone
 
@@ -259,18 +279,30 @@ def entry_reply(entry: Id, flat: list[bytes]) -> bytes:
     return b"*2\r\n%b%b" % (id_reply(entry), bulks(flat))
 
 
-def entries_reply(entries: Iterable[Entry]) -> bytes:
-    """Encode entries."""
+def entries_reply(entries: list[Entry]) -> bytes:
+    """Encode entries, in one buffer."""
+    if cython.compiled:
+        names: list[bytes] = [format_id(entry) for entry, _ in entries]
+        head = cython.declare(cython.char[24])
+        size: cython.Py_ssize_t = write_head(head, 42, len(names))
+        total: cython.Py_ssize_t = size
+        for i in range(len(names)):
+            name: bytes = names[i]
+            flat: list[bytes] = entries[i][1]
+            total += 4 + bulk_size(len(name)) + array_size(flat)
+        out: bytes = PyBytes_FromStringAndSize(cython.NULL, total)
+        d: cython.p_char = PyBytes_AS_STRING(out)
+        memcpy(d, head, size)
+        d += size
+        for i in range(len(names)):
+            d += write_head(d, 42, 2)
+            name = names[i]
+            d += write_bulk(d, name)
+            flat = entries[i][1]
+            d += write_array(d, flat)
+        return out
     parts = [b"*2\r\n%b%b" % (id_reply(entry), bulks(flat)) for entry, flat in entries]
     return array_header(len(parts)) + b"".join(parts)
-
-
-def first_of(entries: Iterable[Entry], count: int) -> Iterable[Entry]:
-    """The first `count` entries, all for 0."""
-    for number, entry in enumerate(entries, 1):
-        yield entry
-        if number == count:
-            return
 
 
 def xrange_(c: Session, a: list[bytes]) -> bytes:
@@ -289,13 +321,13 @@ def _range(c: Session, a: list[bytes], start: Id, upper: bytes, reverse: bool) -
     for i in range(4, len(a), 2):
         if a[i].upper() != b"COUNT" or i + 1 >= len(a):
             raise CommandError(SYNTAX)
-        count = max(parse_int(a[i + 1]), 0)
+        count = max(_count(a[i + 1]), 0)
     value = as_stream(c.db.lookup(a[1]))
     if value is None:
         return EMPTY_ARRAY
     if count == 0:
         return null_array(c.resp)
-    return entries_reply(first_of(value.entries(start, end, reverse), count))
+    return entries_reply(value.first(max(count, 0), start, end, reverse))
 
 
 def xdel(c: Session, a: list[bytes]) -> bytes:
