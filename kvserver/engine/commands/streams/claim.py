@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kvserver.engine.commands.streams.groups import log_claim, log_last_id, no_group, seen_consumer
-from kvserver.engine.commands.streams.streams import as_stream, entry_reply, id_reply, parse_bound, parse_id
+from kvserver.engine.commands.streams.ids import parse_bound, parse_id
+from kvserver.engine.commands.streams.streams import as_stream, entry_reply, id_reply
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.id_map import MIN_ID, Id
 from kvserver.engine.values.stream_groups import Consumer, Group, Nack

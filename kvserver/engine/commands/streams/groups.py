@@ -6,13 +6,8 @@ last id moved), so that whoever repeats it gets the same times and counts.
 
 from __future__ import annotations
 
-from kvserver.engine.commands.streams.streams import (
-    altered,
-    as_stream,
-    id_reply,
-    parse_bound,
-    parse_id,
-)
+from kvserver.engine.commands.streams.ids import parse_bound, parse_id
+from kvserver.engine.commands.streams.streams import altered, as_stream, id_reply
 from kvserver.engine.keys.keyspace import BIG, EV_STREAM, Db
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.id_map import MIN_ID, Id, format_id

@@ -8,13 +8,8 @@ as > mean the group's last id at the time of being served.
 from __future__ import annotations
 
 from kvserver.engine.commands.streams.groups import log_claim, log_last_id, no_group, seen_consumer
-from kvserver.engine.commands.streams.streams import (
-    as_stream,
-    entries_reply,
-    entry_reply,
-    id_reply,
-    parse_id,
-)
+from kvserver.engine.commands.streams.ids import parse_id
+from kvserver.engine.commands.streams.streams import as_stream, entries_reply, entry_reply, id_reply
 from kvserver.engine.commands.waiting import wait_for
 from kvserver.engine.run.session import Blocked, Session
 from kvserver.engine.values.id_map import MAX_ID, MIN_ID, Id, format_id, next_id, previous_id

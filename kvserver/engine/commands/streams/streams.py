@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import cython
 
-from kvserver.engine.keys.keyspace import BIG, EV_STREAM, Db, State
+from kvserver.engine.keys.keyspace import EV_STREAM, Db
 from kvserver.engine.run.session import Session
-from kvserver.engine.values.id_map import LARGEST, MAX_ID, MIN_ID, Id, next_id, previous_id
+from kvserver.engine.values.id_map import LARGEST, MAX_ID, MIN_ID, Id, next_id
 from kvserver.engine.values.stream_value import NODE_BYTES_MAX, Entry, StreamValue
 from kvserver.errors import NO_KEY, SYNTAX, WRONGTYPE, CommandError, wrong_arity
 from kvserver.wire.numbers import parse_int
@@ -17,9 +16,15 @@ from kvserver.wire.resp import EMPTY_ARRAY, OK, ZERO, array_header, integer, nul
 
 if cython.compiled:
     from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringAndSize  # type: ignore
-    from cython.cimports.kvserver.engine.commands.strings.strings import small_int  # type: ignore
+    from cython.cimports.kvserver.engine.commands.streams.ids import (  # type: ignore
+        count_of,
+        parse_bound,
+        parse_id,
+        unsigned,
+    )
+    from cython.cimports.kvserver.engine.commands.streams.trimming import Trim  # type: ignore
     from cython.cimports.kvserver.engine.values.id_map import format_id  # type: ignore
-    from cython.cimports.kvserver.engine.values.stream_value import text_bytes  # type: ignore
+    from cython.cimports.kvserver.engine.values.stream_sizes import text_bytes  # type: ignore
     from cython.cimports.kvserver.wire.frames import (  # type: ignore
         array_size,
         bulk_size,
@@ -30,20 +35,13 @@ if cython.compiled:
     from cython.cimports.kvserver.wire.resp import bulk, bulks  # type: ignore
     from cython.cimports.libc.string import memcpy  # type: ignore
 else:
-    from kvserver.engine.commands.strings.strings import small_int
+    from kvserver.engine.commands.streams.ids import count_of, parse_bound, parse_id, unsigned
+    from kvserver.engine.commands.streams.trimming import Trim
     from kvserver.engine.values.id_map import format_id
-    from kvserver.engine.values.stream_value import text_bytes
+    from kvserver.engine.values.stream_sizes import text_bytes
     from kvserver.wire.resp import bulk, bulks
 
-BAD_ID = "ERR Invalid stream ID specified as stream command argument"
-_NUMBER = re.compile(rb"[ \t-\r]*[+-]?\d{1,40}\Z")
 _TOO_SMALL = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
-_BOTH = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
-_OBEYED = ("primary", "loader")
-"""Sessions whose requests were checked, and made exact, elsewhere."""
-_NOT_SMALL = -(1 << 62)
-_NODES_AT_ONCE = 100
-"""How many nodes a trim of about so much may remove."""
 
 
 def as_stream(value: Any) -> StreamValue | None:
@@ -62,138 +60,6 @@ def id_reply(entry: Id) -> bytes:
     return bulk(format_id(entry))
 
 
-def _unsigned(raw: bytes) -> int:
-    """Read an unsigned number as strtoull does: signs, blanks and leading zeros are taken."""
-    number = small_int(raw)
-    if number >= 0:
-        return number
-    if not _NUMBER.match(raw):
-        raise CommandError(BAD_ID)
-    value = int(raw)
-    plain = not raw.startswith(b"-") or raw[1:2] == b"0"
-    if not plain or not -LARGEST <= value <= LARGEST:
-        raise CommandError(BAD_ID)
-    return value & LARGEST
-
-
-def parse_id(raw: bytes, missing: int = 0, strict: bool = True) -> Id:
-    """Read an id, "ms" or "ms-seq"; `missing` is the sequence of the first form.
-
-    Raises:
-        CommandError: none; with `strict` "-" and "+", the smallest and the greatest, are none either.
-    """
-    if raw in (b"-", b"+") and not strict:
-        return MIN_ID if raw == b"-" else MAX_ID
-    ms, dash, sequence = raw.partition(b"-")
-    if len(raw) > 127:
-        raise CommandError(BAD_ID)
-    return _unsigned(ms), _unsigned(sequence) if dash else missing
-
-
-def parse_bound(raw: bytes, upper: bool) -> Id:
-    """Read a bound of a range, exclusive behind a parenthesis; return the bound with that id included."""
-    if raw[:1] != b"(" or len(raw) == 1:
-        return parse_id(raw, LARGEST if upper else 0, strict=False)
-    entry = parse_id(raw[1:], LARGEST if upper else 0)
-    inner = previous_id(entry) if upper else next_id(entry)
-    if inner is None:
-        raise CommandError(f"ERR invalid {'end' if upper else 'start'} ID for the interval")
-    return inner
-
-
-def _count(raw: bytes) -> int:
-    """Parse an integer, a short one fast."""
-    number = small_int(raw)
-    return parse_int(raw) if number <= _NOT_SMALL else number
-
-
-class Trim:
-    """The options that XADD and XTRIM share, and where they stood."""
-
-    def __init__(self) -> None:
-        self.by = b""  # MAXLEN, MINID
-        self.about = False
-        self.limit = 0
-        self.most = 0
-        self.lowest = MIN_ID
-        self.place = 0  # of the threshold among the arguments
-        self.make = True  # not NOMKSTREAM
-        self.limited = False
-
-    def read(self, c: Session, a: list[bytes], adding: bool) -> int:
-        """Read options; return the place of the argument behind them (for XADD, that of the id)."""
-        i = 2
-        while i < len(a):
-            word = a[i].upper()
-            more = i + 1 < len(a)
-            if word in (b"MAXLEN", b"MINID") and more:
-                i = self._threshold(a, i, word)
-            elif word == b"LIMIT" and more:
-                i += 1
-                self.limit = parse_int(a[i])
-                if self.limit < 0:
-                    raise CommandError("ERR The LIMIT argument must be >= 0.")
-                self.limited = True
-            elif adding and word == b"NOMKSTREAM":
-                self.make = False
-            elif adding:
-                break
-            else:
-                raise CommandError(SYNTAX)
-            i += 1
-        return i
-
-    def _threshold(self, a: list[bytes], i: int, word: bytes) -> int:
-        if self.by:
-            raise CommandError(_BOTH)
-        i += 1
-        self.about = False
-        if i + 1 < len(a) and a[i] in (b"~", b"="):
-            self.about = a[i] == b"~"
-            i += 1
-        if word == b"MAXLEN":
-            self.most = _count(a[i])
-            if self.most < 0:
-                raise CommandError("ERR The MAXLEN argument must be >= 0.")
-        else:
-            self.lowest = parse_id(a[i])
-        self.by = word
-        self.place = i
-        return i
-
-    def check(self, c: Session, adding: bool) -> None:
-        """Refuse what doesn't go together, and set the limit where none was given."""
-        if self.limit and not self.by:
-            raise CommandError("ERR syntax error, LIMIT cannot be used without specifying a trimming strategy")
-        if not adding and not self.by:
-            raise CommandError("ERR syntax error, XTRIM must be called with a trimming strategy")
-        if c.kind in _OBEYED:
-            self.limit = 0
-        elif self.limited and not self.about:
-            raise CommandError("ERR syntax error, LIMIT cannot be used without the special ~ option")
-        elif self.about and not self.limited:
-            most = _NODES_AT_ONCE * c.db.state.limits.stream_entries
-            self.limit = min(most, 1_000_000) if most > 0 else 10_000
-
-    def apply(self, value: StreamValue, state: State) -> int:
-        """Trim; return how many entries went."""
-        if self.by == b"MAXLEN":
-            gone = value.trim_to_length(self.most, self.about, self.limit)
-        else:
-            gone = value.trim_below(self.lowest, self.about, self.limit)
-        if gone > BIG:
-            state.trash.append(value.take_waste())
-        elif value.waste:
-            value.waste.clear()
-        return gone
-
-    def exact(self, line: list[bytes], value: StreamValue) -> None:
-        """Turn "about so much" into what was left, so that whoever repeats the request leaves the same."""
-        if self.about:
-            line[self.place - 1] = b"="
-            line[self.place] = b"%d" % value.length if self.by == b"MAXLEN" else format_id(value.first_kept_id())
-
-
 def xadd(c: Session, a: list[bytes]) -> bytes:
     """XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] *|id field value [field value …]."""
     if a[2] == b"*" and len(a) % 2:
@@ -204,7 +70,7 @@ def xadd(c: Session, a: list[bytes]) -> bytes:
     counted = False
     if place < len(a) and a[place] != b"*":
         counted = a[place].endswith(b"-*")
-        given = (_unsigned(a[place][:-2]), 0) if counted else parse_id(a[place])
+        given = (unsigned(a[place][:-2]), 0) if counted else parse_id(a[place])
     options.check(c, True)
     if len(a) - place < 3 or (len(a) - place) % 2 == 0:
         raise wrong_arity("xadd")
@@ -321,7 +187,7 @@ def _range(c: Session, a: list[bytes], start: Id, upper: bytes, reverse: bool) -
     for i in range(4, len(a), 2):
         if a[i].upper() != b"COUNT" or i + 1 >= len(a):
             raise CommandError(SYNTAX)
-        count = max(_count(a[i + 1]), 0)
+        count = max(count_of(a[i + 1]), 0)
     value = as_stream(c.db.lookup(a[1]))
     if value is None:
         return EMPTY_ARRAY
