@@ -38,7 +38,7 @@ cdef class Ordering:
     cpdef tuple locate(self, Py_ssize_t place)
     @cython.locals(out=list, i=Py_ssize_t, want=Py_ssize_t, chunk=Chunk, part=Chunk)
     cpdef list parts(self, Py_ssize_t start, Py_ssize_t stop)
-    @cython.locals(found=list, out=list, part=Chunk)
+    @cython.locals(out=list, i=Py_ssize_t, place=Py_ssize_t, want=Py_ssize_t, chunk=Chunk, part=list)
     cpdef list names(self, Py_ssize_t start, Py_ssize_t stop)
     @cython.locals(out=list)
     cpdef list slice(self, Py_ssize_t start, Py_ssize_t stop)

@@ -277,13 +277,20 @@ class Ordering:
 
     def names(self, start: int, stop: int) -> list[bytes]:
         """Return the members number start to stop - 1, 0 <= start, stop <= size."""
-        found = self.parts(start, stop)
-        if len(found) == 1:
-            return found[0].names
         out: list[bytes] = []
-        for part in found:
-            out += part.names
-        return out
+        if start >= stop:
+            return out
+        i, place = self.locate(start)
+        want = stop - start
+        while True:
+            chunk: Chunk = self.chunks[i]
+            part = chunk.names[place : place + want]
+            want -= len(part)
+            if want == 0:
+                return out + part if out else part
+            out += part
+            place = 0
+            i += 1
 
     def cut(self, start: int, stop: int) -> None:
         """Remove the pairs number start to stop - 1, 0 <= start < stop <= size."""

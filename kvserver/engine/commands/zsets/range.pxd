@@ -12,10 +12,31 @@ cdef class Options:
 cdef long long _NOT_SMALL
 @cython.locals(number="long long")
 cdef object _number(bytes raw)
+@cython.locals(word=bytes)
 cdef Options _options(list a, Py_ssize_t i, Options found, tuple words)
-cdef object _bounds(Options options, bytes low, bytes high)
-@cython.locals(start=Py_ssize_t, stop=Py_ssize_t, count="long long")
-cdef tuple _part(ZSetValue value, Options options, object places)
-@cython.locals(value=ZSetValue, start=Py_ssize_t, stop=Py_ssize_t, names=list)
+cdef class Bounds:
+    cdef public int kind
+    cdef public bint reverse
+    cdef public object first, last
+    cdef public double lower, upper
+    cdef public object lower_name, upper_name
+    cdef public Py_ssize_t start, stop
+    @cython.locals(order=Ordering, size=Py_ssize_t)
+    cpdef find(self, ZSetValue value)
+
+cdef int _RANK, _SCORE, _LEX
+@cython.locals(bounds=Bounds)
+cpdef Bounds by_rank(bytes low, bytes high, bint reverse=*)
+@cython.locals(bounds=Bounds)
+cpdef Bounds by_score(bytes low, bytes high)
+cdef double _score(bytes raw) except? -1.0
+@cython.locals(bounds=Bounds)
+cpdef Bounds by_lex(bytes low, bytes high, bint reverse=*)
+cdef Bounds _bounds(Options options, bytes low, bytes high)
+@cython.locals(count="long long")
+cdef _cut(Options options, Bounds bounds)
+@cython.locals(found=list)
+cdef list _select(ZSetValue value, Options options, Bounds bounds)
+@cython.locals(value=ZSetValue, names=list, bounds=Bounds)
 cdef bytes _range(Session c, list a, Options options)
 cpdef bytes zrange(Session c, list a)

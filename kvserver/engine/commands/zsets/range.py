@@ -1,12 +1,13 @@
 """Ranges of sorted sets: by place, by score, by name; read, counted, removed, stored.
 
-Every form comes down to one: bounds are read into a `Bounds`, whose `places` turns them into the places
-[start, stop) in ascending order; a reversed range mirrors the places.
+Every form comes down to one: bounds are read into `Bounds`, whose `find` turns them into the places [start, stop) in
+ascending order; a reversed range mirrors the places.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import cython
@@ -27,60 +28,85 @@ else:
     from kvserver.engine.commands.strings.strings import small_int
     from kvserver.wire.resp import bulks, integer
 
-Bounds = Callable[[ZSetValue], tuple[int, int]]
-"""Turns a value into the places (start, stop) of a range, ascending; empty when start >= stop."""
-
 _NOT_SMALL = -(1 << 62)
 _NOT_FLOAT = "ERR min or max is not a float"
 _NOT_LEX = "ERR min or max not valid string range item"
+_RANK, _SCORE, _LEX = 0, 1, 2
+
+
+class Bounds:
+    """The bounds of a range as they were given, and the places `start` to `stop` - 1 that `find` has found.
+
+    By rank, `first` and `last` are places; by score, `lower` and `upper` are scores with names at the edge of all that
+    have them; by name, the names are bounds that `_lex_bound` has made.
+    """
+
+    def __init__(self, kind: int, reverse: bool) -> None:
+        self.kind = kind
+        self.reverse = reverse
+        self.first = self.last = 0
+        self.lower = self.upper = 0.0
+        self.lower_name: Any = None
+        self.upper_name: Any = None
+        self.start = self.stop = 0
+
+    def find(self, value: ZSetValue) -> None:
+        """Find the places in a sorted set, ascending; the range is empty when start >= stop."""
+        if self.kind == _SCORE:
+            order = value.order
+            self.start = order.bisect(self.lower, self.lower_name)
+            self.stop = value.used if self.upper == inf and self.upper_name is TOP else order.bisect(
+                self.upper, self.upper_name
+            )  # fmt: skip
+        elif self.kind == _RANK:
+            size = value.used
+            self.start, self.stop = clamp(self.first, self.last, size)
+            if self.reverse:
+                self.start, self.stop = size - self.stop, size - self.start
+        else:
+            self.start, self.stop = _named(value, self.lower_name, self.upper_name, self.reverse)
 
 
 def by_rank(low: bytes, high: bytes, reverse: bool = False) -> Bounds:
     """A range of places, negative ones counted from the end."""
-    first = parse_int(low)
-    last = parse_int(high)
-
-    def places(value: ZSetValue) -> tuple[int, int]:
-        size = len(value)
-        start, stop = clamp(first, last, size)
-        return (size - stop, size - start) if reverse else (start, stop)
-
-    return places
+    bounds = Bounds(_RANK, reverse)
+    bounds.first = _number(low)
+    bounds.last = _number(high)
+    return bounds
 
 
 def by_score(low: bytes, high: bytes) -> Bounds:
     """A range of scores, each bound exclusive behind a parenthesis."""
-    lower, lower_name = _score_bound(low, False)
-    upper, upper_name = _score_bound(high, True)
-
-    def places(value: ZSetValue) -> tuple[int, int]:
-        order = value.order
-        return order.bisect(lower, lower_name), order.bisect(upper, upper_name)
-
-    return places
+    bounds = Bounds(_SCORE, False)
+    bounds.lower = _score(low)
+    bounds.lower_name = TOP if low[:1] == b"(" else BOTTOM
+    bounds.upper = _score(high)
+    bounds.upper_name = BOTTOM if high[:1] == b"(" else TOP
+    return bounds
 
 
-def _score_bound(raw: bytes, upper: bool) -> tuple[float, Any]:
-    exclusive = raw[:1] == b"("
-    number = (raw[1:] if exclusive else raw).partition(b"\0")[0].lstrip()  # a text of C ends there
-    score = read_double(number, _NOT_FLOAT) if number else 0.0
-    return score, TOP if exclusive != upper else BOTTOM
+def _score(raw: bytes) -> float:
+    if raw.isdigit():
+        return float(raw)
+    number = (raw[1:] if raw[:1] == b"(" else raw).partition(b"\0")[0].lstrip()  # a text of C ends there
+    return read_double(number, _NOT_FLOAT) if number else 0.0
 
 
 def by_lex(low: bytes, high: bytes, reverse: bool = False) -> Bounds:
     """A range of names, among members that all have the same score: -, +, [inclusive, (exclusive."""
-    lower = _lex_bound(low, False)
-    upper = _lex_bound(high, True)
+    bounds = Bounds(_LEX, reverse)
+    bounds.lower_name = _lex_bound(low, False)
+    bounds.upper_name = _lex_bound(high, True)
+    return bounds
 
-    def places(value: ZSetValue) -> tuple[int, int]:
-        size = len(value)
-        score = value.slice(0, 1)[0][0]
-        if not value.big and value.slice(size - 1, size)[0][0] != score:
-            return _walk([member for _, member in value.order], lower, upper, reverse)
-        ends = [bound if type(bound) is int else value.bisect(score, bound) for bound in (lower, upper)]
-        return min(ends[0], size), min(ends[1], size)
 
-    return places
+def _named(value: ZSetValue, lower: int | bytes, upper: int | bytes, reverse: bool) -> tuple[int, int]:
+    size = len(value)
+    score = value.slice(0, 1)[0][0]
+    if not value.big and value.slice(size - 1, size)[0][0] != score:
+        return _walk([member for _, member in value.order], lower, upper, reverse)
+    ends = [bound if type(bound) is int else value.bisect(score, bound) for bound in (lower, upper)]
+    return min(ends[0], size), min(ends[1], size)
 
 
 def _walk(names: list[bytes], lower: int | bytes, upper: int | bytes, reverse: bool) -> tuple[int, int]:
@@ -173,43 +199,43 @@ def _bounds(options: Options, low: bytes, high: bytes) -> Bounds:
     return by_lex(low, high, options.reverse) if options.by == b"BYLEX" else by_score(low, high)
 
 
-def _part(value: ZSetValue, options: Options, places: Bounds) -> tuple[int, int]:
-    """Return the places (start, stop) of what LIMIT leaves of a range, ascending; nothing when start >= stop."""
-    start, stop = places(value)
+def _cut(options: Options, bounds: Bounds) -> None:
+    """Leave of the places found what LIMIT leaves, ascending; nothing when start >= stop."""
     if not options.by:
-        return start, stop
-    if options.offset < 0:
-        return 0, 0
-    count = stop - start - options.offset
+        return
+    count = bounds.stop - bounds.start - options.offset
     if 0 <= options.limit < count:
         count = options.limit
-    if count <= 0:
-        return 0, 0
-    if options.reverse:
-        stop -= options.offset
-        return stop - count, stop
-    start += options.offset
-    return start, start + count
+    if options.offset < 0 or count <= 0:
+        bounds.start = bounds.stop = 0
+    elif options.reverse:
+        bounds.stop -= options.offset
+        bounds.start = bounds.stop - count
+    else:
+        bounds.start += options.offset
+        bounds.stop = bounds.start + count
 
 
-def _select(value: ZSetValue, options: Options, places: Bounds) -> list[tuple[float, bytes]]:
+def _select(value: ZSetValue, options: Options, bounds: Bounds) -> list[tuple[float, bytes]]:
     """Return the (score, member) of the range, in its order."""
-    start, stop = _part(value, options, places)
-    found = value.order.slice(start, stop)
+    bounds.find(value)
+    _cut(options, bounds)
+    found = value.order.slice(bounds.start, bounds.stop)
     if options.reverse:
         found.reverse()
     return found
 
 
 def _range(c: Session, a: list[bytes], options: Options) -> bytes:
-    places = _bounds(options, a[2], a[3])
+    bounds = _bounds(options, a[2], a[3])
     value = as_zset(c.db.lookup(a[1]))
     if value is None:
         return EMPTY_ARRAY
     if options.scores:
-        return scores_reply(_select(value, options, places), c.resp)
-    start, stop = _part(value, options, places)
-    names = value.order.names(start, stop)
+        return scores_reply(_select(value, options, bounds), c.resp)
+    bounds.find(value)
+    _cut(options, bounds)
+    names = value.order.names(bounds.start, bounds.stop)
     if options.reverse:
         names.reverse()
     return bulks(names)
@@ -238,9 +264,9 @@ def _fixed(by: bytes, reverse: bool) -> Callable[[Session, list[bytes]], bytes]:
 def zrangestore(c: Session, a: list[bytes]) -> bytes:
     """ZRANGESTORE dst src min max [BYSCORE|BYLEX] [REV] [LIMIT offset count]."""
     options = _options(a, 5, Options(), (b"LIMIT", b"REV", b"BYLEX", b"BYSCORE"))
-    places = _bounds(options, a[3], a[4])
+    bounds = _bounds(options, a[3], a[4])
     value = as_zset(c.db.lookup(a[2]))
-    pairs = [] if value is None else _select(value, options, places)
+    pairs = [] if value is None else _select(value, options, bounds)
     if options.reverse:
         pairs.reverse()
     return integer(stored(c.db, a[1], ZSetValue.of(pairs, c.db.state.limits), EV_ZSET, b"zrangestore"))
@@ -256,12 +282,12 @@ def zlexcount(c: Session, a: list[bytes]) -> bytes:
     return _count(c, a[1], by_lex(a[2], a[3]))
 
 
-def _count(c: Session, key: bytes, places: Bounds) -> bytes:
+def _count(c: Session, key: bytes, bounds: Bounds) -> bytes:
     value = as_zset(c.db.lookup(key))
     if value is None:
         return ZERO
-    start, stop = places(value)
-    return integer(max(stop - start, 0))
+    bounds.find(value)
+    return integer(max(bounds.stop - bounds.start, 0))
 
 
 def zremrangebyrank(c: Session, a: list[bytes]) -> bytes:
@@ -279,11 +305,12 @@ def zremrangebylex(c: Session, a: list[bytes]) -> bytes:
     return _remove(c, a[1], by_lex(a[2], a[3]), b"zremrangebylex")
 
 
-def _remove(c: Session, key: bytes, places: Bounds, event: bytes) -> bytes:
+def _remove(c: Session, key: bytes, bounds: Bounds, event: bytes) -> bytes:
     value = as_zset(c.db.lookup_write(key))
     if value is None:
         return ZERO
-    start, stop = places(value)
+    bounds.find(value)
+    start, stop = bounds.start, bounds.stop
     if start >= stop:
         return ZERO
     if stop - start == len(value):
