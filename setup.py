@@ -1,8 +1,9 @@
 """Build step of the distribution: the hot modules become C extensions where a C compiler is found.
 
 The list below is the one place that says which. Each stays an ordinary Python file (with, perhaps, a .pxd of
-C types beside it) that runs the same uncompiled. The modules know each other's C types, so a build has all of
-them or none: when one doesn't build, all are left out, and the installation succeeds.
+C types beside it) that runs the same uncompiled. What is C memory through and through is a .pyx; the Python file of
+its name beside it, if there is one, does the same uncompiled. The modules know each other's C types, so a build has
+all of them or none: when one doesn't build, all are left out, and the installation succeeds.
 
 Only what has changed is translated and compiled again: build/ is kept from one build to the next, and what is newer
 than what was made of it decides.
@@ -34,6 +35,8 @@ HOT = (
     "kvserver/client/connection.py",
     "kvserver/engine/keys/sampling.py",
     "kvserver/engine/keys/table.py",
+    "kvserver/engine/store/slots.pyx",
+    "kvserver/engine/store/key_table.pyx",
     "kvserver/engine/values/limits.py",
     "kvserver/engine/values/list_value.py",
     "kvserver/engine/values/ordering.py",
@@ -133,7 +136,7 @@ def is_set(variable: str) -> bool:
 
 
 def module_name(path: str) -> str:
-    return path.removesuffix(".py").replace("/", ".")
+    return path.removesuffix(Path(path).suffix).replace("/", ".")
 
 
 def extensions() -> list[Any]:

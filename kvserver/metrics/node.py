@@ -48,10 +48,10 @@ def _ends(view: NodeView) -> list[Sample]:
     return [((reason.word,), count) for reason, count in view.server.ended.items()]
 
 
-def _per_db(table: str) -> Callable[[NodeView], Iterable[Sample]]:
+def _per_db(field: str) -> Callable[[NodeView], Iterable[Sample]]:
     def read(view: NodeView) -> Iterable[Sample]:
         dbs = view.engine.dbs
-        return [((str(db.index),), len(getattr(db, table))) for db in dbs if db.index == 0 or len(db.keys)]
+        return [((str(db.index),), getattr(db.keys, field)) for db in dbs if db.index == 0 or len(db.keys)]
 
     return read
 
@@ -117,8 +117,8 @@ NODE: tuple[Metric, ...] = (
     gauge("pubsub_channels", "Channels with subscribers.", lambda v: len(v.engine.channels)),
     gauge("pubsub_patterns", "Patterns with subscribers.", lambda v: len(v.engine.patterns)),
     # Keyspace and memory
-    Metric("keys", GAUGE, "Keys in each database.", _per_db("keys"), ("db",)),
-    Metric("keys_with_expiry", GAUGE, "Keys in each database that have a time to live.", _per_db("expires"),
+    Metric("keys", GAUGE, "Keys in each database.", _per_db("used"), ("db",)),
+    Metric("keys_with_expiry", GAUGE, "Keys in each database that have a time to live.", _per_db("expiring"),
            ("db",)),
     counter("keyspace_hits_total", "Look-ups of keys that were there.", lambda v: v.state.hits),
     counter("keyspace_misses_total", "Look-ups of keys that were not.", lambda v: v.state.misses),

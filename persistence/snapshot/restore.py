@@ -75,6 +75,6 @@ class Restorer:
             if found.freq >= 0:
                 db.access.set_frequency(found.key, found.freq)
         if expire_ms >= 0:
-            db.expires.set(found.key, expire_ms)
-        elif self.replace and db.expires.used:
-            db.expires.pop(found.key)
+            db.keys.expire_at(found.key, expire_ms)
+        elif self.replace:
+            db.keys.persist(found.key)

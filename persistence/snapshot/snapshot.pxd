@@ -1,11 +1,10 @@
 import cython
-from kvserver.engine.keys.table cimport Table
+from kvserver.engine.store.key_table cimport KeyTable
 from persistence.rdb.crc64 cimport Checksum
 
 cdef class Walk:
     cdef public int index
-    cdef public Table keys
-    cdef public Table expires
+    cdef public KeyTable keys
     cdef public Py_ssize_t size, volatile
     cdef public long long position
     cdef public dict todo

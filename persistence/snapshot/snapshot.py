@@ -29,8 +29,9 @@ from typing import Any
 from kvserver.engine.keys.access import Access
 from kvserver.engine.keys.hash_expiry import present
 from kvserver.engine.keys.keyspace import Db
-from kvserver.engine.keys.table import CURSOR_BITS, FrozenTable, Table, reverse_bits
+from kvserver.engine.keys.table import CURSOR_BITS, FrozenTable, reverse_bits
 from kvserver.engine.run.executor import Engine
+from kvserver.engine.store.key_table import KeyTable
 from kvserver.engine.values.stream_value import FrozenStream
 from kvserver.engine.values.types import FrozenList, ZSetValue
 from persistence.rdb.crc64 import Checksum
@@ -77,10 +78,9 @@ class Walk:
 
     def __init__(self, db: Db) -> None:
         self.index = db.index
-        self.keys: Table = db.keys
-        self.expires: Table = db.expires
+        self.keys: KeyTable = db.keys
         self.size = len(db.keys)
-        self.volatile = len(db.expires)
+        self.volatile = db.keys.expiring
         self.position = 0
         self.todo: dict[bytes, Any] = {}
         self.noted: set[bytes] = set()
@@ -109,10 +109,7 @@ class Walk:
 
     def expiry(self, key: bytes) -> int:
         """When the key expires, or -1."""
-        if not self.expires.used:
-            return -1
-        when = self.expires.get(key)
-        return -1 if when is None else when
+        return self.keys.expiry(key)
 
     def prefix(self, key: bytes, expire_ms: int) -> bytes:
         """What stands before a key: when it expires, and how it is used, while eviction goes by that."""
@@ -128,9 +125,9 @@ class Walk:
         if self.position >= _END:
             return False
         number, first, behind = self.keys.interval(self.position)
-        part = self.keys.parts[number]
+        part = self.keys.part(number)
         if first == self.position and not self.noted:
-            self.todo = dict(part)
+            self.todo = part
         else:
             # A part which grew backwards by a merge also holds what has been taken over already.
             position, noted = self.position, self.noted
@@ -164,7 +161,7 @@ class Snapshot:
         self.finished = False
         self._state = engine.state
         self._emptied = engine.services.signals.db_emptied
-        self._held: list[Table] = []  # tables that were flushed, to be freed when this is closed
+        self._held: list[KeyTable] = []  # tables that were flushed, to be freed when this is closed
         self._dbs = list(dbs)
         self._clock = clock
         self._compress = compress
@@ -206,10 +203,9 @@ class Snapshot:
         """A database was emptied: its tables must not be freed while they are being walked."""
         trash = self._state.trash
         for walk in self._walks.values():
-            for table in (walk.keys, walk.expires):
-                if table in trash:
-                    trash.remove(table)
-                    self._held.append(table)
+            if walk.keys in trash:
+                trash.remove(walk.keys)
+                self._held.append(walk.keys)
 
     def next_chunk(self, budget_s: float = 0.001, max_bytes: int = 1 << 18) -> bytes | None:
         """The next bytes of the stream, about `max_bytes` at most; None behind the end.

@@ -68,6 +68,6 @@ class Incoming:
         """Put the new databases in force; the old ones are freed in slices."""
         for db, new in zip(engine.dbs, self._restorer.dbs, strict=True):
             empty(engine, db)
-            db.keys, db.expires, db.field_expires = new.keys, new.expires, new.field_expires
+            db.keys, db.field_expires = new.keys, new.field_expires
             if db.access is not None and new.access is not None and new.access.clock is db.access.clock:
                 db.access = new.access  # else another policy was chosen meanwhile

@@ -70,7 +70,7 @@ def of_value(value: Any, expires: bool, start: int = ZERO) -> int:
 def of_key(db: Db, key: bytes) -> int:
     """The digest of the value of a key, expired or not; zero for none."""
     value = db.keys.get(key)
-    return ZERO if value is None else of_value(value, db.expires.has(key))
+    return ZERO if value is None else of_value(value, db.keys.expiry(key) >= 0)
 
 
 def of_databases(dbs: Iterable[Db]) -> int:
@@ -81,6 +81,6 @@ def of_databases(dbs: Iterable[Db]) -> int:
             continue
         final = mix(final, db.index.to_bytes(4, "big"))
         for key, value in db.keys.items():
-            digest = of_value(value, db.expires.has(key), mix(ZERO, key))
+            digest = of_value(value, db.keys.expiry(key) >= 0, mix(ZERO, key))
             final = xor(final, digest.to_bytes(SIZE, "big"))
     return final

@@ -9,6 +9,7 @@ from kvserver.admin.context import admin_of
 from kvserver.engine.commands.keys.object import encoding_of
 from kvserver.engine.keys.table import Table
 from kvserver.engine.run.session import Session
+from kvserver.engine.store.key_table import KeyTable
 from kvserver.engine.values.types import ListValue
 from kvserver.errors import NO_KEY, CommandError
 from kvserver.wire.numbers import parse_int
@@ -75,7 +76,7 @@ def htstats(c: Session, a: list[bytes]) -> bytes:
     if not 0 <= index < len(c.engine.dbs):
         raise CommandError("ERR Out of range database")
     db = c.engine.dbs[index]
-    text = f"[Dictionary HT]\n{describe(db.keys)}[Expires HT]\n{describe(db.expires)}"
+    text = f"[Dictionary HT]\n{describe(db.keys)}[Expires HT]\n number of elements: {db.keys.expiring}\n"
     return verbatim(text.encode(), c.resp)
 
 
@@ -87,13 +88,13 @@ def htstats_key(c: Session, a: list[bytes]) -> bytes:
     return verbatim(describe(value).encode(), c.resp)
 
 
-def describe(table: Table) -> str:
+def describe(table: Table | KeyTable) -> str:
     """A table's parts, in words."""
     head = "Hash table 0 stats (main hash table):\n"
     if not len(table):
         return head + "No stats available for empty dictionaries\n"
-    sizes = sorted(map(len, table.parts))
+    sizes = sorted(table.sizes())
     return (
-        f"{head} table size: {table.count}\n number of elements: {len(table)}\n"
+        f"{head} table size: {len(sizes)}\n number of elements: {len(table)}\n"
         f" smallest part: {sizes[0]}\n median part: {sizes[len(sizes) // 2]}\n largest part: {sizes[-1]}\n"
     )

@@ -7,7 +7,6 @@ doesn't exist here (forks, defragmentation, I/O threads ...) has the value that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
 
 from kvserver.admin.clients.memory_limit import CLIENT_BYTES
 from kvserver.admin.clients.pause import BLOCKED_KIND
@@ -229,7 +228,7 @@ def keyspace(admin: Admin) -> Fields:
     return [
         (
             f"db{db.index}",
-            f"keys={len(db.keys)},expires={len(db.expires)},avg_ttl={average_ttl_ms(db, state.now_ms)}",
+            f"keys={len(db.keys)},expires={db.keys.expiring},avg_ttl={average_ttl_ms(db, state.now_ms)}",
         )
         for db in admin.node.engine.dbs
         if len(db.keys)
@@ -237,9 +236,8 @@ def keyspace(admin: Admin) -> Fields:
 
 
 def average_ttl_ms(db: Db, now_ms: int) -> int:
-    """The mean time to live, estimated from a few keys of one part of the table (its order is random)."""
-    part = next((part for part in db.expires.parts if part), {})
-    sample = [when - now_ms for when in islice(part.values(), _TTL_SAMPLE)]
+    """The mean time to live, estimated from a few keys as they lie in the table (its order is random)."""
+    sample = [when - now_ms for when in db.keys.some_times(_TTL_SAMPLE)]
     return max(0, sum(sample) // len(sample)) if sample else 0
 
 

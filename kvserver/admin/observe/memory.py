@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from kvserver.admin.context import Admin, admin_of
 from kvserver.engine.commands.keys.object import DEFAULT_SAMPLES, memory_of
-from kvserver.engine.keys.keyspace import Db
 from kvserver.engine.run.session import Session
 from kvserver.errors import SYNTAX, CommandError
 from kvserver.wire.numbers import parse_int
 from kvserver.wire.resp import OK, array, bulk, double, integer, map_header, null, simple, verbatim
 
-ENTRY_BYTES = 100
-"""What a key's entry takes in its part's dictionary beside key and value, on average."""
 NEARLY_EMPTY = 64 * 1024 * 1024
 BIG_CLIENT = 200 * 1024
 
@@ -46,12 +43,8 @@ def usage(c: Session, a: list[bytes]) -> bytes:
     value = c.db.keys.get(a[2])
     if value is None:
         return null(c.resp)
-    return integer(memory_of(value, samples) + memory_of(a[2]) + ENTRY_BYTES)
-
-
-def table_bytes(db: Db) -> tuple[int, int]:
-    """Estimated bytes of a database's two tables without keys and values."""
-    return len(db.keys) * ENTRY_BYTES, len(db.expires) * ENTRY_BYTES
+    own = 0 if isinstance(value, bytes | bytearray) else memory_of(value, samples)
+    return integer(c.db.keys.cost(a[2]) + own)
 
 
 def stats(c: Session, a: list[bytes]) -> bytes:
@@ -79,7 +72,7 @@ def _stats(admin: Admin, proto: int) -> dict[bytes, bytes]:
     }
     for db in dbs:
         if len(db.keys):
-            main, expires = table_bytes(db)
+            main, expires = db.keys.overhead()
             fields[b"db.%d" % db.index] = (
                 map_header(2, proto)
                 + bulk(b"overhead.hashtable.main")
@@ -88,7 +81,7 @@ def _stats(admin: Admin, proto: int) -> dict[bytes, bytes]:
                 + integer(expires)
             )
     return fields | {
-        b"overhead.total": integer(clients + sum(sum(table_bytes(db)) for db in dbs)),
+        b"overhead.total": integer(clients + sum(sum(db.keys.overhead()) for db in dbs)),
         b"keys.count": integer(keys),
         b"keys.bytes-per-key": integer(net // keys if keys else 0),
         b"dataset.bytes": integer(dataset),

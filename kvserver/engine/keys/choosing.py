@@ -9,10 +9,10 @@ kept.
 from __future__ import annotations
 
 from bisect import insort
+from random import Random
 
 from kvserver.config import Config
 from kvserver.engine.keys.keyspace import Db
-from kvserver.engine.keys.table import Table
 from kvserver.engine.run.executor import Engine
 
 POOL_SIZE = 16
@@ -41,7 +41,7 @@ class Chooser:
             while self.pool:
                 _, index, key = self.pool.pop()
                 db = self.engine.dbs[index]
-                if _table_of(db, volatile).has(key):
+                if db.keys.expiry(key) >= 0 if volatile else db.keys.has(key):
                     return db, key
 
     def _at_random(self, volatile: bool) -> tuple[Db, bytes] | None:
@@ -50,7 +50,7 @@ class Chooser:
         for _ in range(len(dbs)):
             self.next_db = (self.next_db + 1) % len(dbs)
             db = dbs[self.next_db]
-            key = _table_of(db, volatile).random_key(self.engine.state.rng)
+            key = _random_key(db, volatile, self.engine.state.rng)
             if key is not None:
                 return db, key
         return None
@@ -60,15 +60,15 @@ class Chooser:
         pool, rng = self.pool, self.engine.state.rng
         any_keys = False
         for db in self.engine.dbs:
-            table = _table_of(db, volatile)
-            if not table.used:
+            count = db.keys.expiring if volatile else db.keys.used
+            if not count:
                 continue
             any_keys = True
-            for _ in range(min(self.options.maxmemory_samples, table.used)):
-                key = table.random_key(rng)
+            for _ in range(min(self.options.maxmemory_samples, count)):
+                key = _random_key(db, volatile, rng)
                 if key is None:
                     break
-                score = -int(table.get(key)) if by_ttl else _score(db, key)
+                score = -db.keys.expiry(key) if by_ttl else _score(db, key)
                 if len(pool) >= POOL_SIZE and score <= pool[0][0]:
                     continue
                 if any(entry[2] == key and entry[1] == db.index for entry in pool):
@@ -79,8 +79,9 @@ class Chooser:
         return any_keys
 
 
-def _table_of(db: Db, volatile: bool) -> Table:
-    return db.expires if volatile else db.keys
+def _random_key(db: Db, volatile: bool, rng: Random) -> bytes | None:
+    """A random key of all, or of those that expire."""
+    return db.keys.random_expiring(rng) if volatile else db.keys.random_key(rng)
 
 
 def _score(db: Db, key: bytes) -> int:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from sys import getsizeof
 
 from kvserver.config import Config
 from kvserver.engine.command_table.row import DENYOOM, MAY_REPLICATE, Row
@@ -349,10 +348,9 @@ def _spared(engine: Engine) -> bool:
 
 def _size_of_key(db: Db, key: bytes) -> int:
     """Bytes that evicting a key gives free, about."""
-    size = getsizeof(key) + memory_of(db.keys.get(key)) + ENTRY_BYTES
-    if db.access is not None:
-        size += ENTRY_BYTES
-    return size + ENTRY_BYTES if db.expires.has(key) else size
+    value = db.keys.get(key)
+    size = db.keys.cost(key) + (0 if isinstance(value, bytes | bytearray) else memory_of(value))
+    return size if db.access is None else size + ENTRY_BYTES
 
 
 def _always() -> bool:

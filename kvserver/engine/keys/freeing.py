@@ -10,6 +10,7 @@ from typing import Any
 
 from kvserver.engine.keys.keyspace import BIG, State
 from kvserver.engine.keys.table import Table
+from kvserver.engine.store.key_table import KeyTable
 from kvserver.engine.values.stream_value import StreamValue
 from kvserver.engine.values.types import ExpiringHash, ListValue, ZSetValue, size_of
 
@@ -31,13 +32,12 @@ def _shrink(state: State, value: Any) -> bool:
     if isinstance(value, ExpiringHash) and value.ttls.used:
         state.trash.append(value.ttls)
         value.ttls = ZSetValue(value.limits)
+    if isinstance(value, KeyTable):
+        values = value.steal_part()
+        state.trash += [v for v in values or () if size_of(v) > BIG]
+        return values is not None
     if isinstance(value, Table):
-        part = value.steal_part()
-        if part is None:
-            return False
-        if type(value) is Table:
-            state.trash += [v for v in part.values() if not isinstance(v, bytes | int) and size_of(v) > BIG]
-        return True
+        return value.steal_part() is not None
     if isinstance(value, StreamValue):
         return value.shrink()
     if isinstance(value, ListValue):

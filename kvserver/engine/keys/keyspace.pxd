@@ -1,5 +1,6 @@
 import cython
 from kvserver.engine.keys.table cimport Table
+from kvserver.engine.store.key_table cimport KeyTable
 from kvserver.engine.values.limits cimport Limits
 
 cdef int _delete, _hide, _ignore_expiry
@@ -33,25 +34,31 @@ cdef class State:
 cdef class Db:
     cdef public int index
     cdef public State state
-    cdef public Table keys
-    cdef public Table expires, field_expires
+    cdef public KeyTable keys
+    cdef public Table field_expires
     cdef public int observers
     cdef public object access
     cdef public list hooks
     cdef public dict watchers, blocked
+    @cython.locals(keys=KeyTable)
     cpdef object lookup(self, bytes key)
     cpdef object glance(self, bytes key)
+    @cython.locals(keys=KeyTable)
     cpdef object peek(self, bytes key)
+    @cython.locals(keys=KeyTable)
     cpdef object lookup_write(self, bytes key)
     cpdef before_write(self, bytes key)
+    @cython.locals(keys=KeyTable, new=bint, at=cython.longlong)
     cpdef put(self, bytes key, object value, bint keep_ttl=*)
-    @cython.locals(state=State, when=object, at=cython.longlong, late=bint)
-    cpdef outlive(self, bytes key)
+    @cython.locals(state=State)
+    cpdef outlive(self, bytes key, long long at)
     cpdef let_go(self, bytes key, object value)
     cpdef appeared(self, bytes key)
     cpdef bint remove(self, bytes key) except -1
-    @cython.locals(state=State, when=object, at=cython.longlong)
+    @cython.locals(at=cython.longlong)
     cpdef bint expired(self, bytes key) except -1
+    @cython.locals(state=State)
+    cpdef bint late(self, bytes key, long long at) except -1
     cpdef expire(self, bytes key)
     cpdef evict(self, bytes key)
     cpdef drop(self, bytes key, long event_class, bytes event)

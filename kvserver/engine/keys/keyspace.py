@@ -1,7 +1,7 @@
 """The keyspace: databases of keys, their expiry, and the one way by which anything changes them.
 
-Theory of operation.  A `Db` holds two tables, key -> value and key -> expiry time.  Whoever changes a key goes
-through three doors, and everything that watches the keyspace stands behind one of them:
+Theory of operation.  A `Db` has a table of keys, each with a value and perhaps an expiry time.  Whoever changes a key
+goes through three doors, and everything that watches the keyspace stands behind one of them:
 
 - `lookup_write`, `put`, `remove`, `expire_at` and `persist` announce the change *before* it happens to the
   `hooks` (a snapshot that must keep the old state);
@@ -28,6 +28,7 @@ from random import Random
 from typing import Any
 
 from kvserver.engine.keys.table import Table
+from kvserver.engine.store.key_table import KeyTable
 from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import size_of
 
@@ -149,8 +150,7 @@ class Db:
     def __init__(self, index: int, state: State) -> None:
         self.index = index
         self.state = state
-        self.keys = Table()
-        self.expires = Table()
+        self.keys = KeyTable()
         self.field_expires = Table()  # key -> when the first field of its hash may expire; see `hash_expiry`
         self.observers = 0
         self.access: Any = None  # an `Access` while eviction goes by the use of keys
@@ -160,8 +160,9 @@ class Db:
 
     def lookup(self, key: bytes) -> Any:
         """Return the value for reading, or None; counts a hit or a miss."""
-        value = self.keys.get(key)
-        if value is not None and (self.expires.used == 0 or not self.expired(key)):
+        keys = self.keys
+        value = keys.get(key)
+        if value is not None and (keys.when < 0 or not self.late(key, keys.when)):
             self.state.hits += 1
             if self.access is not None:
                 self.access.touch(key)
@@ -184,17 +185,19 @@ class Db:
 
     def peek(self, key: bytes) -> Any:
         """Return the value, or None, without counting."""
-        value = self.keys.get(key)
-        if value is not None and (self.expires.used == 0 or not self.expired(key)):
+        keys = self.keys
+        value = keys.get(key)
+        if value is not None and (keys.when < 0 or not self.late(key, keys.when)):
             return value
         return None
 
     def lookup_write(self, key: bytes) -> Any:
         """Return the value in order to change it in place, or None."""
-        value = self.keys.get(key)
+        keys = self.keys
+        value = keys.get(key)
         if value is None:
             return None
-        if self.expires.used and self.expired(key):
+        if keys.when >= 0 and self.late(key, keys.when):
             if self.state.own_volatile is not None and self.state.expire_mode == _hide:
                 self.expire(key)  # it would be hidden for ever, whatever is written to it
             return None
@@ -217,26 +220,26 @@ class Db:
             self.before_write(key)
         if type(value) is not bytes or self.state.limits.giants:
             self.let_go(key, value)
-        if self.expires.used and not keep_ttl:
-            self.outlive(key)
-        new = self.keys.set(key, value)
+        keys = self.keys
+        if keep_ttl:
+            new = keys.set(key, value)
+        else:
+            at = keys.expiry(key)
+            if at >= 0:
+                self.outlive(key, at)
+            new = keys.put(key, value)
         if self.access is not None:
             self.access.touch(key)
         if new and self.observers:
             self.appeared(key)
 
-    def outlive(self, key: bytes) -> None:
-        """Free a key that is about to be overwritten from its time to live; if that has passed, it expires first."""
-        when = self.expires.get(key)
-        if when is None:
-            return
+    def outlive(self, key: bytes, at: int) -> None:
+        """A key is about to be overwritten and to lose its time to live, `at`; if that has passed, it expires first."""
         state = self.state
-        at = when
-        late = at <= state.now_ms and state.expire_mode != _ignore_expiry
-        if late and (state.expire_mode == _delete or state.own_volatile is not None):
+        if at > state.now_ms or state.expire_mode == _ignore_expiry:
+            return
+        if state.expire_mode == _delete or state.own_volatile is not None:
             self.expire(key)
-        else:
-            self.expires.pop(key)
 
     def let_go(self, key: bytes, value: Any) -> None:
         """Keep a big aggregate that a string is about to replace, to be freed in slices."""
@@ -257,8 +260,6 @@ class Db:
         self.state.touched = True
         if self.hooks:
             self.before_write(key)
-        if self.expires.used:
-            self.expires.pop(key)
         value = self.keys.pop(key)
         if self.access is not None:
             self.access.forget(key)
@@ -270,11 +271,12 @@ class Db:
 
     def expired(self, key: bytes) -> bool:
         """Whether the key's time has passed; on a primary it is deleted then."""
-        when = self.expires.get(key)
+        at = self.keys.expiry(key)
+        return at >= 0 and self.late(key, at)
+
+    def late(self, key: bytes, at: int) -> bool:
+        """Whether the time of a key that is there, `at`, has passed; on a primary the key is deleted then."""
         state = self.state
-        if when is None:
-            return False
-        at = when
         if at > state.now_ms or state.expire_mode == _ignore_expiry:
             return False
         if state.expire_mode == _delete:
@@ -291,7 +293,6 @@ class Db:
         self.state.evicted_keys += 1
         self.drop(key, EV_EVICTED, b"evicted")
         self.keys.trim(key)
-        self.expires.trim(key)
         if self.access is not None:
             self.access.table.trim(key)
 
@@ -300,7 +301,6 @@ class Db:
         if self.hooks:
             self.before_write(key)
         self.state.also(self.index, [b"DEL", key])
-        self.expires.pop(key)
         value = self.keys.pop(key)
         if self.access is not None:
             self.access.forget(key)
@@ -317,25 +317,23 @@ class Db:
         self.state.touched = True
         if self.hooks:
             self.before_write(key)
-        self.expires.set(key, when_ms)
+        self.keys.expire_at(key, when_ms)
         state = self.state
         if state.own_volatile is not None and state.expire_mode == _hide:
             state.own_volatile[(self.index, key)] = None
 
     def persist(self, key: bytes) -> bool:
         """Remove a key's expiry time; True when it had one."""
-        if not self.expires.used or self.expires.get(key) is None:
+        if self.keys.expiry(key) < 0:
             return False
         self.state.touched = True
         if self.hooks:
             self.before_write(key)
-        self.expires.pop(key)
-        return True
+        return self.keys.persist(key)
 
     def ttl_at(self, key: bytes) -> int:
         """Return the expiry time in Unix milliseconds, or -1 for none."""
-        when = self.expires.get(key) if self.expires.used else None
-        return -1 if when is None else when
+        return self.keys.expiry(key)
 
     def changed(self, key: bytes, event_class: int, event: bytes) -> None:
         """Report a change that has been made: dirty, watchers, notifications, tracking, blocked clients."""
@@ -352,16 +350,15 @@ class Db:
         """Return a random key that hasn't expired, or None."""
         for _ in range(100):
             key = self.keys.random_key(self.state.rng)
-            if key is None or not self.expires.used or not self.expired(key):
+            if key is None or not self.keys.expiring or not self.expired(key):
                 return key
         return key
 
-    def detach(self) -> tuple[Table, Table]:
-        """Empty the database; return its old (keys, expires) for whoever frees or still reads them."""
+    def detach(self) -> KeyTable:
+        """Empty the database; return its old keys for whoever frees or still reads them."""
+        old = self.keys
         self.state.touched = True
-        old = self.keys, self.expires
-        self.keys = Table()
-        self.expires = Table()
+        self.keys = KeyTable()
         if self.field_expires.used:
             self.state.trash.append(self.field_expires)
             self.field_expires = Table()

@@ -256,6 +256,10 @@ class Table:
                 position = _take(d, found, wanted, position, begin, step)
         return (0 if position >= end else reverse_bits(position)), found
 
+    def sizes(self) -> list[int]:
+        """How many entries each part has."""
+        return [len(part) for part in self.parts]
+
     def steal_part(self) -> dict[bytes, Any] | None:
         """Take the last part out, entries and all, for freeing in slices; None when nothing is left."""
         if self.count == 0:

@@ -312,7 +312,7 @@ def test_hot_modules_exist() -> None:
         path.with_suffix(".py").relative_to(ROOT).as_posix()
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*.pxd")
-        if path.with_suffix(".py").exists()
+        if path.with_suffix(".py").exists() and not path.with_suffix(".pyx").exists()
     }
     forgotten = sorted(beside - set(hot))
     assert not forgotten, listed(forgotten)

@@ -18,6 +18,12 @@ PAIRS = sorted(
     path.relative_to(ROOT).as_posix()
     for package in ("kvserver", "persistence", "replication")
     for path in (ROOT / package).rglob("*.pxd")
+    if path.with_suffix(".py").exists() and not path.with_suffix(".pyx").exists()
+)
+TWINS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for package in ("kvserver", "persistence", "replication")
+    for path in (ROOT / package).rglob("*.pyx")
     if path.with_suffix(".py").exists()
 )
 _CLASS = re.compile(r"cdef class (\w+)(?:\((\w+)\))?:")
@@ -141,6 +147,24 @@ def differences(pxd: Shapes, py: Shapes) -> list[str]:
                 bool(shape.base) and shape.base != twin.base
             )
     return sorted(wrong)
+
+
+def public(text: str) -> set[str]:
+    """The functions that a module or its classes offer to Python, with the names of their arguments."""
+    found = set()
+    for offered, name, arguments in re.findall(r"^ *(def|cpdef [\w ]+?) (\w+)\((.*?)\)", text, re.MULTILINE):
+        if not name.startswith("_") or name in ("__len__", "__iter__"):
+            words = [argument.partition(":")[0].split()[-1] for argument in arguments.split(",") if argument.strip()]
+            found.add(f"{name}({', '.join(words)})")
+        assert offered
+    return found
+
+
+@pytest.mark.parametrize("path", TWINS)
+def test_both_forms_of_a_module_offer_the_same(path: str) -> None:
+    """A .pyx and the .py beside it, which does the same uncompiled, have the same public functions and arguments."""
+    pyx = ROOT / path
+    assert public(pyx.read_text()) == public(pyx.with_suffix(".py").read_text())
 
 
 @pytest.mark.parametrize("path", PAIRS)

@@ -45,9 +45,9 @@ def flushall(c: Session, a: list[bytes]) -> bytes:
 def empty(engine: Engine, db: Db) -> int:
     """Drop all keys of a database, leaving the freeing to slices; return how many there were."""
     touch_all(db, None)
-    keys, expires = db.detach()
+    keys = db.detach()
     if keys.used:
-        db.state.trash += [keys, expires]
+        db.state.trash.append(keys)
     engine.services.signals.db_emptied.emit(db)
     wake(engine, db)
     return keys.used
@@ -73,7 +73,6 @@ def swapdb(c: Session, a: list[bytes]) -> bytes:
     touch_all(one, two)
     touch_all(two, one)
     one.keys, two.keys = two.keys, one.keys
-    one.expires, two.expires = two.expires, one.expires
     one.field_expires, two.field_expires = two.field_expires, one.field_expires
     if one.access is not None:
         one.access.swap(two.access)

@@ -111,17 +111,18 @@ class ExpiryCycle:
         now = engine.state.now_ms
         for _ in range(len(engine.dbs)):
             db = engine.dbs[self.db]
-            while self.part < db.expires.count:
-                part = db.expires.parts[self.part]
-                late = [key for key, when in part.items() if when <= now]
-                self.seen += len(part)
+            while True:
+                behind, seen, late = db.keys.due(self.part, now)
+                if not behind:
+                    break
+                self.seen += seen
                 self.late += len(late)
                 for key in late:
                     db.expire(key)
                     gone += 1
                     if not gone % 16 and not more():
                         return gone, False
-                self.part += 1
+                self.part = behind
                 if not more():
                     return gone, False
             while self.field_part < db.field_expires.count:

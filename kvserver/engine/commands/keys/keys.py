@@ -17,7 +17,7 @@ def del_(c: Session, a: list[bytes]) -> bytes:
     db: Db = c.db
     n = 0
     for key in a[1:]:
-        if db.expires.used and db.expired(key) and not db.keys.has(key):
+        if db.expired(key) and not db.keys.has(key):
             continue  # it is gone now; one that is only hidden is deleted, and counts
         if db.remove(key):
             n += 1
@@ -48,7 +48,7 @@ def keys(c: Session, a: list[bytes]) -> bytes:
         return bulks([a[1]] if db.peek(a[1]) is not None else [])
     match = None if a[1] == b"*" else matcher(a[1])
     found = [key for key in db.keys if match is None or match(key)]
-    if db.expires.used:
+    if db.keys.expiring:
         found = [key for key in found if db.peek(key) is not None]
     return bulks(found)
 
@@ -100,15 +100,15 @@ def scan(c: Session, a: list[bytes]) -> bytes:
     cursor = parse_cursor(a[1])
     pattern, count, kind = scan_options(a, 2, typed=True)
     db = c.db
-    cursor, entries = db.keys.scan(cursor, min(count, 1 << 20))
+    cursor, scanned = db.keys.scan(cursor, min(count, 1 << 20))
     match = None if pattern == b"*" else matcher(pattern)
     found = []
-    for key, value in entries:
+    for key in scanned:
         if match is not None and not match(key):
             continue
-        if kind and kind_of(value) != kind:
+        if kind and kind_of(db.keys.get(key)) != kind:
             continue
-        if db.expires.used and db.peek(key) is None:
+        if db.keys.expiring and db.peek(key) is None:
             continue
         found.append(key)
     return scan_reply(cursor, found)
@@ -146,7 +146,6 @@ def _rename(db: Db, source: bytes, target: bytes) -> None:
     if db.lookup_write(target) is not None:
         db.remove(target)
     db.before_write(source)
-    db.expires.pop(source)
     db.keys.pop(source)
     if db.access is not None:
         db.access.forget(source)
@@ -180,7 +179,6 @@ def move(c: Session, a: list[bytes]) -> bytes:
         return ZERO
     when = source.ttl_at(a[1])
     source.before_write(a[1])
-    source.expires.pop(a[1])
     source.keys.pop(a[1])
     if source.access is not None:
         source.access.forget(a[1])

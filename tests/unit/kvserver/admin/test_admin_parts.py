@@ -158,7 +158,8 @@ def test_sizes_and_times_for_people() -> None:
     db = Db(0, State())
     assert average_ttl_ms(db, 0) == 0
     for number in range(10):
-        db.expires.set(b"%d" % number, 1000 + number)
+        db.put(b"%d" % number, b"v")
+        db.expire_at(b"%d" % number, 1000 + number)
     assert 1000 <= average_ttl_ms(db, 0) <= 1010
 
 

@@ -19,7 +19,7 @@ from kvserver.engine.keys.keyspace import (
     Db,
     State,
 )
-from kvserver.engine.keys.table import Table
+from kvserver.engine.store.key_table import KeyTable
 from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import ListValue, SetValue
 
@@ -72,7 +72,7 @@ def test_expiry_deletes_and_logs(db: Db) -> None:
     assert not db.remove(b"k")
     assert db.state.effects == [(0, [b"DEL", b"k"])]
     assert db.state.expired_keys == 1
-    assert len(db.expires) == 0
+    assert db.keys.expiring == 0
 
 
 @pytest.mark.parametrize(("mode", "seen"), [(EXPIRE_HIDE, None), (EXPIRE_IGNORE, b"v")])
@@ -169,10 +169,10 @@ def test_freeing_finds_big_values_inside(db: Db) -> None:
     for i in range(2000):
         db.put(b"k%d" % i, b"v")
     db.put(b"big", big_set(BIG * 4, db.state.limits))
-    keys, expires = db.detach()
-    assert isinstance(db.keys, Table)
+    keys = db.detach()
+    assert isinstance(db.keys, KeyTable)
     assert len(db.keys) == 0
-    db.state.trash += [keys, expires]
+    db.state.trash.append(keys)
     turns = 0
     while db.state.trash:
         free_some(db.state, iter([True, False]).__next__)

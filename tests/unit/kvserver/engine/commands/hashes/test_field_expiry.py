@@ -227,7 +227,7 @@ def test_the_cycle_follows_a_hash_to_its_new_place(node: Node, line: str) -> Non
     node.state.now_ms += 10
     assert node.cycle() == (2 if line.startswith("COPY") else 1)
     for db in node.engine.dbs:
-        assert all(len(value) == 2 for value in db.keys.values())
+        assert all(len(value) == 2 for _, value in db.keys.items())
 
 
 def test_the_cycle_stops_when_its_time_is_up_and_goes_on_there(node: Node) -> None:
