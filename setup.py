@@ -53,6 +53,8 @@ HOT = (
     "kvserver/engine/run/gates.py",
     "kvserver/engine/run/log.py",
     "kvserver/engine/run/executor.py",
+    "kvserver/engine/commands/args.py",
+    "kvserver/engine/commands/typed.py",
     "kvserver/engine/commands/strings/strings.py",
     "kvserver/engine/commands/keys/keys.py",
     "kvserver/engine/commands/keys/expiry.py",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kvserver.engine.keys.keyspace import BIG, EV_GENERIC, Db
-from kvserver.engine.values.types import ExpiringHash, HashValue, ListValue, SetValue, ZSetValue, size_of
+from kvserver.engine.values.list_value import ListValue
+from kvserver.engine.values.types import ExpiringHash, HashValue, SetValue, ZSetValue, size_of
 from kvserver.errors import WRONGTYPE, CommandError
 
 WRONG = b"-" + WRONGTYPE.encode() + b"\r\n"

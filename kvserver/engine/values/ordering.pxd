@@ -6,7 +6,7 @@ cdef class Chunk:
     cdef public array scores
     cdef public list names
     cpdef Chunk part(self, Py_ssize_t start, Py_ssize_t stop)
-    @cython.locals(low=Py_ssize_t, high=Py_ssize_t)
+    @cython.locals(low=Py_ssize_t, high=Py_ssize_t, middle=Py_ssize_t, names=list)
     cpdef Py_ssize_t place(self, double score, object name) except -1
 
 @cython.locals(low=Py_ssize_t, high=Py_ssize_t, middle=Py_ssize_t, raw=cython.p_double)

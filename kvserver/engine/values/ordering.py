@@ -76,7 +76,14 @@ class Chunk:
         """Return how many pairs lie below (score, name)."""
         low = below(self.scores, score)
         high = up_to(self.scores, score, low)
-        return low if low == high else bisect_left(self.names, name, low, high)
+        names = self.names
+        while low < high:
+            middle = (low + high) >> 1
+            if names[middle] < name:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
 
 def below(scores: array[float], score: float) -> int:

@@ -3,6 +3,8 @@ from kvserver.engine.values.ordering cimport Ordering
 from kvserver.engine.keys.table cimport Table
 from kvserver.engine.values.limits cimport Limits
 
+cdef int _same, _moved, _new
+
 cdef class HashValue(Table):
     cdef public Limits limits
     cdef public bint big
@@ -18,8 +20,10 @@ cdef class ZSetValue(Table):
     cdef public Limits limits
     cdef public bint big
     cdef public Ordering order
-    @cython.locals(old=object)
     cpdef bint put(self, bytes member, object score) except -1
+    @cython.locals(old=object)
+    cpdef int place(self, bytes member, object score) except -1
+    cpdef Py_ssize_t rank(self, bytes member) except -1
     cpdef tuple pop_edge(self, bint lowest)
     cpdef bint discard(self, bytes member) except -1
 

@@ -96,6 +96,11 @@ class SetValue(Table):
         return new
 
 
+SAME, MOVED, NEW = 0, 1, 2
+"""What became of a member that was given a score."""
+_same, _moved, _new = SAME, MOVED, NEW  # C's copies, declared in the .pxd
+
+
 class ZSetValue(Table):
     """member -> score (float), and all (score, member) in order."""
 
@@ -139,16 +144,20 @@ class ZSetValue(Table):
 
     def put(self, member: bytes, score: float) -> bool:
         """Give a member a score; True when the member is new."""
+        return self.place(member, score) == _new
+
+    def place(self, member: bytes, score: float) -> int:
+        """Give a member a score; whether it is NEW, has MOVED, or had that score already (SAME)."""
         old = self.get(member)
         if old is not None:
             if old == score:
-                return False
+                return _same
             self.order.discard(old, member)
         self.set(member, score)
         self.order.add(score, member)
         if not self.big and (self.used > self.limits.zset_entries or len(member) > self.limits.zset_value):
             self.big = True
-        return old is None
+        return _new if old is None else _moved
 
     def discard(self, member: bytes) -> bool:
         """Remove a member; True when it was there."""

@@ -11,5 +11,12 @@ cdef Py_ssize_t _set_fields(Db db, list a) except -1
 cpdef bytes hget(Session c, list a)
 @cython.locals(value=HashValue, out=list, i=Py_ssize_t)
 cpdef bytes hmget(Session c, list a)
-@cython.locals(value=object, fields=HashValue, part=dict, out=list)
+@cython.locals(value=object, fields=HashValue)
 cpdef bytes hgetall(Session c, list a)
+@cython.locals(
+    part=dict, field=bytes, content=bytes, n=Py_ssize_t, size=Py_ssize_t, total=Py_ssize_t, out=bytes, d=cython.p_char
+)
+cdef bytes _pairs_reply(HashValue fields, int proto)
+cdef long long _MOST
+@cython.locals(db=Db, found=object, number="long long", held="long long", fields=HashValue, now=object)
+cpdef bytes hincrby(Session c, list a)

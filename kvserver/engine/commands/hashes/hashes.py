@@ -6,21 +6,34 @@ from math import inf
 
 import cython
 
+from kvserver.engine.commands import typed
 from kvserver.engine.commands.picking import pairs_reply, pick, pick_arguments, scan_value
-from kvserver.engine.commands.typed import WRONG, as_hash, removed
+from kvserver.engine.commands.typed import WRONG
 from kvserver.engine.keys.hash_expiry import named, settled, whole
 from kvserver.engine.keys.keyspace import EV_HASH, Db
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.limits import Limits
 from kvserver.engine.values.types import ExpiringHash, HashValue
 from kvserver.errors import CommandError, wrong_arity
-from kvserver.wire.numbers import INT64_MAX, INT64_MIN, add_decimal, parse_int, read_double
+from kvserver.wire.numbers import INT64_MAX, INT64_MIN, add_decimal
 from kvserver.wire.resp import EMPTY_ARRAY, OK, ONE, ZERO, array_header, bulks, map_header
 
 if cython.compiled:
-    from cython.cimports.kvserver.wire.resp import bulk, integer, null  # type: ignore
+    from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringAndSize  # type: ignore
+    from cython.cimports.kvserver.engine.commands.strings.strings import small_int  # type: ignore
+    from cython.cimports.kvserver.engine.commands.typed import as_hash, removed  # type: ignore
+    from cython.cimports.kvserver.wire.frames import bulk_size, write_bulk, write_head  # type: ignore
+    from cython.cimports.kvserver.wire.numbers import parse_int, read_double  # type: ignore
+    from cython.cimports.kvserver.wire.resp import bulk, digits, integer, null  # type: ignore
+    from cython.cimports.libc.string import memcpy  # type: ignore
 else:
-    from kvserver.wire.resp import bulk, integer, null
+    from kvserver.engine.commands.strings.strings import small_int
+    from kvserver.engine.commands.typed import as_hash, removed
+    from kvserver.wire.numbers import parse_int, read_double
+    from kvserver.wire.resp import bulk, digits, integer, null
+
+_MOST = 1 << 60
+"""Numbers up to here are added without a thought of 64 bits."""
 
 
 def hset(c: Session, a: list[bytes]) -> bytes:
@@ -108,12 +121,30 @@ def hgetall(c: Session, a: list[bytes]) -> bytes:
             return WRONG
         value = whole(c.db, a[1], value) or _NONE
     fields: HashValue = value
-    out = [map_header(fields.used, c.resp)]
-    for part in fields.parts:
-        for field, content in part.items():
-            out.append(bulk(field))
-            out.append(bulk(content))
-    return b"".join(out)
+    return _pairs_reply(fields, c.resp)
+
+
+def _pairs_reply(fields: HashValue, proto: int) -> bytes:
+    """Encode all fields and their values, in one buffer."""
+    if cython.compiled:
+        head = cython.declare(cython.char[24])
+        n = fields.used
+        size: cython.Py_ssize_t = write_head(head, 37, n) if proto == 3 else write_head(head, 42, 2 * n)
+        total: cython.Py_ssize_t = size
+        for part in fields.parts:
+            for field, content in part.items():
+                total += bulk_size(len(field)) + bulk_size(len(content))
+        out: bytes = PyBytes_FromStringAndSize(cython.NULL, total)
+        d: cython.p_char = PyBytes_AS_STRING(out)
+        memcpy(d, head, size)
+        d += size
+        for part in fields.parts:
+            for field, content in part.items():
+                d += write_bulk(d, field)
+                d += write_bulk(d, content)
+        return out
+    pairs = [bulk(field) + bulk(content) for field, content in fields.items()]
+    return map_header(fields.used, proto) + b"".join(pairs)
 
 
 def hkeys(c: Session, a: list[bytes]) -> bytes:
@@ -197,6 +228,26 @@ def _store_number(db: Db, key: bytes, value: HashValue | None, field: bytes, num
 
 def hincrby(c: Session, a: list[bytes]) -> bytes:
     """HINCRBY key field increment."""
+    db = c.db
+    number = small_int(a[3])
+    if not -_MOST < number < _MOST:
+        return _hincrby(c, a)
+    found = db.lookup_write(a[1])
+    if found is None:
+        found = HashValue(db.state.limits)
+        db.put(a[1], found)
+    if type(found) is HashValue:
+        fields: HashValue = found
+        now = fields.get(a[2])
+        held = 0 if now is None else small_int(now)
+        if -_MOST < held < _MOST:
+            fields.put(a[2], digits(number + held))
+            db.changed(a[1], EV_HASH, b"hincrby")
+            return integer(number + held)
+    return _hincrby(c, a)
+
+
+def _hincrby(c: Session, a: list[bytes]) -> bytes:
     step = parse_int(a[3])
     db = c.db
     value, old = _number(db, a[1], a[2])
@@ -247,7 +298,7 @@ def hrandfield(c: Session, a: list[bytes]) -> bytes:
 def hscan(c: Session, a: list[bytes]) -> bytes:
     """HSCAN key cursor [MATCH pattern] [COUNT n] [NOVALUES]."""
     at = next((i for i in range(3, len(a), 2) if a[i].upper() == b"NOVALUES"), 0)
-    return scan_value(c, a[:at] + a[at + 1 :], as_hash, None) if at else scan_value(c, a, as_hash, _itself)
+    return scan_value(c, a[:at] + a[at + 1 :], typed.as_hash, None) if at else scan_value(c, a, typed.as_hash, _itself)
 
 
 def _itself(content: bytes) -> bytes:

@@ -7,7 +7,7 @@ from itertools import islice
 import cython
 
 from kvserver.engine.commands.args import numkeys, positive_count
-from kvserver.engine.commands.typed import WRONG, as_list, clamp, emptied, removed, removed_all
+from kvserver.engine.commands.typed import WRONG, clamp
 from kvserver.engine.keys.keyspace import BIG, EV_LIST, Db
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.list_value import CHUNK, ListValue
@@ -16,8 +16,15 @@ from kvserver.wire.numbers import INT64_MAX, parse_int, parse_range
 from kvserver.wire.resp import EMPTY_ARRAY, MINUS_ONE, OK, ZERO, array_header, null_array
 
 if cython.compiled:
+    from cython.cimports.kvserver.engine.commands.typed import (  # type: ignore
+        as_list,
+        emptied,
+        removed,
+        removed_all,
+    )
     from cython.cimports.kvserver.wire.resp import bulk, bulks, integer, null  # type: ignore
 else:
+    from kvserver.engine.commands.typed import as_list, emptied, removed, removed_all
     from kvserver.wire.resp import bulk, bulks, integer, null
 
 

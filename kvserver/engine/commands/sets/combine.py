@@ -7,7 +7,6 @@ from typing import Any
 import cython
 
 from kvserver.engine.commands.args import numkeys
-from kvserver.engine.commands.typed import as_set, stored
 from kvserver.engine.keys.keyspace import EV_SET, Db
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.limits import Limits
@@ -17,9 +16,11 @@ from kvserver.wire.numbers import INT64_MAX, parse_range
 
 if cython.compiled:
     from cython.cimports.kvserver.engine.commands.sets.sets import keys_reply, members_reply  # type: ignore
+    from cython.cimports.kvserver.engine.commands.typed import as_set, stored  # type: ignore
     from cython.cimports.kvserver.wire.resp import bulks, integer  # type: ignore
 else:
     from kvserver.engine.commands.sets.sets import keys_reply, members_reply
+    from kvserver.engine.commands.typed import as_set, stored
     from kvserver.wire.resp import bulks, integer
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import cython
 
+from kvserver.engine.commands import typed
 from kvserver.engine.commands.args import positive_count
 from kvserver.engine.commands.picking import pick, scan_value, signed_count
-from kvserver.engine.commands.typed import WRONG, as_set, emptied, removed, removed_all
+from kvserver.engine.commands.typed import WRONG
 from kvserver.engine.keys.keyspace import EV_SET, Db
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.types import SetValue
@@ -17,10 +18,17 @@ from kvserver.wire.resp import EMPTY_ARRAY, ONE, ZERO, array_header, bulks, set_
 
 if cython.compiled:
     from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringAndSize  # type: ignore
+    from cython.cimports.kvserver.engine.commands.typed import (  # type: ignore
+        as_set,
+        emptied,
+        removed,
+        removed_all,
+    )
     from cython.cimports.kvserver.wire.frames import bulk_size, write_bulk, write_head  # type: ignore
     from cython.cimports.kvserver.wire.resp import bulk, integer, null  # type: ignore
     from cython.cimports.libc.string import memcpy  # type: ignore
 else:
+    from kvserver.engine.commands.typed import as_set, emptied, removed, removed_all
     from kvserver.wire.resp import bulk, integer, null
 
 
@@ -204,7 +212,7 @@ def smove(c: Session, a: list[bytes]) -> bytes:
 
 def sscan(c: Session, a: list[bytes]) -> bytes:
     """SSCAN key cursor [MATCH pattern] [COUNT n]."""
-    return scan_value(c, a, as_set, None)
+    return scan_value(c, a, typed.as_set, None)
 
 
 HANDLERS = {

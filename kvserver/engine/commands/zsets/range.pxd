@@ -29,6 +29,7 @@ cdef int _RANK, _SCORE, _LEX
 cpdef Bounds by_rank(bytes low, bytes high, bint reverse=*)
 @cython.locals(bounds=Bounds)
 cpdef Bounds by_score(bytes low, bytes high)
+@cython.locals(digits="long long")
 cdef double _score(bytes raw) except? -1.0
 @cython.locals(bounds=Bounds)
 cpdef Bounds by_lex(bytes low, bytes high, bint reverse=*)

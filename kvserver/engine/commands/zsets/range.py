@@ -12,20 +12,23 @@ from typing import Any
 
 import cython
 
-from kvserver.engine.commands.typed import as_zset, clamp, removed, removed_all, stored
+from kvserver.engine.commands.typed import clamp
 from kvserver.engine.commands.zsets.zsets import scores_reply
 from kvserver.engine.keys.keyspace import EV_ZSET
 from kvserver.engine.run.session import Session
 from kvserver.engine.values.types import BOTTOM, TOP, ZSetValue
 from kvserver.errors import SYNTAX, CommandError
-from kvserver.wire.numbers import parse_int, read_double
 from kvserver.wire.resp import EMPTY_ARRAY, ZERO
 
 if cython.compiled:
     from cython.cimports.kvserver.engine.commands.strings.strings import small_int  # type: ignore
+    from cython.cimports.kvserver.engine.commands.typed import as_zset, removed, removed_all, stored  # type: ignore
+    from cython.cimports.kvserver.wire.numbers import parse_int, plain, read_double  # type: ignore
     from cython.cimports.kvserver.wire.resp import bulks, integer  # type: ignore
 else:
     from kvserver.engine.commands.strings.strings import small_int
+    from kvserver.engine.commands.typed import as_zset, removed, removed_all, stored
+    from kvserver.wire.numbers import parse_int, plain, read_double
     from kvserver.wire.resp import bulks, integer
 
 _NOT_SMALL = -(1 << 62)
@@ -86,8 +89,9 @@ def by_score(low: bytes, high: bytes) -> Bounds:
 
 
 def _score(raw: bytes) -> float:
-    if raw.isdigit():
-        return float(raw)
+    digits = plain(raw)
+    if digits >= 0:
+        return float(digits)
     number = (raw[1:] if raw[:1] == b"(" else raw).partition(b"\0")[0].lstrip()  # a text of C ends there
     return read_double(number, _NOT_FLOAT) if number else 0.0
 

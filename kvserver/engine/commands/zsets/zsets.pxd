@@ -5,8 +5,13 @@ from kvserver.engine.values.types cimport ZSetValue
 
 @cython.locals(number=cython.longlong)
 cpdef bytes zadd(Session c, list a)
-@cython.locals(value=object, scores=ZSetValue, old=object)
+cdef int _SAME, _NEW
+@cython.locals(value=object, scores=ZSetValue, done=int)
 cdef bytes _add_one(Db db, bytes key, object score, bytes member)
+@cython.locals(value=ZSetValue, score=object)
+cpdef bytes zrank(Session c, list a)
+@cython.locals(value=ZSetValue, score=object)
+cpdef bytes zrevrank(Session c, list a)
 @cython.locals(value=object, n=Py_ssize_t, found=list)
 cdef bytes _pop(Session c, list a, bint lowest)
 cpdef tuple take_one(Db db, bytes key, ZSetValue value, bint lowest)

@@ -4,34 +4,46 @@ from __future__ import annotations
 
 import cython
 
+from kvserver.engine.commands import typed
 from kvserver.engine.commands.args import positive_count
 from kvserver.engine.commands.lists.lists import mpop_arguments
 from kvserver.engine.commands.picking import pairs_reply, pick, pick_arguments, scan_value
-from kvserver.engine.commands.typed import WRONG, as_zset, emptied, removed
+from kvserver.engine.commands.typed import WRONG
 from kvserver.engine.keys.keyspace import EV_ZSET, Db
 from kvserver.engine.run.session import Session
-from kvserver.engine.values.types import ZSetValue
+from kvserver.engine.values.types import NEW, SAME, ZSetValue
 from kvserver.errors import SYNTAX, CommandError, wrong_arity
-from kvserver.wire.numbers import format_double, parse_float
-from kvserver.wire.resp import EMPTY_ARRAY, ZERO, array_header, bulks, double, null_array
+from kvserver.wire import numbers
+from kvserver.wire.resp import EMPTY_ARRAY, ONE, ZERO, array_header, bulks, double, null_array
 
 if cython.compiled:
     from cython.cimports.kvserver.engine.commands.strings.strings import small_int  # type: ignore
+    from cython.cimports.kvserver.engine.commands.typed import as_zset, emptied, removed  # type: ignore
+    from cython.cimports.kvserver.wire.numbers import parse_float, plain  # type: ignore
     from cython.cimports.kvserver.wire.resp import bulk, integer, null  # type: ignore
 else:
     from kvserver.engine.commands.strings.strings import small_int
+    from kvserver.engine.commands.typed import as_zset, emptied, removed
+    from kvserver.wire.numbers import parse_float, plain
     from kvserver.wire.resp import bulk, integer, null
 
 EXACT = 1 << 53
 """Integers up to here are exact as doubles."""
+_NUMBERS = b"0123456789.+-"
+"""What a score that is no word begins with."""
+_SAME, _NEW = SAME, NEW  # C's copies, declared in the .pxd
 
 
 def zadd(c: Session, a: list[bytes]) -> bytes:
     """ZADD key [NX|XX] [GT|LT] [CH] [INCR] score member [score member …]."""
     if len(a) == 4:
-        number = small_int(a[2])
+        number = plain(a[2])
+        if number < 0:
+            number = small_int(a[2])
         if -EXACT < number < EXACT:
             return _add_one(c.db, a[1], float(number), a[3])
+        if a[2][:1] in _NUMBERS:
+            return _add_one(c.db, a[1], parse_float(a[2]) + 0.0, a[3])  # no negative zero
     return _add_with_options(c, a)
 
 
@@ -43,12 +55,11 @@ def _add_one(db: Db, key: bytes, score: float, member: bytes) -> bytes:
     elif type(value) is not ZSetValue:
         return WRONG
     scores: ZSetValue = value
-    old = scores.get(member)
-    if old is not None and old == score:
+    done = scores.place(member, score)
+    if done == _SAME:
         return ZERO
-    scores.put(member, score)
     db.changed(key, EV_ZSET, b"zadd")
-    return integer(1 if old is None else 0)
+    return ONE if done == _NEW else ZERO
 
 
 NX, XX, GT, LT, CH, INCR = 1, 2, 4, 8, 16, 32
@@ -169,9 +180,10 @@ def zrank(c: Session, a: list[bytes]) -> bytes:
     if len(a) > 3:
         return _rank_and_score(c, a, "zrank", False)
     value = as_zset(c.db.lookup(a[1]))
-    if value is None or not value.has(a[2]):
+    score = None if value is None else value.get(a[2])
+    if value is None or score is None:
         return null(c.resp)
-    return integer(value.rank(a[2]))
+    return integer(value.order.bisect(score, a[2]))
 
 
 def zrevrank(c: Session, a: list[bytes]) -> bytes:
@@ -179,9 +191,10 @@ def zrevrank(c: Session, a: list[bytes]) -> bytes:
     if len(a) > 3:
         return _rank_and_score(c, a, "zrevrank", True)
     value = as_zset(c.db.lookup(a[1]))
-    if value is None or not value.has(a[2]):
+    score = None if value is None else value.get(a[2])
+    if value is None or score is None:
         return null(c.resp)
-    return integer(len(value) - 1 - value.rank(a[2]))
+    return integer(value.used - 1 - value.order.bisect(score, a[2]))
 
 
 def _rank_and_score(c: Session, a: list[bytes], name: str, reverse: bool) -> bytes:
@@ -295,7 +308,7 @@ def zrandmember(c: Session, a: list[bytes]) -> bytes:
 
 def zscan(c: Session, a: list[bytes]) -> bytes:
     """ZSCAN key cursor [MATCH pattern] [COUNT n]."""
-    return scan_value(c, a, as_zset, format_double)
+    return scan_value(c, a, typed.as_zset, numbers.format_double)
 
 
 HANDLERS = {
