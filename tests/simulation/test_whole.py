@@ -45,3 +45,9 @@ def test_what_is_broken_is_found() -> None:
     """With a rule of the product switched off stories fail: replicas promoted under their old id, unsynced votes."""
     told = stories("--table", "24", "--rules", "keeps its id,votes unsynced")
     assert told.count("caught after") == 2
+
+
+def test_what_is_broken_in_a_quorum_is_found() -> None:
+    """Who forgot counts all the same, who promised goes on, the longest log leads: stories lose writes, or hang."""
+    told = stories("--table", "24", "--rules", "amnesia ignored,no fence,chooses by offset")
+    assert told.count("caught after") == 3

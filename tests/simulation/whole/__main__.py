@@ -33,7 +33,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="run the stories from this seed on (default: by chance)")
     parser.add_argument("--stories", type=int, default=0, help="stop after so many stories (0: by time)")
     parser.add_argument("--faults", type=int, default=12, help="faults in each half of a story")
-    parser.add_argument("--story", choices=list(KINDS), default="faults", help="which one")
+    parser.add_argument("--story", choices=list(KINDS), default="any", help="which kind")
     parser.add_argument("--quorum", choices=("yes", "no"), help="whether nodes are a quorum (default: as a seed wants)")
     parser.add_argument("--jobs", type=int, default=1, help="so many processes")
     parser.add_argument("--halves", type=int, default=2, help="after each of which all has to get well")
@@ -85,7 +85,7 @@ def table(options: argparse.Namespace) -> int:
     for name in options.rules.split(","):
         results = []
         switch = SWITCHES[name]
-        wanted = Options(options.story, switch.quorum, options.faults)
+        wanted = Options(switch.story, switch.quorum, options.faults)
         for result in run(range(options.table), wanted, options.jobs, switch.off):
             results.append(result)
             if result.failure:
@@ -140,7 +140,7 @@ def stories(
     for kind, seeds in ALWAYS.items() if options.seed is None else ():
         if quorum in (None, kind):
             print(f"seeds that failed once, {NAMES[kind]}: {seeds}", flush=True)
-            again = replace(wanted, quorum=kind)
+            again = replace(wanted, kind="faults", quorum=kind)
             yield from ((again, result) for result in run(seeds, again, options.jobs, prepare))
     print(f"fresh seeds from {first}, {NAMES[quorum]}", flush=True)
     yield from ((wanted, result) for result in run(fresh(), wanted, options.jobs, prepare))

@@ -21,7 +21,7 @@ class Faults:
 
     def __init__(self, cluster: Cluster, seed: int, skip: frozenset[int] = frozenset()) -> None:
         self._cluster, self._world = cluster, cluster.world
-        self._rng = Random()  # what one fault is doesn't depend on the others, so that some can be left out
+        self._rng = Random(seed)  # what one fault is doesn't depend on the others, so that some can be left out
         self._seed = seed
         self._skip = skip
         self._copies: dict[str, dict[str, bytes | None]] = {}
@@ -226,6 +226,15 @@ class Faults:
         elsewhere = self._rng.random() < 0.5
         copy = {name: data for name, data in self._copies[ip].items() if elsewhere or name != f"{FOLDER}/{IDENTITY}"}
         return self._lose(ip, copy, elsewhere)
+
+    def forget(self, ip: str) -> str:
+        """A node loses what is on its disk, or what was only in its memory, if that is as little as may be lost."""
+        if self._loses_memory(ip) and self._rng.random() < 0.8:
+            if not self._may_forget(ip):
+                return "nobody"
+            self._world.hosts[ip].power_off()
+            return ip
+        return self._lose(ip, {"/": None}, True)
 
     def _lose(self, ip: str, copy: dict[str, bytes | None], elsewhere: bool) -> str:
         if not self._may_forget(ip):

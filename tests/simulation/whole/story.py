@@ -13,11 +13,14 @@ from simulation.whole.cluster import Cluster, Plan
 from simulation.whole.faults import Faults
 from simulation.whole.judging import half, judge, shown
 from simulation.whole.loop import Stuck
+from simulation.whole.plots import PLOTS
 from simulation.whole.watches import Promises, Sentinels, Streams
 from simulation.whole.world import World
 
 BLOCK = 8
 """So many seeds in a row are stories of one deployment: how it comes up is decided, and run, once for them."""
+PLOTS_EVERY = 4
+"""One block in so many is of plots."""
 BOOT_S = 60
 CONVERGE_S = 150
 """Liveness: TILT (30 s), then at most an election or two, waits and corrections, all with default periods."""
@@ -33,7 +36,7 @@ QUIET_S = 15
 class Options:
     """How a story differs from what its seed chooses; a failing one is made shorter with them."""
 
-    kind: str = "faults"
+    kind: str = "any"
     quorum: bool | None = None
     """Whether the nodes are a quorum; None: as the seed wants."""
     strikes: int = 12
@@ -156,6 +159,36 @@ class Story:
             self._look()
         await self._end(cluster)
 
+    async def any(self) -> None:
+        """Mostly what chance brings about, now and then orders of faults that it seldom does."""
+        plots = self.options.quorum is not False and self.result.seed // BLOCK % PLOTS_EVERY == 0
+        await (self.plots() if plots else self.faults())
+
+    async def plots(self) -> None:
+        """Of a quorum: orders of faults that chance brings about seldom, one after another."""
+        world, options = self.world, self.options
+        plan = Plan.drawn(world.rng, True)
+        plan.options["durability"] = "quorum"  # what is only in memories can be forgotten
+        self.result.quorum = True
+        cluster = await self._up(plan)
+        plan.go_on(world.rng)
+        cluster.on_forced = self._sentinels.operated
+        del plan.clients[options.clients :]
+        world.say("PLAN", plan)
+        cluster.start_clients()
+        faults = Faults(cluster, self.result.seed, options.skip)
+        for number in range(options.strikes * options.halves // 4):
+            await asyncio.sleep(0.2 + world.rng.random())
+            name = world.rng.choice(list(PLOTS))
+            world.say(f"PLOT {number} {name}")
+            await PLOTS[name](faults, cluster)
+            self.result.faults += 1
+            self._look()
+            faults.mend()
+            await self._converge(cluster, faults)
+            self._look()
+        await self._end(cluster)
+
     async def _end(self, cluster: Cluster) -> None:
         cluster.stop_clients()
         await asyncio.sleep(1)
@@ -219,5 +252,5 @@ class Story:
         raise Violation(f"not the same everywhere: {held}; {digests}; {cluster.state()}")
 
 
-KINDS = {"faults": Story.faults, "kill": Story.kill}
+KINDS = {"any": Story.any, "faults": Story.faults, "kill": Story.kill, "plots": Story.plots}
 """What stories there are."""
