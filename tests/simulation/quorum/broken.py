@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from replication.quorum.choice import Answer, Choice, NoChoice, choose
-from replication.quorum.core import Following, Leading
+from replication.quorum.core import Leading
 from replication.quorum.identity import Identity
-from replication.quorum.members import MemberLog, majority
+from replication.quorum.members import MemberLog, Sets
 from replication.quorum.node import QuorumNode
 from replication.quorum.reads import Waiting
 from replication.quorum.records import Kind, Record
-from replication.quorum.tally import Level
+from replication.quorum.tally import Level, Tally
 from replication.quorum.words import (
     Ack,
     Action,
@@ -28,8 +27,9 @@ from replication.quorum.words import (
     Refused,
     State,
 )
+from simulation.quorum.broken_choices import ByLinkEpoch, ByOffset, ByOldMembers, ChoosesAgain, NoIntersection
 from simulation.quorum.deployment import Deployment
-from simulation.quorum.shells import Full, Member, id_of
+from simulation.quorum.shells import Full, Member
 
 
 class Careless(QuorumNode):
@@ -99,20 +99,6 @@ class TwoChoices(Careless):
 
     def _may_not_lead(self, order: Lead) -> str:
         return super()._may_not_lead(replace(order, attempt=self.identity.attempt))
-
-
-class ChoosesAgain(Deployment):
-    """A try may make another choice when it has heard more."""
-
-    def a_choose(self, key: int) -> bool:
-        attempt = self.tries.get(key)
-        if attempt is None or not attempt.heard:
-            return False
-        before, attempt.choice = attempt.choice, None
-        if not super().a_choose(key) or attempt.choice == before:
-            attempt.choice = before
-            return False
-        return True
 
 
 class LeadTwice(Careless):
@@ -297,59 +283,30 @@ class RoundBefore(Careless):
         return super().read(name, linearizable)
 
 
-class ByOffset(Deployment):
-    """The choice compares offsets, not the epoch of the last byte."""
+class MinorityTally(Tally):
+    """One acknowledgement less than a majority commits."""
 
-    def choose(self, answers: list[Answer]) -> object:
-        flat = choose([replace(answer, last_epoch=0) for answer in answers])
-        return self._true(flat, answers)
+    __slots__ = ()
 
-    @staticmethod
-    def _true(choice: object, answers: list[Answer]) -> object:
-        """The choice with the epoch that the chosen one had answered."""
-        if not isinstance(choice, Choice):
-            return choice
-        return replace(choice, last_epoch=next(a.last_epoch for a in answers if a.node_id == choice.node_id))
-
-
-class ByLinkEpoch(ByOffset):
-    """The choice compares the epoch last followed, not that of the last byte."""
-
-    def a_promise(self, key: int, slot: int) -> bool:
-        done = super().a_promise(key, slot)
-        if done:
-            self._followed.setdefault(key, {})[self.members[slot].node.node_id] = self._last.get(slot, 1)
-        return done
-
-    def __init__(self, n: int, level: Level) -> None:
-        self._last: dict[int, int] = {}
-        self._followed: dict[int, dict[str, int]] = {}
-        super().__init__(n, level)
-
-    def perform(self, member: Member, actions: list[Action]) -> Answer | None:
-        found = super().perform(member, actions)
-        follow: Following | None = member.node.following
-        now = follow.epoch if follow is not None else member.node.leading.epoch if member.node.leading else 0
-        self._last[member.slot] = max(now, self._last.get(member.slot, 0))
-        return found
-
-    def a_choose(self, key: int) -> bool:
-        self._key = key
-        return super().a_choose(key)
-
-    def choose(self, answers: list[Answer]) -> object:
-        followed = self._followed.get(self._key, {})
-        return self._true(choose([replace(a, last_epoch=followed.get(a.node_id, 0)) for a in answers]), answers)
+    def advance(self, sets: Sets, me: str, end: int, kept: int, synced: int) -> bool:
+        before = list(self.commit)
+        for level, own in ((Level.MEMORY, kept), (Level.SYNCED, synced)):
+            acks = {**self._acks[level], me: own}
+            there = [sorted((acks.get(member, 0) for member in members), reverse=True) for members in sets]
+            to = min([end, *(row[max(0, len(row) // 2 - 1)] for row in there)])
+            if to >= self.marker:
+                self.commit[level] = max(to, self.commit[level])
+        return self.commit != before
 
 
-class ByOldMembers(Deployment):
-    """The sentinel counts majorities by the members it knew at the founding."""
+class MinorityCommits(Careless):
+    """A leader counts one node too few."""
 
-    def choose(self, answers: list[Answer]) -> object:
-        founders = (frozenset(id_of(slot) for slot in range(self.n)),)
-        chosen = choose([replace(answer, sets=founders) for answer in answers])
-        there = frozenset(answer.node_id for answer in answers)
-        return chosen if majority(founders, there) else NoChoice("")
+    def recorded(self, record: Record, start: int, end: int) -> list[Action]:
+        actions = super().recorded(record, start, end)
+        if self.leading is not None:
+            self.leading.tally.__class__ = MinorityTally
+        return actions
 
 
 def _with(machine: type[QuorumNode], deployment: type[Deployment] = Deployment) -> Callable[[int, Level], Deployment]:
@@ -373,6 +330,8 @@ class Switch:
 SWITCHES = (
     Switch("no_fence", _with(NoFence)),
     Switch("fence_replicas_only", _with(FenceReplicasOnly)),
+    Switch("no_intersection", _only(NoIntersection)),
+    Switch("minority_commits", _with(MinorityCommits)),
     Switch("promise_not_durable", _only(PromiseNotDurable)),
     Switch("choice_by_offset", _only(ByOffset)),
     Switch("choice_by_link_epoch", _only(ByLinkEpoch)),

@@ -30,20 +30,23 @@ class Found:
 class Result:
     """What a search saw."""
 
+    kind: type[Schedule] = Schedule
     schedules: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     found: Found | None = None
 
 
-def search(seeds: Iterable[int], make: Make = Deployment, compare: bool = False) -> Result:
+def search(
+    seeds: Iterable[int], make: Make = Deployment, compare: bool = False, kind: type[Schedule] = Schedule
+) -> Result:
     """Run schedules until one breaks something. With `compare` the specification runs beside the machines.
 
     Raises:
         Disagreement: the machines and the specification part.
     """
-    result = Result()
+    result = Result(kind)
     for seed in seeds:
-        schedule = Schedule(seed, make)
+        schedule = kind(seed, make)
         result.schedules += 1
         try:
             schedule.run(Pair(schedule.deployment).do if compare else None)
