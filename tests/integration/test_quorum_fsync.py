@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
-from support.quorums import elect, is_whole, start_group, state, writes
+import redis
+from support.quorums import QUORUM, elect, is_whole, start_group, state, writes
+from support.servers import start_kvserver
 from support.waiting import wait_until
 
 
@@ -50,9 +52,31 @@ def test_disks_sync_when_a_reply_waits_for_them(stack: ExitStack) -> None:
     nodes = start_group(stack, durability="quorum-fsync", appendfsync="no", quorum_timeout_ms=3000)
     client = nodes[0].client(single_connection_client=True)
     for number in range(20):
+        before = client.info("replication")["master_repl_offset"]
         client.set("k", number)
-        assert state(nodes[0], "quorum_commit_synced_offset") >= nodes[0].info("replication")["master_repl_offset"]
+        assert state(nodes[0], "quorum_commit_synced_offset") > before
     assert state(nodes[0], "quorum_unknown_outcomes") == 0
+
+
+def test_a_founding_has_disks_sync(stack: ExitStack) -> None:
+    """With appendfsync no a node that continues what it has of a primary without a group still gets it on its disk."""
+    settings = {**QUORUM, "appendfsync": "no", "quorum_found": "manual"}
+    leader = stack.enter_context(start_kvserver(**settings))
+    for _ in range(2):
+        stack.enter_context(start_kvserver(replicaof=[leader.host, leader.port], **settings))
+    wait_until(lambda: "waits for QUORUM FOUND" in str(state(leader, "quorum_reason")), what="two replicas")
+    client = leader.client(single_connection_client=True)
+    client.execute_command("CLIENT", "DURABILITY", "async")
+    client.set("k", "v")
+    client.client_kill_filter(_type="replica")
+    wait_until(lambda: leader.info("stats")["sync_partial_ok"] == 2, what="their return")
+
+    def found() -> bool:
+        with suppress(redis.ResponseError):
+            return bool(leader.command("QUORUM", "FOUND") == b"OK")
+        return False
+
+    wait_until(found, what="the founding")
 
 
 def test_nobody_syncs_for_writes_that_wait_for_memory(stack: ExitStack) -> None:

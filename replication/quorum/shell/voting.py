@@ -132,5 +132,7 @@ class Quorum:
     def tick(self) -> None:
         """Ten times a second: found, take in, give up."""
         self.note_loss()
+        if not self.rests() and self.ours.role.follows:  # a founding waits for what is on our disk
+            self._engine.services.persistence.sync_soon(self._engine.log.offset)
         self.clients.tick()
         self.attendance.look(self)
