@@ -126,9 +126,10 @@ class Holds:
         sought, self._sought = self._sought, 0
         return sought
 
-    def confirmed(self, held: Held) -> None:
-        """The round for replies is over; behind what waits of their level they go out."""
-        self._enqueue(held)
+    def confirmed(self, *replies: Held) -> None:
+        """The round for these is over; behind what waits of their level they go out."""
+        for held in replies:
+            self._enqueue(held)
         self._look()
 
     def _look(self) -> None:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from kvserver.client.server import Server
 from kvserver.config import Config
-from kvserver.engine.command_table.row import ADMIN, SHOWS_DATA, WRITE, Row
-from kvserver.engine.run import blocking
+from kvserver.engine.command_table.row import ADMIN, WRITE, Row
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.gates import PASS
-from kvserver.engine.run.holds import COPIED, EVERYTHING, NONE, SYNCED, Held, Safety
-from kvserver.engine.run.session import ATT_LINEAR, Session
+from kvserver.engine.run.holds import COPIED, EVERYTHING, NONE, SYNCED, Safety
+from kvserver.engine.run.session import Session
 from kvserver.wire.resp import error
+from replication.quorum.shell.linear import Linear, unknown
 from replication.quorum.tally import Level
-from replication.quorum.words import Refused
 
 if TYPE_CHECKING:
     from replication.quorum.shell.voting import Quorum
@@ -61,17 +60,13 @@ class Clients:
         self._engine = engine
         self._config = config
         self._quorum = quorum
-        self._asks = 0
-        self._questions: dict[bytes, Session] = {}  # a follower's linearizable reads
-        self._linear: dict[object, Held] = {}  # a leader's: replies that wait for a round
         self.refused = self.unknown = 0  # writes that weren't run; clients that were told that they can't know
         self.holds = server.holds
-        self.holds.confirm = self._confirm
+        self.linear = Linear(engine, config, quorum, self.holds)
         self.holds.on_sought = self._sought
         self._seeking = False  # disks will be asked at the end of the turn
         engine.set_gate("quorum", self._refuse)
         engine.set_gate("quorum-guard", self._guard)
-        engine.set_gate("quorum-read", self._read)
 
     # -- replies --------------------------------------------------------------------------------------------------
 
@@ -84,17 +79,6 @@ class Clients:
             if self.holds.own(level) != to:
                 self.holds.reach(level, to)
 
-    def _confirm(self, held: Held) -> None:
-        """A round begins for replies (or goes on; all that wait share it)."""
-        name = object()
-        self._linear[name] = held
-        node = self._quorum.node
-        if node.leading is None:  # a follower asked before it read; committed is all that is left to wait for
-            del self._linear[name]
-            self.holds.confirmed(held)
-            return
-        self._quorum.do(node.read(name, linearizable=True))
-
     def _sought(self) -> None:
         """Replies begin to wait for disks: ask them once in a turn, when what the turn wrote is in the log's sinks."""
         if not self._seeking:
@@ -105,33 +89,15 @@ class Clients:
         self._seeking = False
         self._quorum.do(self._quorum.node.want(self.holds.take_sought()))
 
-    def answered(self, name: object) -> None:
-        """The round is over."""
-        held = self._linear.pop(name, None)
-        if held is not None:
-            self.holds.confirmed(held)
-
     def lost(self, names: tuple[object, ...]) -> None:
         """What these showed may vanish."""
-        text = self._unknown("this node leads no more")
-        for name in names:
-            held = self._linear.pop(name, None)
-            if held is not None:
-                self.unknown += 1
-                held.holder.unsafe(text)
-            c = self._questions.pop(name, None) if isinstance(name, bytes) else None
-            if c is not None and c.blocked is not None and c.blocked.kind == _BLOCKED_KIND:
-                blocking.unblock(self._engine, c, error("NOQUORUM The link to the leader is lost."))
+        self.unknown += self.linear.lost(names)
 
     def deposed(self, reason: str) -> None:
         """The node leads no more: whose replies wait is told that the outcome isn't known."""
-        self.unknown += self.holds.fail(self._unknown(reason))
+        self.unknown += self.holds.fail(unknown(reason)) + self.linear.deposed(reason)
         self._quorum.attendance.look(self._quorum)
         self._engine.services.administration.pause.end(self._engine, HOLD)  # who waited is refused, and asks elsewhere
-
-    @staticmethod
-    def _unknown(reason: str) -> bytes:
-        return error(f"NOQUORUM The outcome is unknown, what was sent may be lost or not: {reason}.")
 
     # -- requests -------------------------------------------------------------------------------------------------
 
@@ -167,62 +133,12 @@ class Clients:
             why = f"this node leads epoch {self._quorum.node.identity.opened} of its quorum: use SENTINEL FAILOVER"
         return error(f"NOQUORUM Refused: {why}.")
 
-    # -- linearizable reads of a follower -----------------------------------------------------------------------
-
-    def _read(self, engine: Engine, c: Session, row: Row, args: list[bytes]) -> bytes | None:
-        """On a follower a linearizable read waits until it is known what it has to see; outside a group it fails."""
-        node = self._quorum.node
-        rows = [queued for queued, _ in c.queue or ()] if row.name == "exec" else [row]
-        shows = any(each.flags & SHOWS_DATA for each in rows) and not row.flags & WRITE
-        if not shows or node.leading is not None or c.no_block:
-            return PASS
-        if c.queue is not None and row.name != "exec":
-            return PASS
-        if not self._quorum.rests():
-            return error(f"NOQUORUM The read was not done: {self._quorum.attendance.trouble}.")
-        self._asks += 1
-        name = b"%x" % self._asks
-        said = node.read(name, linearizable=True)
-        refused = next((action for action in said if isinstance(action, Refused)), None)
-        if refused is not None:
-            return error(f"NOQUORUM The read was not done: {refused.reason}.")
-        c.row, c.args = row, args
-        engine.block(c, _BLOCKED_KIND, [], self._config.quorum_timeout_ms, self._given_up)
-        self._questions[name] = c
-        self._quorum.do(said)
-        return None
-
-    def _given_up(self, c: Session) -> bytes:
-        self._questions = {name: asker for name, asker in self._questions.items() if asker is not c}
-        return error("NOQUORUM The read was not done: the leader has not confirmed it in time.")
-
-    def execute(self, name: object) -> None:
-        """The follower has applied what the read has to see."""
-        c = self._questions.pop(name, None) if isinstance(name, bytes) else None
-        engine = self._engine
-        if c is None or c.blocked is None or c.blocked.kind != _BLOCKED_KIND:
-            return
-        args = c.blocked.args
-        blocking.forget(engine, c)
-        c.attend(ATT_LINEAR, False)
-        reply = engine.execute(c, args)
-        c.attend(ATT_LINEAR, True)
-        if reply:
-            c.send(reply)
-        if c.blocked is None:
-            c.port.resume()
-
     # -- time -----------------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Tell those whose replies have waited for quorum-timeout-ms that the outcome isn't known."""
-        oldest_ms = min([held.since_ms for held in self._linear.values()] + [self.holds.oldest_ms() or EVERYTHING])
-        now_ms = self._engine.state.wall_us() // 1000
-        until_ms = now_ms - self._config.quorum_timeout_ms
-        if oldest_ms <= until_ms:
-            text = self._unknown(f"no majority has confirmed it within {self._config.quorum_timeout_ms} ms")
-            self.unknown += self.holds.fail(text, until_ms)
-            for name in [name for name, held in self._linear.items() if held.since_ms <= until_ms]:
-                self.unknown += 1
-                self._linear.pop(name).holder.unsafe(text)
-
+        until_ms = self._engine.state.wall_us() // 1000 - self._config.quorum_timeout_ms
+        reason = f"no majority has confirmed it within {self._config.quorum_timeout_ms} ms"
+        self.unknown += self.linear.give_up(reason, until_ms)
+        if 0 < self.holds.oldest_ms() <= until_ms:
+            self.unknown += self.holds.fail(unknown(reason), until_ms)

@@ -82,9 +82,9 @@ class Quorum:
             case words.Sync(offset):
                 self._engine.services.persistence.sync_soon(offset)
             case words.Execute(name):
-                self.clients.execute(name)
+                self.clients.linear.execute(name)
             case words.Done(name):
-                self.clients.answered(name)
+                self.clients.linear.answered(name)
             case words.Lost(names):
                 self.clients.lost(names)
             case _:
