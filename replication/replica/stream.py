@@ -48,7 +48,7 @@ class Applier:
         self._engine = engine
         self._parser = Parser(max_bulk)
         self._fed = 0  # bytes ever fed
-        self._unlogged = b""  # bytes fed and not yet in the own log
+        self._unlogged: list[bytes] = []  # what was fed and isn't in the own log yet, as it came
         self._kept_from = 0  # the number of the first of them
         self._whole = 0  # how many bytes ever fed belong to complete units that were applied
         self._passing: list[tuple[int, int]] = []  # of those, what needn't be kept: from and up to which number
@@ -75,7 +75,7 @@ class Applier:
         state.repeat(True)
         engine.last_ns = now_ns
         self._fed += len(data)
-        self._unlogged = self._unlogged + data if self._unlogged else data
+        self._unlogged.append(data)
         self._parser.feed(data)
         try:
             self._run(engine, self.session)
@@ -96,7 +96,7 @@ class Applier:
 
     def _append(self, log: CommandLog, whole: int) -> None:
         """Append what is whole, that which nobody keeps apart from the rest."""
-        unlogged, start = self._unlogged, self._kept_from
+        unlogged, start = b"".join(self._unlogged), self._kept_from
         at = 0
         for first, behind in self._passing:
             if first - start > at:
@@ -107,7 +107,7 @@ class Applier:
         count = whole - start
         if count > at:
             log.append_raw(unlogged if not at and count == len(unlogged) else unlogged[at:count])
-        self._unlogged = unlogged[count:]
+        self._unlogged = [unlogged[count:]] if count < len(unlogged) else []
         self._kept_from = whole
 
     def _run(self, engine: Engine, c: Session) -> None:
@@ -155,7 +155,7 @@ class Applier:
             raise ProtocolError("a quorum's frame inside a transaction")
         self.settle()
         behind = self._fed - self._parser.buffered()
-        self._unlogged = self._unlogged[behind - self._whole :]
+        self._unlogged = [b"".join(self._unlogged)[behind - self._whole :]]
         self._kept_from = self._whole = behind
         self.on_frame(args)
 
