@@ -95,11 +95,12 @@ class Config(Settings):
     def _settable(self, pairs: Sequence[tuple[str, str]], protected_allowed: bool) -> list[Option]:
         options: list[Option] = []
         seen: set[str] = set()
-        for name, _ in pairs:
+        for name, value in pairs:
             option = BY_NAME.get(name.lower())
             if option is None:
                 raise ConfigError(f"ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
-            if not option.mutable:
+            # Tools set what CONFIG GET showed them, all but Redis's own options that can't be set.
+            if not option.mutable and not (option.ours and value == option.kind.show(self.value(option))):
                 raise _failed(name, "can't set immutable config")
             if option.protected and not protected_allowed:
                 raise _failed(name, "can't set protected config")

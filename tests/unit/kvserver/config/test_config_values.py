@@ -144,3 +144,11 @@ def test_what_cannot_be_honoured_is_refused_and_its_default_is_not() -> None:
     config.set([("activedefrag", "no")])
     with pytest.raises(ConfigError, match="unsupported value, only 'no' is: the memory allocator"):
         config.set([("activedefrag", "yes")])
+
+
+def test_what_config_get_shows_of_our_options_can_be_set() -> None:
+    """Tools write back what they read; an option that can't change takes what it is, and nothing else."""
+    config = Config()
+    config.set([(option.name, option.kind.show(config.value(option))) for option in OPTIONS if option.ours])
+    with pytest.raises(ConfigError, match=r"'quorum-nodes'\) - can't set immutable config"):
+        config.set([("quorum-nodes", "3")])
