@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
+from sys import getsizeof
 
 from kvserver.admin.clients.memory_limit import ClientLimit
 from kvserver.admin.context import Admin, NodeView
@@ -12,7 +13,14 @@ from kvserver.admin.observe.process import Process
 from kvserver.config import Config
 from kvserver.engine.keys.eviction import NAME, Evictor
 from kvserver.engine.run.executor import Engine
+from kvserver.engine.run.session import Port
 
+CHUNK_BYTES = 256 * 1024
+"""What is read of a socket at a time, at the most; an argument that is larger is gathered, and counts."""
+SAMPLES = 200
+"""How many of the parts of a batch are looked at to know the size of all."""
+CHUNK_COPIES = 2
+"""A chunk is there as it was read, and behind what was left of the one before it."""
 OPTIONS = (
     "maxmemory",
     "maxmemory-policy",
@@ -36,9 +44,26 @@ def make(node: NodeView, process: Process) -> Evictor:
 
 
 def unlimited_bytes(engine: Engine) -> int:
-    """Bytes that don't count against maxmemory: what waits for replicas, or evicting would feed itself."""
-    waiting = sum(c.port.pending_bytes() for c in list(engine.sessions.values()) if c.kind == "replica")
-    return waiting + engine.services.contributions.unlimited_bytes()
+    """Bytes that don't count against maxmemory: what waits for replicas and files, or evicting would feed itself.
+
+    Neither does what serving a chunk of requests takes, all of which is given back when the loop's turn is over:
+    nothing would be gained by evicting for it. Redis reads 16 kB at a time, we up to 256 kB.
+    """
+    sessions = list(engine.sessions.values())
+    waiting = sum(c.port.pending_bytes() for c in sessions if c.kind == "replica")
+    serving = sum(_serving_bytes(c.port, c.out) for c in sessions if c.out is not None)
+    return waiting + serving + _bytes_of(engine.log.pending) + engine.services.contributions.unlimited_bytes()
+
+
+def _serving_bytes(port: Port, replies: list[bytes]) -> int:
+    """The chunk whose requests are being served, and the replies so far."""
+    return min(port.chunk_bytes(), CHUNK_BYTES) * CHUNK_COPIES + _bytes_of(replies)
+
+
+def _bytes_of(parts: list[bytes]) -> int:
+    """Bytes of memory that a list of bytes takes, judged by some of them: Python gives sixteen bytes at a time."""
+    every = 1 + len(parts) // SAMPLES
+    return getsizeof(parts) + sum((getsizeof(part) + 15 & ~15) for part in parts[::every]) * every
 
 
 def plug_in(admin: Admin, limit: ClientLimit) -> None:

@@ -192,6 +192,9 @@ class Connection(Sending):
             while True:
                 args = parser.next()
                 if args is None:
+                    if parser.pos:  # an idle client holds no chunk, only what of a request isn't whole
+                        parser.buf = parser.buf[parser.pos :]
+                        parser.pos = 0
                     break
                 reply = engine.execute(c, args)
                 if c.attention or not parser.trusted:
@@ -214,9 +217,6 @@ class Connection(Sending):
             self._flush(c, out)
         if c.attention & _close:
             self._do(self.output.end())
-        if parser.pos >= len(parser.buf):
-            parser.buf = b""  # all is served: an idle client holds no chunk
-            parser.pos = 0
 
     def _yield(self, c: Session, out: list[bytes]) -> None:
         """Write what has gathered; go on after the other clients have had their turn."""
@@ -263,3 +263,7 @@ class Connection(Sending):
     def buffered(self) -> int:
         """Bytes of requests received and not yet served."""
         return self.parser.buffered() + self.parser.gathered()
+
+    def chunk_bytes(self) -> int:
+        """Bytes of the last chunk read that stay until all of its requests are served."""
+        return len(self.parser.buf)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import redis
 from support import start_kvserver, wait_until
 from support.servers import Server
-from support.wire import MB, assert_clean, gone, read_exactly, rss_bytes
+from support.wire import MB, assert_clean, gone, read_exactly, received_until, rss_bytes
 
 
 def used(node: Server) -> int:
@@ -128,3 +129,39 @@ def test_a_refusal_for_want_of_memory_is_certain() -> None:
             for number in range(10_000):
                 client.set(f"key:{number}", "x" * 100)
         assert limit - 20_000 < used(node) < limit + 20_000
+
+
+def test_a_pipeline_of_writes_that_add_nothing_evicts_nothing() -> None:
+    """What is read at once, and what is on its way to replicas, is no reason to evict keys."""
+    request = b"*4\r\n$8\r\nSETRANGE\r\n$5\r\nkey:0\r\n$1\r\n0\r\n$100\r\n" + b"A" * 100 + b"\r\n"
+    options = {"latency_tracking": "no", "maxmemory_policy": "allkeys-random", "repl_backlog_size": 16384}
+    with start_kvserver(**options) as node, node.client() as client:
+        for i in range(100):
+            client.setrange(f"key:{i}", 100_000, "asdf")
+        with start_kvserver(replicaof=f"127.0.0.1 {node.port}") as replica:
+            wait_until(lambda: replica.info("replication")["master_link_status"] == "up")
+            for _ in range(5):  # the backlog has its size from now on
+                client.setrange("key:1", 0, b"x" * 10_000)
+            memory = node.info("memory")
+            client.config_set("maxmemory", memory["used_memory"] - memory["mem_not_counted_for_evict"] + 128 * 1024)
+            with node.connect(20.0) as link:
+                for _ in range(20):
+                    link.sendall(request * 5000)
+                    assert read_exactly(link, 5000 * 9) == b":100004\r\n" * 5000
+            assert client.dbsize() == 100
+            assert_clean(node)
+
+
+def test_who_tracks_keys_hears_of_an_eviction_before_the_reply_behind_it() -> None:
+    """Past the limit each request of such a client evicts first, also one that needs no memory."""
+    with start_kvserver(maxmemory_policy="volatile-random") as node, node.client() as client, node.connect() as link:
+        link.sendall(b"HELLO 3\r\nCLIENT TRACKING ON\r\nSET volatile x EX 10000\r\nGET volatile\r\n")
+        received_until(link, lambda data: data.endswith(b"$1\r\nx\r\n"))
+        client.config_set("maxmemory", used(node) + 100_000)
+        told = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$8\r\nvolatile\r\n"
+        link.sendall(b"SETBIT big 1600000 0\r\n")
+        data = received_until(link, lambda data: data.startswith(b":0\r\n"))
+        time.sleep(0.005)  # the next measure is due
+        link.sendall(b"GETBIT big 0\r\n")
+        data += received_until(link, lambda more: (data + more).count(b":0") == 2 and told in data + more)
+        assert data == b":0\r\n" + told + b":0\r\n"

@@ -2,10 +2,11 @@
 
 Theory of operation.  How much memory is in use is measured (`measure`, bytes), but measuring takes the longer
 the more there is, so it is done at most a small part of the time.  In between the figure is carried forward:
-requests add what they bring, evicted keys take away what they held.  Before a request that may need memory runs,
-the gate compares the figure with the limit; when it is above (and a fresh measure says so too, where one is
-due) keys are evicted, for a time that maxmemory-eviction-tenacity allows.  What is left is evicted between
-requests (`on_more`).  Only when nothing may be evicted are requests refused.
+requests add what they may bring, evicted keys take away what they held.  Before a request that may need memory runs,
+the gate compares the figure with the limit; when it is above, and a measure says so too (the last one, where the next
+is due in milliseconds; where measures are seldom, the figure will do), keys are evicted, for a time that
+maxmemory-eviction-tenacity allows.  What is left is evicted between requests (`on_more`).  Only when nothing may be
+evicted are requests refused.
 
 Which keys go is decided in `choosing.py`.
 """
@@ -96,7 +97,7 @@ class Evictor:
         self.on_more: Callable[[], None] = _nothing  # asks the shell to call `go_on` soon
         self.on_cycle: Callable[[float], None] = _unheard  # told the seconds that an eviction took
         self.chooser = Chooser(engine, options)
-        self.used = 0  # bytes, measured and carried forward
+        self.used = self.sure = 0  # bytes: measured and carried forward; measured, less what was evicted since
         self.measured_at_s = 0.0
         self.measure_took_s = 0.0
         self.unsure = False
@@ -169,11 +170,10 @@ class Evictor:
             share *= SLOW_FACTOR
         if now - self.measured_at_s >= self.measure_took_s * share:
             began = self.cost_s()
-            self.used = self.measure()
+            self.used = self.sure = self.measure()
             took = self.cost_s() - began
             self.measured_at_s = self.clock_s()
-            # Caches may have been cold: a longer time is believed step by step.
-            self.measure_took_s = min(took, self.measure_took_s * 1.2 or took)
+            self.measure_took_s = min(took, self.measure_took_s * 1.2 or took)  # caches may have been cold
             self.unsure = False
         return self.used
 
@@ -184,7 +184,10 @@ class Evictor:
             self.fresh(UNSURE_SHARE)
         if self.used <= limit:
             return 0
-        return self.fresh(MEASURE_SHARE) - limit
+        used = self.fresh(MEASURE_SHARE)
+        # Many requests bring nothing, and a key evicted for a guess is lost; before it refuses, `_evict` measures.
+        guess = self.measure_took_s > SLOW_S or self.options.maxmemory_policy == "noeviction"
+        return (used if guess else self.sure) - limit
 
     # -- requests ---------------------------------------------------------------------------------------------
 
@@ -296,7 +299,6 @@ class Evictor:
         return now_s - self.clients_cut_s < CLIENTS_GRACE_S
 
     def _measured(self) -> int:
-        """Bytes in use after something was freed."""
         self.measured_at_s = float("-inf")
         return self.fresh(1)
 
@@ -312,6 +314,7 @@ class Evictor:
             db.evict(key)
             too_much -= size
             self.used -= size
+            self.sure -= size
             evicted += 1
             if evicted % KEYS_A_LOOK == 0 and too_much > 0 and self.clock_s() > end_s:
                 self._ask_for_more()

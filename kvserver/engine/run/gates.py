@@ -169,7 +169,7 @@ TABLE: tuple[tuple[str, int, int, int, bytes | Answer | None, bytes], ...] = (
     ("acl", 0, ATT_RESTRICTED, CLIENT | SCRIPT, None, b""),
     ("exec", 0, ATT_MULTI, CLIENT, queued, b""),
     ("exec-scripts", 0, ATT_MULTI, CLIENT, None, b""),
-    ("memory", DENYOOM | MAY_REPLICATE, ATT_MULTI, CLIENT | EXEC | FIRST_NEED | DECLARED, None, b""),
+    ("memory", DENYOOM | MAY_REPLICATE, ATT_MULTI | ATT_TRACKING, CLIENT | EXEC | FIRST_NEED | DECLARED, None, b""),
     ("tracking", 0, ATT_TRACKING, CLIENT, None, b""),
     ("disk", WRITE | TELLS_DISK, 0, _ALL, MISCONF, b""),
     ("aof", WRITE | TELLS_DISK, 0, _ALL, None, b""),

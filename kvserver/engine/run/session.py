@@ -63,6 +63,9 @@ class Port(Protocol):
     def pending_bytes(self) -> int:
         """Bytes accepted for sending that the peer hasn't taken yet."""
 
+    def chunk_bytes(self) -> int:
+        """Bytes of the last chunk read that stay until all of its requests are served."""
+
     def fileno(self) -> int:
         """The socket's file descriptor, -1 for none."""
 
@@ -84,6 +87,10 @@ class NoPort:
 
     def pending_bytes(self) -> int:
         """Nothing waits."""
+        return 0
+
+    def chunk_bytes(self) -> int:
+        """Nothing arrived."""
         return 0
 
     def fileno(self) -> int:

@@ -64,7 +64,7 @@ no-multi     | -                        | MULTI           | CLIENT
 acl          | -                        | RESTRICTED      | CLIENT SCRIPT
 exec         | -                        | MULTI           | CLIENT
 exec-scripts | -                        | MULTI           | CLIENT
-memory       | DENYOOM MAY_REPLICATE    | MULTI           | CLIENT EXEC FIRST_NEED DECLARED
+memory       | DENYOOM MAY_REPLICATE    | MULTI TRACKING  | CLIENT EXEC FIRST_NEED DECLARED
 tracking     | -                        | TRACKING        | CLIENT
 disk         | WRITE TELLS_DISK         | -               | CLIENT EXEC FIRST_WRITE DECLARED
 aof          | WRITE TELLS_DISK         | -               | CLIENT EXEC FIRST_WRITE DECLARED
