@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -41,6 +40,8 @@ class WorkingFolder:
 
     def replace(self, path: Path, content: bytes, private: bool = False) -> None:
         """Put `content` in place of a file, durably. Raises OSError; the old one is there then."""
+        import tempfile  # brings compressors, which no start needs
+
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         temporary = Path(name)
         try:
@@ -61,6 +62,8 @@ class WorkingFolder:
 
     def scratch(self) -> BinaryIO:
         """A file where the system has its temporary ones."""
+        import tempfile  # see above
+
         return cast(BinaryIO, tempfile.TemporaryFile())
 
     def sync(self, file: BinaryIO | FileIO) -> None:

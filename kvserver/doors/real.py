@@ -12,8 +12,6 @@ from functools import cache
 from random import Random
 from typing import BinaryIO
 
-import aiofiles.threadpool
-
 from kvserver.doors.disk import WorkingFolder
 from kvserver.doors.kinds import AsyncFile, Chance, Clock, Doors, P, T
 from kvserver.doors.machine import RealMachine
@@ -56,6 +54,8 @@ class RealThreads:
 
     def file(self, file: BinaryIO) -> AsyncFile:
         """aiofiles has its calls done on threads of the loop's own pool."""
+        import aiofiles.threadpool  # a start needs no file of this kind, and it brings a dozen modules
+
         bare = getattr(file, "file", file)  # Windows' temporary files have one inside
         wrapped: AsyncFile = aiofiles.threadpool.wrap(bare)
         return wrapped

@@ -35,7 +35,7 @@ _CAUTION = 1.000001
 _RADIAN = math.pi / 180.0
 _ALPHABET = b"0123456789bcdefghjkmnpqrstuvwxyz"
 _EVEN_8 = bytes(i & 1 | i >> 1 & 2 | i >> 2 & 4 | i >> 3 & 8 for i in range(256))
-_EVEN = bytes(low | high << 4 for high in _EVEN_8 for low in _EVEN_8)
+_EVEN = b"".join(_EVEN_8.translate(bytes(low | high << 4 for low in range(16)) + bytes(240)) for high in _EVEN_8)
 """Of 16 bits, those at even places, drawn together."""
 _LOW_BITS = 0xFFFFFFFF
 _ODD_BITS = 0xAAAAAAAAAAAAAAAA
