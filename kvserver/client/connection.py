@@ -61,10 +61,13 @@ GATHER_MAX = 1 << 20
 """Bytes of replies gathered before they are written although more requests wait."""
 REPLY_COST = 256
 """Counted on top of each reply's bytes: some four thousand short requests in a row are a turn, too."""
+FAST_COST = 32
+"""The same for each request served on the fast way, which takes an eighth of the time."""
 
 # C's copies of the constants, declared in the .pxd: a global of Python would be an object to look up and compare.
 _gather_max = GATHER_MAX
 _reply_cost = REPLY_COST
+_fast_cost = FAST_COST
 _close = ATT_CLOSE
 _reply = ATT_REPLY
 _unauthenticated = ATT_UNAUTHENTICATED
@@ -184,12 +187,21 @@ class Connection(Sending):
             return
         engine = self.engine
         parser = self.parser
+        fast = self.server.fast
         out: list[bytes] = []
         gathered = 0
         c.out = out
         engine.last_ns = perf_counter_ns()
         try:
             while True:
+                served = fast.serve(c, parser)
+                if served:
+                    replies = fast.take()
+                    out.append(replies)
+                    gathered += len(replies) + served * _fast_cost
+                    if gathered > _gather_max:
+                        self._yield(c, out)
+                        break
                 args = parser.next()
                 if args is None:
                     if parser.pos:  # an idle client holds no chunk, only what of a request isn't whole

@@ -1,4 +1,5 @@
 import cython
+from kvserver.engine.fast.way cimport FastWay
 from kvserver.engine.run.executor cimport Engine
 
 @cython.final
@@ -13,6 +14,7 @@ cdef class Limits:
 cdef class Server:
     cdef public Engine engine
     cdef public Limits limits
+    cdef public FastWay fast
     cdef public object holds, needs_auth
     cdef object _connection
     cdef public dict connections, ended

@@ -9,6 +9,7 @@ import cython
 
 from kvserver.client.limits import UNSENT_MAX
 from kvserver.client.reasons import Reason, none_yet
+from kvserver.engine.fast.way import FastWay
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.holds import Holds, Safety
 from kvserver.engine.run.session import Session
@@ -47,6 +48,7 @@ class Server:
         self.engine = engine
         self.limits = Limits()
         self.holds = Holds()
+        self.fast = FastWay(engine)
         self.needs_auth = needs_auth
         self._connection = connection
         self.system_time = engine.services.clock.system

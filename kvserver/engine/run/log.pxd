@@ -12,6 +12,7 @@ cdef class CommandLog:
     cdef public object on_pending, on_active, on_broken
     cpdef append(self, int db, list args)
     cpdef append_raw(self, bytes data)
+    cpdef append_plain(self, int db, bytes data)
     cpdef append_passing(self, bytes data)
     cpdef append_outside(self, int db, list args)
     @cython.locals(pending=list, kept=list, data=bytes, same=bint)

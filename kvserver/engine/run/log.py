@@ -80,6 +80,13 @@ class CommandLog:
             data = encode_request([b"SELECT", b"%d" % db]) + data
         self.append_raw(data)
 
+    def append_plain(self, db: int, data: bytes) -> None:
+        """Append effects on one database that are encoded already: plain requests, as they came."""
+        if db != self.selected:
+            self.selected = db
+            data = encode_request([b"SELECT", b"%d" % db]) + data
+        self.append_raw(data)
+
     def append_partly(self, db: int, args: list[bytes]) -> None:
         """Append one effect for the keepers or the replicas alone, as what was added to `db` says."""
         where = db & ~(KEPT_ONLY | REPLICAS_ONLY)

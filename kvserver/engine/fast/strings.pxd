@@ -1,0 +1,3 @@
+from kvserver.engine.fast.asking cimport form_t
+
+cdef form_t string_form(bytes name)
