@@ -75,6 +75,7 @@ HOT = (
     "kvserver/engine/commands/zsets/range.py",
     "kvserver/engine/commands/zsets/combine.py",
     "kvserver/acl/grants.py",
+    "kvserver/scripting/bridge.py",
     "kvserver/scripting/api.py",
     "kvserver/scripting/eval_commands.py",
     "kvserver/scripting/decoding.py",

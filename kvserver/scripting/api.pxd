@@ -1,6 +1,7 @@
 import cython
 from kvserver.engine.run.executor cimport Engine
 from kvserver.engine.run.session cimport Session
+from kvserver.scripting.bridge cimport Commands
 from kvserver.scripting.running cimport Running
 from kvserver.scripting.runtime cimport Runtime
 from kvserver.engine.command_table.row cimport Row
@@ -9,8 +10,7 @@ cdef long _noscript, _changes, _write
 cdef int _everywhere, _restricted, _script, _first_write, _first_need, _allow_oom
 cdef long long _not_small
 
-@cython.final
-cdef class Api:
+cdef class Api(Commands):
     cdef public Engine engine
     cdef public Runtime machine
     cdef public Session session
@@ -20,10 +20,11 @@ cdef class Api:
     @cython.locals(c=Session, caller=Session)
     cpdef begin(self, Running running)
     @cython.locals(
-        machine=Runtime, request=list, engine=Engine, running=Running, row=Row, refusal=bytes, mark=Py_ssize_t,
-        c=Session, reply=bytes,
+        engine=Engine, running=Running, row=Row, refusal=bytes, mark=Py_ssize_t, c=Session, reply=bytes
     )
-    cdef object _call(self, tuple args)
+    cpdef bytes perform(self, list request)
+    @cython.locals(machine=Runtime)
+    cdef object _call(self, list request)
     @cython.locals(kind=int, number="long long", machine=Runtime)
     cdef object _value(self, bytes reply)
     @cython.locals(flags=long, watched=bint, context=int, refusal=bytes)

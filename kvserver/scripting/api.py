@@ -16,6 +16,7 @@ from kvserver.engine.command_table import naming
 from kvserver.engine.command_table.row import MAY_REPLICATE, NOSCRIPT, WRITE, Row
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.session import ATT_RESTRICTED, FIRST_NEED, FIRST_WRITE, SCRIPT, NoPort, Session
+from kvserver.scripting.bridge import ERROR, MEMORY, STATUS, TABLE, Commands, number_text
 from kvserver.scripting.decoding import decode
 from kvserver.scripting.running import GO_ON, REPL_ALL, Running, restrict
 from kvserver.scripting.runtime import Runtime
@@ -30,7 +31,6 @@ else:
     from kvserver.engine.commands.strings.strings import small_int
     from kvserver.engine.run.executor import unhindered
 
-STATUS, ERROR, TABLE, MEMORY = 1, 2, 3, 4
 # C's copies of constants, declared in the .pxd: one of Python would be an object to look up and to compute with.
 _noscript = NOSCRIPT
 _changes = WRITE | MAY_REPLICATE
@@ -61,7 +61,7 @@ class Trace(Protocol):
         """It may not run."""
 
 
-class Api:
+class Api(Commands):
     """The functions of the sandbox that act on the server."""
 
     def __init__(self, engine: Engine) -> None:
@@ -105,13 +105,16 @@ class Api:
 
     def call(self, *args: Any) -> Any:
         """Run a command; return its value, or (value, kind, text) for what the sandbox makes a table of."""
-        return self._call(args)
+        return self._call([arg if type(arg) is bytes else number_text(arg) for arg in args])
 
-    def _call(self, args: tuple[Any, ...]) -> Any:
+    def _call(self, request: list[bytes]) -> Any:
         machine = self.machine
         if machine is None or not machine.room(0):
             return None, MEMORY
-        request = [arg if type(arg) is bytes else number_text(arg) for arg in args]
+        return self._value(self.perform(request))
+
+    def perform(self, request: list[bytes]) -> bytes:
+        """Run a command; return its reply, or why it may not run as an error."""
         engine = self.engine
         trace = self.trace
         if trace is not None:
@@ -122,7 +125,7 @@ class Api:
         if refusal is not None:
             if trace is not None:
                 trace.refused(refusal)
-            return None, ERROR, refusal
+            return b"-%b\r\n" % refusal
         assert running is not None
         assert row is not None
         mark = len(engine.batch)
@@ -132,7 +135,7 @@ class Api:
             restrict(engine.batch, mark, running.repl)
         if trace is not None:
             trace.replied(reply)
-        return self._value(reply)
+        return reply
 
     def call_packed(self, lengths: bytes, data: bytes) -> Any:
         """As `call`, with the arguments in one string."""
@@ -142,7 +145,7 @@ class Api:
             end = start + int(length)
             args.append(data[start:end])
             start = end
-        return self._call(tuple(args))
+        return self._call(args)
 
     def _value(self, reply: bytes) -> Any:
         kind = reply[0]
@@ -228,13 +231,6 @@ class Api:
     def _set_repl(self, flags: float) -> None:
         if self.running is not None:
             self.running.repl = int(flags)
-
-
-def number_text(number: float) -> bytes:
-    """Show a Lua number as a command's argument: 17 significant digits."""
-    if type(number) is int and -(10**17) < number < 10**17:
-        return b"%d" % number
-    return b"%.17g" % number
 
 
 def digest(body: bytes) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import cython
+
 from kvserver.config import REDIS_VERSION
 from kvserver.engine.command_table.row import DENYOOM, NOT_STALE, WRITE, Row
 from kvserver.engine.run.executor import Engine
@@ -18,7 +20,13 @@ from kvserver.scripting.running import GO_ON, Running
 from kvserver.scripting.runtime import Runtime, ScriptFailed
 from kvserver.scripting.shebang import ALLOW_OOM, ALLOW_STALE, COMPAT, NO_WRITES, script_flags
 from kvserver.wire.numbers import parse_int
-from kvserver.wire.resp import bulk, integer
+
+if cython.compiled:
+    from cython.cimports.kvserver.scripting.running import begun  # type: ignore
+    from cython.cimports.kvserver.wire.resp import bulk, integer  # type: ignore
+else:
+    from kvserver.scripting.running import begun
+    from kvserver.wire.resp import bulk, integer
 
 CACHE_MAX = 10_000
 """Scripts kept; of more, those that EVAL brought and that were used least recently go."""
@@ -76,7 +84,7 @@ class Host:
             natives[b"version"] = REDIS_VERSION.encode()
             natives[b"version_number"] = _VERSION_NUMBER
             natives[b"deprecated"] = self.deprecated
-            self._machine = self.api.machine = Runtime(natives)
+            self._machine = self.api.machine = Runtime(natives, self.api)
         return self._machine
 
     def used_bytes(self) -> int:
@@ -130,7 +138,7 @@ class Host:
             raise CommandError("ERR This Redis command is not allowed from script")
         started_ns = engine.last_ns
         row = c.row
-        running = Running(c, name, is_function, args, self.clock(), flags, read_only or bool(flags & _harmless))
+        running = begun(c, name, is_function, args, self.clock(), flags, read_only or bool(flags & _harmless))
         self.api.begin(running)
         engine.depth += 1
         machine = self._machine or self.runtime()

@@ -1,3 +1,4 @@
+import cython
 from kvserver.engine.run.session cimport Session
 
 cdef class Running:
@@ -8,3 +9,11 @@ cdef class Running:
     cdef public double started_s, deadline_s
     cdef public long flags
     cdef public int stop, repl, overdue
+    cdef begin(
+        self, Session caller, bytes name, bint is_function, list args, double started_s, long flags, bint read_only
+    )
+
+@cython.locals(running=Running)
+cpdef Running begun(
+    Session caller, bytes name, bint is_function, list args, double started_s, long flags, bint read_only
+)

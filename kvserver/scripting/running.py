@@ -23,6 +23,13 @@ class Running:
         self, caller: Session, name: bytes, is_function: bool, args: list[bytes], started_s: float, flags: int,
         read_only: bool,
     ) -> None:  # fmt: skip
+        self.begin(caller, name, is_function, args, started_s, flags, read_only)
+
+    def begin(
+        self, caller: Session, name: bytes, is_function: bool, args: list[bytes], started_s: float, flags: int,
+        read_only: bool,
+    ) -> None:  # fmt: skip
+        """Be what it is at its beginning."""
         self.caller = caller
         self.name = name
         self.is_function = is_function
@@ -36,6 +43,15 @@ class Running:
         self.repl = REPL_ALL
         self.deadline_s = 0.0  # 0 = none; a library load has one, and what is typed into the debugger
         self.overdue = LOAD_TIMEOUT  # why it must end once that has passed
+
+
+def begun(
+    caller: Session, name: bytes, is_function: bool, args: list[bytes], started_s: float, flags: int, read_only: bool
+) -> Running:
+    """A script that begins; in C this is shorter than to call the class."""
+    running: Running = Running.__new__(Running)
+    running.begin(caller, name, is_function, args, started_s, flags, read_only)
+    return running
 
 
 def restrict(batch: list[tuple[int, list[bytes]]], start: int, where: int) -> None:

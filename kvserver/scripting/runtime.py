@@ -22,10 +22,10 @@ from typing import Any
 
 from lupa.lua51 import LuaError, LuaRuntime
 
+from kvserver.scripting.bridge import MARGIN, Commands, ScriptStopped, connect
+
 LIMIT = 512 << 20
 """Bytes a script may use."""
-MARGIN = 1 << 20
-"""Bytes kept free for what Python allocates."""
 COLLECT_AT = LIMIT // 8
 """Bytes in use at which garbage is collected before the next script runs."""
 SMALL = 4 << 20
@@ -39,6 +39,16 @@ _STOPPABLE = ("patterns", "tables", "cjson", "cmsgpack", "bit", "struct")
 
 
 _DANGEROUS = (b"os", b"io", b"debug", b"package", b"require", b"module", b"dofile", b"loadfile", b"print", b"python")
+
+
+class Function:
+    """Something that can be run: lupa's object of it, which keeps it alive, and its number in the machine."""
+
+    __slots__ = ("fn", "number")
+
+    def __init__(self, fn: Any, number: int) -> None:
+        self.fn = fn
+        self.number = number
 
 
 class ScriptFailed(Exception):
@@ -56,7 +66,7 @@ def _no_attributes(obj: object, name: object, setting: bool) -> object:
 class Runtime:
     """One Lua machine; see the module's theory of operation."""
 
-    def __init__(self, natives: dict[bytes, Any]) -> None:
+    def __init__(self, natives: dict[bytes, Any], commands: Commands) -> None:
         self.lua = LuaRuntime(
             encoding=None,
             register_eval=False,
@@ -67,6 +77,9 @@ class Runtime:
         )
         lua_globals = self.lua.globals()
         loadstring = lua_globals[b"loadstring"]
+        self.bridge = connect(self.lua, commands)
+        if self.bridge is not None:
+            natives = {**natives, b"direct": self.bridge.call}
         native = self.lua.table_from(natives)
         self.sandbox = loadstring(_source("sandbox"), b"=redis")(native)
         for chunk in _CHUNKS:
@@ -83,13 +96,17 @@ class Runtime:
         self._watch: Callable[[], None] = self.sandbox[b"watch"]
         self.debug: Callable[[], None] = self.sandbox[b"debug"]
         self._used: Callable[[], int] = self.lua.get_memory_used
+        self._keep: Callable[[Any], int] = self.sandbox[b"keep"]
+        if self.bridge is not None:
+            self.bridge.bind(self._run_many, self.sandbox[b"kept"])
+            self.bridge.limit = LIMIT
         self._collect()
-        self._sandbox_bytes: int = self._used()
+        self._sandbox_bytes: int = self.used_bytes()
         self.limit = LIMIT
 
     def used_bytes(self) -> int:
         """Memory the machine holds."""
-        return self._used()
+        return self._used() if self.bridge is None else self.bridge.used_bytes()
 
     def scripts_bytes(self) -> int:
         """Memory that scripts hold: what is in use beyond the sandbox itself, without garbage while that is small."""
@@ -105,7 +122,7 @@ class Runtime:
         """Make a Lua table of a list or a dict; the caller has seen to `room`."""
         return self.lua.table_from(contents)
 
-    def compile(self, source: bytes) -> Any:
+    def compile(self, source: bytes) -> Function:
         """Compile a script.
 
         Raises:
@@ -118,7 +135,7 @@ class Runtime:
             raise ScriptFailed(str(failure).encode()) from None
         if isinstance(result, tuple):
             raise ScriptFailed(result[1])
-        return result
+        return self._function(result)
 
     def load_library(self, source: bytes) -> list[tuple[bytes, Any, bytes | None, bytes]]:
         """Run a library's source; return (name, function, description, flags) of what it registers.
@@ -136,15 +153,29 @@ class Runtime:
         if isinstance(result, tuple):
             raise ScriptFailed(result[1])
         return [
-            (entry[b"name"], entry[b"callback"], entry[b"description"], entry[b"flags"]) for entry in result.values()
+            (entry[b"name"], self._function(entry[b"callback"]), entry[b"description"], entry[b"flags"])
+            for entry in result.values()
         ]
 
-    def run(self, fn: Any, proto: int, keys: int, args: list[bytes], is_function: bool) -> Any:
+    def _function(self, fn: Any) -> Function:
+        return Function(fn, self._keep(fn))
+
+    def run(self, function: Function, proto: int, keys: int, args: list[bytes], is_function: bool) -> Any:
         """Run a function with `keys` of `args` as its keys; see the module for what comes back."""
         size = 64 * len(args)
         for arg in args:
             size += 2 * len(arg)
         self._prepare(size)
+        if self.bridge is not None:
+            try:
+                return self.bridge.run(function.number, proto, keys, args, is_function)
+            except ScriptStopped as failure:
+                self._watch()
+                return False, b"ERR " + (failure.text or b"not enough memory"), None, None
+        return self._run(function.fn, proto, keys, args, is_function)
+
+    def _run(self, fn: Any, proto: int, keys: int, args: list[bytes], is_function: bool) -> Any:
+        """Run a function lupa's way."""
         try:
             if len(args) <= MANY:
                 entry = self.run_function if is_function else self.run_script
@@ -167,6 +198,8 @@ class Runtime:
             self._collect()
         self.limit = max(LIMIT, self.used_bytes() + size + LIMIT // 2)
         self.lua.set_max_memory(self.limit)
+        if self.bridge is not None:
+            self.bridge.limit = self.limit
 
 
 def _source(name: str) -> bytes:

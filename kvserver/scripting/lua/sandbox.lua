@@ -21,6 +21,7 @@ local tostring, type, unpack, xpcall, setmetatable, getmetatable =
     tostring, type, unpack, xpcall, setmetatable, getmetatable
 local loadstring, load, getinfo, sethook = loadstring, load, debug.getinfo, debug.sethook
 local format, concat, byte, match = string.format, table.concat, string.byte, string.match
+local plain_find = string.find  -- Lua's own, which can't be stopped; scripts get another
 
 local check  -- below: asks whether to go on
 local LONG_SOURCE = 4096  -- bytes
@@ -345,6 +346,7 @@ end
 local script_proto = 2
 
 local function line_safe(text)
+  if #text < LONG_SOURCE and not plain_find(text, '[\r\n]') then return text end
   return (text:gsub('[\r\n]', ' '))
 end
 
@@ -493,7 +495,7 @@ local function packed_call(...)
 end
 
 local native_call, native_may = native.call, native.may
-local STATUS, ERROR, TABLE, MEMORY = 1, 2, 3, 4
+local STATUS, ERROR, TABLE, MEMORY, UNUSABLE = 1, 2, 3, 4, 5
 
 local function received(raises, value, kind, text)
   if kind == nil or kind == TABLE then return value end
@@ -517,6 +519,22 @@ local function protected_call(...)
   if problem then return {err = problem} end
   if select('#', ...) > MANY then return received(false, packed_call(...)) end
   return received(false, native_call(...))
+end
+
+-- Where there is a bridge in C (bridge.py), it looks at the arguments itself, and takes any number of them.
+local direct = native.direct
+if direct then
+  call = function(...)
+    local value, kind, text = direct(...)
+    if kind == nil then return value end
+    if kind == UNUSABLE then raise(unusable(...)) end
+    return received(true, value, kind, text)
+  end
+  protected_call = function(...)
+    local value, kind, text = direct(...)
+    if kind == UNUSABLE then return {err = unusable(...)} end
+    return received(false, value, kind, text)
+  end
 end
 
 -- Split "-CODE text" or "text" into an error table, as redis.error_reply and the API's own errors do.
@@ -689,6 +707,9 @@ local function run_function(fn, proto, n, ...)
   return finish(proto, xpcall(invoke, on_error))
 end
 
+-- What can be run, by numbers; whoever may run it holds it.
+local kept, last_kept = setmetatable({}, {__mode = 'v'}), 0
+
 watch()
 
 return {
@@ -706,6 +727,12 @@ return {
   doom = function(reason)
     doomed = reason
     doom(reason)
+  end,
+  kept = kept,
+  keep = function(fn)
+    last_kept = last_kept + 1
+    kept[last_kept] = fn
+    return last_kept
   end,
   forgive = function() killed, doomed = false, nil end,
   reason = function() return doomed or REASONS[native.tick()] end,
