@@ -82,6 +82,7 @@ class AppendOnly:
             raise OSError(str(error))
         self._log.info(f"DB loaded from append only file: {self._engine.services.clock.wall() - began_s:.3f} seconds")
         rewriter = self.rewriter
+        rewriter.manifest = manifest.without_last(self.loader.left_out)
         rewriter.size = self.loader.total_bytes
         rewriter.base_size = 0 if manifest.base is None else self.folder.size((manifest.base,))
 

@@ -115,6 +115,10 @@ class Manifest:
         gone = self.incr[: len(self.incr) - len(kept)]
         return replace(self, incr=kept, history=(*(replace(file, kind=HISTORY) for file in gone), *self.history))
 
+    def without_last(self, count: int) -> Manifest:
+        """Without so many of the last increments."""
+        return replace(self, incr=self.incr[: len(self.incr) - count])
+
     def without_history(self) -> Manifest:
         """What is left when the files of history are deleted."""
         return replace(self, history=())

@@ -10,6 +10,10 @@ from support.quorums import QUORUM, is_whole, start_group, state
 from support.servers import start_kvserver
 from support.waiting import wait_until
 
+from kvserver.wire.resp import encode_request
+from persistence.aof.load.position import MARK, encode_position
+from persistence.aof.records import RecordDecoder
+
 
 def test_a_group_is_founded_by_hand(stack: ExitStack) -> None:
     """With quorum-found manual nothing is founded before QUORUM FOUND says so, and then once."""
@@ -64,3 +68,30 @@ def test_who_restarts_goes_on_in_the_database_in_which_its_file_ends(stack: Exit
         wait_until(lambda: node.client(db=2).exists("after"), what="the last write")  # noqa: B023
         assert node.client(db=2).exists("before", "meanwhile", "after") == 3
         assert node.command("DBSIZE") == 0
+
+
+@pytest.mark.parametrize("lost", ["half of the last command", "the last command"])
+def test_what_follows_on_a_lost_end_is_left_out(stack: ExitStack, lost: str) -> None:
+    """The power went when a new part of the file was begun, and the one before lost its end: the log ends there."""
+    leader, follower, _ = start_group(stack, durability="quorum-fsync", appendfsync="always")
+    for number in range(20):
+        leader.command("SET", f"k{number}", number)
+    wait_until(lambda: follower.command("DBSIZE") == 20, what="the writes")
+    follower.kill()
+    folder = follower.folder / "appendonlydir"
+    manifest = next(folder.glob("*.manifest"))
+    last = manifest.read_text().splitlines()[-1].split()
+    part, seq = folder / last[1], int(last[3])
+    content = part.read_bytes()
+    ends = [end for _, end in RecordDecoder(0).feed(content)]
+    behind = part.with_name(part.name.replace(f".{seq}.", f".{seq + 1}."))
+    offset = int(content[content.index(MARK) + len(MARK) :].split(b"\r\n")[0])
+    end = offset + len(content) - content.index(b"\r\n", content.index(MARK)) - 2
+    behind.write_bytes(encode_position(end) + encode_request([b"SET", b"stray", b"1"]))
+    manifest.write_text(f"{manifest.read_text()}file {behind.name} seq {seq + 1} type i\n")
+    part.write_bytes(content[: ends[-2] if lost == "the last command" else ends[-1] - 3])
+    follower.start_again()
+    wait_until(lambda: state(follower) == "following", what="it to follow")
+    wait_until(lambda: follower.command("DBSIZE") == 20, what="what it had lost")
+    assert follower.command("EXISTS", "stray") == 0
+    assert behind.name not in manifest.read_text()

@@ -6,7 +6,7 @@ What is wrong is said in Redis's words, for people and tools that look for them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from kvserver.doors.pacing import LOAD_S, Slice, fed
 from kvserver.engine.run.executor import Engine
 from kvserver.services.offers import Origin
 from persistence.aof.folder import Folder
-from persistence.aof.load.position import Position
+from persistence.aof.load.position import Gap, Position
 from persistence.aof.load.replay import Replay, Replaying, UnknownCommandError
 from persistence.aof.manifest import AofFile, Manifest
 from persistence.aof.records import AofFormatError, Truncation
@@ -41,6 +41,7 @@ class AofLoader:
         self._log = log
         self.total_bytes = 0  # of the files loaded last
         self.origin = Origin()  # what they say of themselves
+        self.left_out = 0  # so many of the last files don't follow on what was loaded
 
     async def load(self, manifest: Manifest) -> bool:
         """Load everything, leaving time to the loop; False when there is nothing.
@@ -88,7 +89,8 @@ class AofLoader:
     def _load_files(self, manifest: Manifest) -> Iterator[None]:
         files = manifest.files
         position, aux, selected = Position(), {}, None
-        for file in files:
+        self.left_out = 0
+        for number, file in enumerate(files):
             began_s = self._clock.wall()
             replay = Replay(
                 self._engine,
@@ -97,14 +99,31 @@ class AofLoader:
                 self._config.proto_max_bulk_len,
                 position,
             )
-            truncated = yield from self._load_file(file, replay)
+            try:
+                truncated = yield from self._load_file(file, replay)
+            except Gap:
+                self._leave_out(files[number:])
+                break
             aux.update(replay.aux)
             selected = selected if replay.selected is None else replay.selected
             if truncated and file is not files[-1]:
-                raise AofLoadError("Fatal error: the truncated file is not the last file")
+                if not position.whole:
+                    raise AofLoadError("Fatal error: the truncated file is not the last file")
+                self._leave_out(files[number + 1 :])
             what = "base" if file is manifest.base else "incr"
             self._log.info(f"DB loaded from {what} file {file.name}: {self._clock.wall() - began_s:.3f} seconds")
+            if self.left_out:
+                break
         self.origin = Origin(aux, [], position.offset, position.notes, selected)
+
+    def _leave_out(self, files: Sequence[AofFile]) -> None:
+        """The log breaks off: the power went when some of a file was on the disk, but not the end of the one before.
+
+        None of that was on the disk for anybody who asked, for a file counts as synced once those before it are.
+        """
+        self.left_out = len(files)
+        names = [file.name for file in files]
+        self._log.warning("the log breaks off before the last files, which are left out", files=names)
 
     def _load_file(self, file: AofFile, replay: Replay) -> Generator[None, None, bool]:
         """Load one file, yielding now and then; the value is whether it was truncated."""

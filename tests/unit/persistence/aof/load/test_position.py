@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, strategies as st
 
 from kvserver.wire.resp import encode_request
-from persistence.aof.load.position import Position, encode_position
+from persistence.aof.load.position import Gap, Position, encode_position
 from persistence.aof.records import RecordDecoder
 
 NOTE = encode_request([b"PING", b"quorum marker 1 " + b"a" * 40])
@@ -62,3 +63,20 @@ def test_one_file_goes_on_where_the_one_before_ended() -> None:
     read(SET + NOTE, [], nowhere)
     assert nowhere.offset is None
     assert nowhere.notes == []
+
+
+@given(st.booleans(), st.integers(-len(SET), 3 * len(SET)), st.lists(st.integers(0, 999)))
+def test_a_file_that_begins_beyond_the_end_of_the_last_is_told(select: bool, beyond: int, cuts: list[int]) -> None:
+    """What follows on nothing isn't part of the log; the SELECT at a file's head is none of its bytes."""
+    head = encode_request([b"SELECT", b"3"]) if select else b""
+    position = Position()
+    read(head + encode_position(1000) + SET, [], position)
+    at = 1000 + len(SET)
+    following = head + encode_position(at + beyond) + SET
+    if beyond > 0:
+        with pytest.raises(Gap):
+            read(following, cuts, position)
+        assert position.offset == at
+    else:
+        read(following, cuts, position)
+        assert position.offset == at + beyond + len(SET)
