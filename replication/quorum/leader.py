@@ -87,6 +87,21 @@ class LeaderSide(Core):
         record = Record(Kind.OPEN, self.epochs.of(self.log.end), "", (now, (now - {old} | {new}) - {""}))
         return [Append(record, self.term)]
 
+    def hands_over(self) -> bool:
+        """Whether a leader should give way: it is no member, and a member has all that is committed.
+
+        Safe in that whoever leads next finds the list of members committed. It isn't wrong to lead uncounted, but
+        then one node more has to live, and the leader can't take a place itself.
+        """
+        lead, sets = self.leading, self.members.now
+        if lead is None or not sets or any(self.node_id in members for members in sets):
+            return False
+        committed = self.commit[self.level]
+        if self.members.changing or committed < max(lead.tally.marker, self.members.last_end()):
+            return False
+        there = sets[-1] & set(lead.links.values())
+        return any(lead.tally.acknowledged(member, self.level) >= committed for member in there)
+
     def _advance(self, lead: Leading) -> list[Action]:
         """Count again; commit, close a change of members, answer reads."""
         actions: list[Action] = []

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import redis
 import redis.sentinel
-from support.quorums import start_group, state
-from support.servers import Server, start_kvsentinel, start_redis_sentinel
+from support.quorums import QUORUM, is_whole, promise, start_group, state
+from support.servers import Server, start_kvsentinel, start_kvserver, start_redis_sentinel
 from support.waiting import wait_until
 
 NAME = "mymaster"
@@ -200,3 +200,27 @@ def test_a_real_sentinel_cannot_break_the_promise(stack: ExitStack) -> None:
     wait_until(lambda: bool(watched.leaders()), timeout=30, what="our failover")
     wait_until(lambda: not state(watched.leaders()[0], "quorum_reason"), timeout=30, what="a majority that follows")
     assert all_there(watched, acknowledged)
+
+
+def test_a_leader_that_is_not_counted_hands_over_by_itself(stack: ExitStack) -> None:
+    """A node beside the group was told to lead: sentinels have it hold writes, and one of the members lead."""
+    members = start_group(stack)
+    spare = stack.enter_context(start_kvserver(replicaof=[members[0].host, members[0].port], **QUORUM))
+    wait_until(lambda: state(spare) == "following", what="the node beside the group")
+    members[0].command("SET", "k", "v")
+    length = members[0].info("replication")["master_repl_offset"]
+    wait_until(lambda: spare.info("replication")["master_repl_offset"] >= length, what="its log")
+    answer, *_ = [promise(node, 7, "try") for node in (spare, *members)]
+    spare.command("QUORUM", "LEAD", 7, "try", answer.node_id, answer.last_epoch, answer.offset)
+    for node in members:
+        node.command("REPLICAOF", spare.host, spare.port)
+    wait_until(lambda: state(spare, "quorum_hands_over") == 1, what="members that have its log")
+    assert state(spare, "quorum_member") == 0
+    stack.enter_context(start_kvsentinel(f"sentinel monitor {NAME} 127.0.0.1 {spare.port} 1"))
+    wait_until(lambda: any(state(node) == "leading" for node in members), timeout=30, what="a member that leads")
+    leader = next(node for node in members if state(node) == "leading")
+    wait_until(lambda: is_whole([leader, spare, *(node for node in members if node is not leader)]), timeout=30,
+               what="all follow it")  # fmt: skip
+    assert leader.command("GET", "k") == b"v"
+    assert state(leader, "quorum_member") == 1
+    assert state(leader, "quorum_hands_over") == 0

@@ -41,14 +41,14 @@ class Group(Bench):
         return self.group if name == P else self.group.replicas[name]
 
     def info(self, name: str, state: str, epoch: int, promised: int = 0, offset: int = 70, last_epoch: int = 1,
-             follows: bool = True) -> list[Action]:
+             follows: bool = True, hands_over: bool = False) -> list[Action]:
         role = "role:master" if state == "leading" else "role:slave"
         link = ["master_host:10.0.0.1", "master_port:6379", "master_link_status:up"] if state == "following" else [
             "master_host:?", "master_port:0", "master_link_status:down"] if role == "role:slave" else []
         lines = [role, *link, f"slave_repl_offset:{offset}", f"master_repl_offset:{offset}",
                  f"quorum_node_id:{IDS[name]}", f"quorum_state:{state}", f"quorum_promised:{promised or epoch}",
                  f"quorum_last_epoch:{last_epoch}", f"quorum_epoch:{epoch}", f"quorum_members:{MEMBERS}",
-                 f"quorum_reach:{3 * (state == 'leading')}"]
+                 f"quorum_reach:{3 * (state == 'leading')}", f"quorum_hands_over:{int(hands_over)}"]
         return self.replied(name, Request.INFO, "".join(f"{line}\r\n" for line in lines).encode())
 
     def replied(self, name: str, request: Request, reply: Reply, tag: str = "") -> list[Action]:

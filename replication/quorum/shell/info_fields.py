@@ -40,6 +40,7 @@ def quorum_fields(quorum: Quorum, now_s: float) -> Iterator[tuple[str, object]]:
     yield "quorum_commit_synced_offset", node.commit[Level.SYNCED]
     yield "quorum_members", " ".join(show_sets((members,)) for members in node.members.now)
     yield "quorum_reach", len(quorum.attendance.present(quorum, now_s)) if lead else 0
+    yield "quorum_hands_over", int(node.hands_over())
     yield "quorum_waiting_replies", len(quorum.clients.holds)
     yield "quorum_refused_writes", quorum.clients.refused
     yield "quorum_unknown_outcomes", quorum.clients.unknown

@@ -26,8 +26,12 @@ FRESH_INFO_WAIT_MS = 300
 
 
 def start_if_due(turn: Turn, group: Primary) -> None:
-    """Stand for election when the primary is objectively down and nothing keeps us from it."""
-    if not group.objectively_down or group.failing_over or election.must_wait(turn, group):
+    """Stand for election when the primary is objectively down, or hands over, and nothing keeps us from it."""
+    hands_over = _hands_over(turn, group)
+    if not (group.objectively_down or hands_over):
+        group.patience.stand_at_ms = 0
+        return
+    if group.failing_over or election.must_wait(turn, group):
         return
     if group.by_quorum and not convene.may_stand(turn, group):
         return
@@ -35,10 +39,21 @@ def start_if_due(turn: Turn, group: Primary) -> None:
     if not patience.stand_at_ms:
         patience.stand_at_ms = turn.now + election.stand_delay(turn, group)
     if turn.now >= patience.stand_at_ms:
-        start(turn, group)
+        start(turn, group, planned=hands_over)
+        if hands_over:
+            for peer in group.peers.values():
+                election.ask(turn, peer)
         election.ask_peers(turn, group, now_please=True)
     else:
         turn.wake_at(patience.stand_at_ms)
+
+
+def _hands_over(turn: Turn, group: Primary) -> bool:
+    """Whether the primary of a group that goes by quorum is up and leads, and says that another should."""
+    standing = group.standing
+    return (group.by_quorum and not group.down and not group.leaderless_since_ms
+            and standing is not None and standing.leads and standing.hands_over
+            and select_replica(turn.world, group, turn.now) is not None)
 
 
 def start(turn: Turn, group: Primary, *, forced: bool = False, planned: bool = False, unsafe: bool = False) -> None:

@@ -130,6 +130,10 @@ def _set_loading(info: Info, value: str) -> None:
     info.loading = leading_int(value) != 0
 
 
+def _set_hands_over(info: Info, value: str) -> None:
+    _quorum(info).hands_over = value == "1"
+
+
 def _set_reach(info: Info, value: str) -> None:
     _quorum(info).reach = max(0, leading_int(value))
 
@@ -161,6 +165,7 @@ _FIELDS: dict[str, Callable[[Info, str], None]] = {
     "quorum_epoch": _set_epoch("epoch"),
     "quorum_members": _set_quorum_members,
     "quorum_reach": _set_reach,
+    "quorum_hands_over": _set_hands_over,
     "master_sync_in_progress": _set_syncing,
 }
 

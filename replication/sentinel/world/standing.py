@@ -32,6 +32,9 @@ class Standing:
     reach: int = 0
     """How many members, itself included, a leader hears from; 0: it doesn't say."""
 
+    hands_over: bool = False
+    """It leads, should not (it is no member), and somebody can take over."""
+
     @property
     def founded(self) -> bool:
         """Whether its log is a group's."""

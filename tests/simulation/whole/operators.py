@@ -43,9 +43,8 @@ class Operators:
             if leader.node.leading is not None and len(leader.node.members.now) == 1:
                 gone = sorted(leader.node.members.now[0] - ids)
                 new = sorted(ids - leader.node.members.now[0])
-                if leader.node.node_id in new:  # it isn't counted, and can't take a place while it leads
-                    self.switch_over()
-                elif gone and new:
+                counted = leader.node.node_id not in new  # else it hands over first, by itself
+                if gone and new and counted:
                     self._order(ip, NODE_PORT, "QUORUM", "REPLACE", gone[0], new[0])
 
     def meddle(self) -> str:

@@ -56,6 +56,25 @@ def test_a_switchover_holds_writes_until_a_replica_has_all() -> None:
     assert (b"SLAVEOF", b"10.0.0.3", b"6379") in sent
 
 
+def test_a_primary_that_hands_over_is_switched_by_itself() -> None:
+    """A leader that says that another should lead holds writes once we are elected, and who has all its log leads."""
+    group = Group(quorum=2)
+    for replica in group.group.replicas.values():
+        replica.link.pubsub.state = LaneState.UP
+    group.elect()
+    assert group.group.failover is None
+    group.info(P, "leading", 1, hands_over=True)
+    actions = group.elect()
+    assert [a.args[-1] for a in actions if isinstance(a, Send) and a.request is Request.ASK] == [ME.encode()] * 2
+    assert asked(actions) == [(b"QUORUM", b"HOLD", b"1500")]
+    group.replied(P, Request.HOLD, b"OK", group.word)
+    group.info(P, "leading", 1, offset=99, hands_over=True)
+    actions = group.info(R2, "following", 1, offset=99)
+    for name, offset in ((P, 99), (R1, 98), (R2, 99)):
+        actions += group.promise(name, offset=offset)
+    assert [name for name, _ in orders(group, actions)] == [R2]
+
+
 def test_a_switchover_that_nobody_can_take_leaves_the_primary_leading() -> None:
     """If no replica catches up within a second, nothing is asked of anybody, and the primary may write again."""
     group, _ = planned()
