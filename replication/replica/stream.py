@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from kvserver.engine.command_table.naming import find
 from kvserver.engine.command_table.row import WRITE
+from kvserver.engine.fast.way import FastWay
 from kvserver.engine.run.executor import Engine
 from kvserver.engine.run.log import CommandLog
 from kvserver.engine.run.session import Session
@@ -33,8 +34,8 @@ class Applier:
     """
 
     __slots__ = (
-        "_engine", "_fed", "_unlogged", "_kept_from", "_parser", "_passing", "closed", "failures", "on_failure",
-        "on_frame", "on_note", "session", "stopped", "_whole",
+        "_engine", "_fast", "_fed", "_unlogged", "_kept_from", "_parser", "_passing", "closed", "failures",
+        "on_failure", "on_frame", "on_note", "session", "stopped", "_whole",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, session: Session, on_failure: Callable[[str, str], None], max_bulk: int) -> None:
@@ -46,6 +47,7 @@ class Applier:
         self.failures = 0
         self.on_failure = on_failure
         self._engine = engine
+        self._fast = FastWay(engine)
         self._parser = Parser(max_bulk)
         self._fed = 0  # bytes ever fed
         self._unlogged: list[bytes] = []  # what was fed and isn't in the own log yet, as it came
@@ -115,6 +117,8 @@ class Applier:
         parser = self._parser
         rows = engine.rows
         while not self.stopped:
+            if c.queue is None and not self.closed and self._fast.repeat(c, parser):
+                self._whole = self._fed - parser.buffered()
             args = parser.next()
             if args is None:
                 return

@@ -23,10 +23,12 @@ cdef class FastWay:
     cdef bint ready
     cdef prepare(self)
     cdef command_t *find(self, uint64_t name) noexcept
-    cdef const char *read(self, const char *p, const char *end, span_t *a, size_t *n, command_t **one) noexcept
+    cdef const char *read(self, const char *p, const char *end, span_t *a, size_t *n, command_t **one, long deny) noexcept
     cdef int answer(self, Session c, command_t *one, const span_t *a, size_t n, asked_t *q) except -1
-    cdef bint passable(self, Session c) noexcept
+    cdef bint unwatched(self, Session c) noexcept
+    cdef bint begins(self, Session c, Parser parser) except -1
     cdef close_run(self, Session c, command_t *command, Py_ssize_t served, const char *begin, const char *end)
     cdef log(self, Session c, const char *begin, const char *end)
     cpdef Py_ssize_t serve(self, Session c, Parser parser) except -1
+    cpdef Py_ssize_t repeat(self, Session c, Parser parser) except -1
     cpdef bytes take(self)

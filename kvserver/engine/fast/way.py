@@ -15,6 +15,10 @@ class FastWay:
         """Serve requests from where the parser stands as long as forms answer; return how many were served."""
         return 0
 
+    def repeat(self, c: Any, parser: Any) -> int:
+        """Do what a log says that somebody else has, as long as forms answer; return how many requests those were."""
+        return 0
+
     def take(self) -> bytes:
         """Return the replies that have gathered."""
         return b""

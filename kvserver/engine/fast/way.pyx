@@ -96,13 +96,12 @@ cdef class FastWay:
             i = (i + 1) % PLACES
         return NULL
 
-    cdef bint passable(self, Session c) noexcept:
-        """Whether nobody has to be asked or told about what a client does, but for the gates."""
+    cdef bint unwatched(self, Session c) noexcept:
+        """Whether nobody has to be told of what is done to the session's database, but by the log."""
         cdef Engine engine = self.engine
         cdef State st = engine.state
         return (
-            c.attention == 0
-            and engine.depth == 0
+            engine.depth == 0
             and c.db.observers == 0
             and c.db.access is None
             and st.notify_flags == 0
@@ -111,8 +110,10 @@ cdef class FastWay:
             and engine.slow_s * 1e9 >= SLOW_NS
         )
 
-    cdef const char *read(self, const char *p, const char *end, span_t *a, size_t *n, command_t **one) noexcept:
-        """Read a request whose command has a form and isn't forbidden; the place behind it, or NULL for any other."""
+    cdef const char *read(
+        self, const char *p, const char *end, span_t *a, size_t *n, command_t **one, long deny
+    ) noexcept:
+        """Read a request whose command has a form and no flag of `deny`; the place behind it, or NULL for any other."""
         cdef size_t i
         cdef Row row
         p = header(p + 1, end, n)
@@ -125,7 +126,7 @@ cdef class FastWay:
         if one[0] == NULL:
             return NULL
         row = <Row>one[0].row
-        if row.flags & self.engine.deny or <Py_ssize_t>n[0] < row.least or <Py_ssize_t>n[0] > row.most:
+        if row.flags & deny or <Py_ssize_t>n[0] < row.least or <Py_ssize_t>n[0] > row.most:
             return NULL
         for i in range(1, n[0]):
             p = argument(p, end, &a[i])
@@ -160,13 +161,11 @@ cdef class FastWay:
         cdef int answer
         cdef Py_ssize_t served = 0, run = 0
         cdef asked_t q
-        if p >= end or parser.left or parser.pieces is not None or not parser.trusted or not self.passable(c):
+        if p >= end or c.attention or not parser.trusted or not self.begins(c, parser):
             return 0
-        if not self.ready:
-            self.prepare()
         q = asked_t(&self.reply, &self.effect, self.engine.state.logging, c.resp)
         while p < end and p[0] == 42 and self.reply.size < REPLIES:
-            behind = self.read(p, end, a, &n, &one)
+            behind = self.read(p, end, a, &n, &one, self.engine.deny)
             if behind == NULL:
                 break
             if one != command and run:
@@ -193,6 +192,51 @@ cdef class FastWay:
         if run:
             self.close_run(c, command, run, logged, p)
         return served
+
+    cpdef Py_ssize_t repeat(self, Session c, Parser parser) except -1:
+        """Do what a log says that somebody else has, as long as forms answer; return how many requests those were.
+
+        Nobody is asked, and nothing is logged or answered.
+        """
+        cdef span_t[ARGUMENTS] a
+        cdef const char *start = PyBytes_AS_STRING(parser.buf)
+        cdef const char *p = start + parser.pos
+        cdef const char *end = start + PyBytes_GET_SIZE(parser.buf)
+        cdef const char *behind
+        cdef command_t *command = NULL
+        cdef command_t *one
+        cdef size_t n
+        cdef Py_ssize_t done = 0, run = 0
+        cdef asked_t q
+        if p >= end or not self.begins(c, parser):
+            return 0
+        q = asked_t(&self.reply, &self.effect, False, c.resp)
+        while p < end and p[0] == 42:
+            behind = self.read(p, end, a, &n, &one, 0)
+            if behind == NULL:
+                break
+            if one != command and run:
+                self.close_run(c, command, run, NULL, NULL)
+                run = 0
+            command = one
+            if self.answer(c, one, a, n, &q) == DECLINED:
+                break
+            self.reply.size = 0
+            p = behind
+            parser.pos = p - start
+            run += 1
+            done += 1
+        if run:
+            self.close_run(c, command, run, NULL, NULL)
+        return done
+
+    cdef bint begins(self, Session c, Parser parser) except -1:
+        """Whether the parser stands before a request, and forms may answer."""
+        if parser.left or parser.pieces is not None or not self.unwatched(c):
+            return False
+        if not self.ready:
+            self.prepare()
+        return True
 
     cdef close_run(self, Session c, command_t *command, Py_ssize_t served, const char *begin, const char *end):
         """Log what a run has changed, from `begin` on, if that isn't NULL; count it."""
