@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 import redis
-from support.quorums import QUORUM, is_whole, start_group, state
+from support.quorums import QUORUM, elect, is_whole, start_group, state
 from support.servers import start_kvserver
 from support.waiting import wait_until
 
@@ -95,3 +95,20 @@ def test_what_follows_on_a_lost_end_is_left_out(stack: ExitStack, lost: str) -> 
     wait_until(lambda: follower.command("DBSIZE") == 20, what="what it had lost")
     assert follower.command("EXISTS", "stray") == 0
     assert behind.name not in manifest.read_text()
+
+
+def test_a_leader_follows_nobody_by_what_was_queued_before_it_led(stack: ExitStack) -> None:
+    """REPLICAOF in a transaction is judged by what the node is when the transaction runs."""
+    nodes = start_group(stack)
+    clients = [node.client(single_connection_client=True) for node in nodes[1:]]
+    for client, other in zip(clients, nodes[:0:-1], strict=True):
+        client.execute_command("MULTI")
+        client.execute_command("REPLICAOF", other.host, other.port)
+    nodes[0].kill()
+    leader = elect(nodes)
+    wait_until(lambda: state(leader, "quorum_committed") == 1, what="the new leader")
+    late = clients[nodes.index(leader) - 1]
+    with pytest.raises(redis.ResponseError, match=r"discarded because of: NOQUORUM.*this node leads epoch 2"):
+        late.execute_command("EXEC")
+    assert state(leader) == "leading"
+    assert leader.info("replication")["role"] == "master"

@@ -177,7 +177,7 @@ TABLE: tuple[tuple[str, int, int, int, bytes | Answer | None, bytes], ...] = (
     ("unreplicated", WRITE, 0, _ALL, None, b""),
     ("readonly", WRITE, 0, _ALL, READONLY, b""),
     ("quorum", WRITE, 0, _ALL, None, b""),
-    ("quorum-guard", ADMIN, 0, CLIENT | SCRIPT, None, b""),
+    ("quorum-guard", ADMIN, 0, CLIENT | EXEC | SCRIPT, None, b""),
     ("subscriber", 0, ATT_SUBSCRIBED, CLIENT, subscriber, b""),
     ("stale", NOT_STALE, 0, CLIENT | EXEC | SCRIPT | DECLARED, MASTERDOWN, STALE_SCRIPT),
     ("starting", NOT_LOADING, 0, CLIENT | EXEC, LOADING_REPLY, b""),

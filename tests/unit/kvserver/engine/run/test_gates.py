@@ -72,7 +72,7 @@ few-replicas | WRITE                    | -               | CLIENT EXEC FIRST_WR
 unreplicated | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
 readonly     | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
 quorum       | WRITE                    | -               | CLIENT EXEC FIRST_WRITE DECLARED
-quorum-guard | ADMIN                    | -               | CLIENT SCRIPT
+quorum-guard | ADMIN                    | -               | CLIENT EXEC SCRIPT
 subscriber   | -                        | SUBSCRIBED      | CLIENT
 stale        | NOT_STALE                | -               | CLIENT EXEC SCRIPT DECLARED
 starting     | NOT_LOADING              | -               | CLIENT EXEC
