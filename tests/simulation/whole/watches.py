@@ -73,9 +73,12 @@ class Sentinels:
 
         Whose disk is full tells of configurations that it has heard of all the same; it neither votes nor leads.
         """
-        if isinstance(action, Send) and action.request is Request.HELLO and not runner._saved:
-            return
+        told = isinstance(action, Send) and action.request is Request.HELLO
         try:
+            if told and not runner._saved:
+                if not self._checkers.unsound:
+                    self._checkers.one_primary(process.name, action.args[-1])
+                return
             self._checkers.observe(_Told(process, runner.monitor), action)  # type: ignore[arg-type]
         except Violation as violation:
             self.trouble = self.trouble or f"{process.name}: {violation}"
