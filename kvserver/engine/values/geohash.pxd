@@ -37,4 +37,12 @@ cpdef double distance(double x1, double y1, double x2, double y2) except? -2
     y_fill=cython.ulonglong,
 )
 cdef unsigned long long _moved(unsigned long long bits, int step, int east, int north) noexcept
+@cython.locals(
+    step=int, bits=cython.ulonglong, x=cython.ulonglong, y=cython.ulonglong, without_west=bint, without_east=bint,
+    without_south=bint, without_north=bint, found=list, number=int, east=int, north=int, other=cython.ulonglong,
+)
+cdef tuple _around(object shape)
+cdef bint _covered(unsigned long long bits, int step, object bounds) except -1
+@cython.locals(longitude=double, latitude=double, low=double, high=double, x=double, y=double)
+cpdef unsigned long long encode(object place, int step, object latitudes=*) except? 7
 cpdef int estimate_step(double reach_m, double latitude) except -9

@@ -285,28 +285,43 @@ _AROUND = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (
 
 def cells_around(shape: Shape) -> list[Cell]:
     """The cells in which to look for what lies in a shape, in Redis's order."""
+    step, cells = _around(shape)
+    return [Cell(bits, step) for bits in cells]
+
+
+def scores_around(shape: Shape) -> list[tuple[float, float]]:
+    """The scores of the places in those cells: of each cell (first, behind)."""
+    step, cells = _around(shape)
+    width = float(1 << 2 * (STEP_MAX - step))
+    return [(bits * width, (bits + 1) * width) for bits in cells]
+
+
+def _around(shape: Shape) -> tuple[int, list[int]]:
+    """Of how many halvings the cells are in which to look for what lies in a shape, and their bits."""
     bounds = shape.bounds()
     step = estimate_step(shape.reach(), shape.centre[1])
-    if step > 1 and not _covered(encode(shape.centre, step), step, bounds):
-        step -= 1
     bits = encode(shape.centre, step)
+    if step > 1 and not _covered(bits, step, bounds):
+        step -= 1
+        bits = encode(shape.centre, step)
     x, y = _gather(bits >> 1), _gather(bits)
     without_west = step >= 2 and _longitude_at(x, step) < bounds.west
     without_east = step >= 2 and _longitude_at(x + 1, step) > bounds.east
     without_south = step >= 2 and _latitude_at(y, step) < bounds.south
     without_north = step >= 2 and _latitude_at(y + 1, step) > bounds.north
-    found: list[Cell] = []
-    for number, (east, north) in enumerate(_AROUND):
+    found: list[int] = []
+    for number in range(len(_AROUND)):
+        east, north = _AROUND[number]
         if (east and (without_east if east > 0 else without_west)) or (
             north and (without_north if north > 0 else without_south)
         ):
             continue
-        other = Cell(_moved(bits, step, east, north), step)
+        other = _moved(bits, step, east, north)
         # Where the cells are huge, one may come up again; Redis compares only with the last one.
         if len(found) > 1 and other == found[-1] and number > 1:
             continue
         found.append(other)
-    return found
+    return step, found
 
 
 def _covered(bits: int, step: int, bounds: Area) -> bool:

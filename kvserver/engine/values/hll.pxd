@@ -1,7 +1,7 @@
 import cython
 
 cdef bytes _SHORT_SPANS
-cdef Py_ssize_t _FIRST
+cdef Py_ssize_t _FIRST, _NEAR
 cdef unsigned long long _SEED, _MULTIPLIER, _MASK, _INDEX, _TOP
 cdef int _INDEX_BITS
 
@@ -24,6 +24,7 @@ cpdef bint is_valid(object raw) except -1
 cpdef invalidate(bytearray raw)
 @cython.locals(
     at=cython.Py_ssize_t, first=cython.Py_ssize_t, previous=cython.Py_ssize_t, begin=cython.Py_ssize_t,
-    end=cython.Py_ssize_t, count=cython.Py_ssize_t, size=cython.Py_ssize_t,
+    end=cython.Py_ssize_t, count=cython.Py_ssize_t, size=cython.Py_ssize_t, middle=cython.Py_ssize_t,
+    middle_first=cython.Py_ssize_t, text=cython.p_uchar, spans=cython.p_const_uchar,
 )
 cpdef tuple _find_run(bytearray raw, Py_ssize_t index, object marks)

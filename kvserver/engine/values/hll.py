@@ -54,6 +54,7 @@ _TO_SYMBOL = bytes.maketrans(bytes(range(64)), _SYMBOLS)
 _HIGHEST = int.from_bytes(b"\x80" * REGISTERS, "little")
 _MARKED = 48
 """Bytes between two marks, about."""
+_NEAR = _MARKED  # C's
 _SCANNED = 5
 """Runs looked at for equal neighbours after an update, from the one before it."""
 
@@ -271,24 +272,28 @@ def _raise_dense(raw: bytearray, index: int, number: int) -> bool:
 
 def _find_run(raw: bytearray, index: int, marks: Marks | None) -> tuple[int, int, int]:
     """Return (place, first register, place of the run before) of the run that covers a register."""
-    at, first = (HEADER, 0) if marks is None else marks.before(index)
+    at, first = (_FIRST, 0) if marks is None else marks.before(index)
     previous, begin = at, at
-    middle = (0, 0)
+    middle = middle_first = 0
     end = len(raw)
+    text, spans = raw, _SHORT_SPANS  # pointers, where this is compiled
     while at < end:
-        count = _SHORT_SPANS[raw[at]]
         size = 1
+        count = spans[text[at]]
         if not count:
-            size, count, _ = run_at(raw, at)
+            if at + 1 >= end:
+                break
+            size = 2
+            count = ((text[at] & 63) << 8 | text[at + 1]) + 1
         if index < first + count:
             if marks is not None and at - begin > 3 * _MARKED:
-                marks.add(*middle)
+                marks.add(middle, middle_first)
             return at, first, previous
         previous = at
         at += size
         first += count
-        if at - begin >= _MARKED and not middle[0]:
-            middle = (at, first)
+        if not middle and at - begin >= _NEAR:
+            middle, middle_first = at, first
     raise CorruptedError
 
 

@@ -9,6 +9,8 @@ cdef class Chunk:
     @cython.locals(low=Py_ssize_t, high=Py_ssize_t, middle=Py_ssize_t, names=list)
     cpdef Py_ssize_t place(self, double score, object name) except -1
 
+@cython.locals(scores=array, names=list, pair=tuple, raw=cython.p_double, i=Py_ssize_t)
+cpdef Chunk chunk_of_pairs(list pairs)
 @cython.locals(low=Py_ssize_t, high=Py_ssize_t, middle=Py_ssize_t, raw=cython.p_double)
 cdef Py_ssize_t below(array scores, double score) noexcept
 @cython.locals(high=Py_ssize_t, middle=Py_ssize_t, raw=cython.p_double)

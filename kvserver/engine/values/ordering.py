@@ -119,6 +119,15 @@ def up_to(scores: array[float], score: float, low: int) -> int:
 
 def chunk_of_pairs(pairs: list[Pair]) -> Chunk:
     """Make a chunk of pairs in ascending order."""
+    if cython.compiled:
+        scores = array("d", bytes(8 * len(pairs)))
+        raw: cython.p_double = scores.data.as_doubles
+        names = []
+        for i in range(len(pairs)):
+            pair = pairs[i]
+            raw[i] = pair[0]
+            names.append(pair[1])
+        return Chunk(scores, names)
     return Chunk(array("d", [score for score, _ in pairs]), [name for _, name in pairs])
 
 

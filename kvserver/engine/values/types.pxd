@@ -20,6 +20,9 @@ cdef class ZSetValue(Table):
     cdef public Limits limits
     cdef public bint big
     cdef public Ordering order
+    @staticmethod
+    @cython.locals(value=ZSetValue, longest=Py_ssize_t, size=Py_ssize_t, pair=tuple, member=bytes)
+    cdef ZSetValue made(list pairs, Limits limits)
     cpdef bint put(self, bytes member, object score) except -1
     @cython.locals(old=object)
     cpdef int place(self, bytes member, object score) except -1

@@ -133,11 +133,19 @@ class ZSetValue(Table):
     @staticmethod
     def of(pairs: list[tuple[float, bytes]], limits: Limits) -> ZSetValue:
         """Make a sorted set of (score, member) that are in ascending order and all different."""
+        return ZSetValue.made(pairs, limits)
+
+    @staticmethod
+    def made(pairs: list[tuple[float, bytes]], limits: Limits) -> ZSetValue:
+        """What `of` makes, by C's types."""
         value = ZSetValue(limits)
         longest = 0
-        for score, member in pairs:
-            value.set(member, score)
-            longest = max(longest, len(member))
+        for pair in pairs:
+            member = pair[1]
+            value.set(member, pair[0])
+            size = len(member)
+            if size > longest:
+                longest = size
         value.order.fill(pairs)
         value.big = len(pairs) > limits.zset_entries or longest > limits.zset_value
         return value

@@ -189,20 +189,29 @@ def find(value: ZSetValue, shape: Shape, most: int) -> list[Found]:
     """All places in a shape, cell by cell; with `most` > 0 no more than so many."""
     found: list[Found] = []
     measure = shape.measure()
-    for cell in geohash.cells_around(shape):
-        first, behind = cell.scores()
-        start, stop = value.bisect(float(first), BOTTOM), value.bisect(float(behind), BOTTOM)
-        for chunk in value.order.parts(start, stop):
-            _pick(found, chunk, measure, most)
+    order = value.order
+    for first, behind in geohash.scores_around(shape):
+        start = order.bisect(first, BOTTOM)
+        left = order.bisect(behind, BOTTOM) - start
+        if left <= 0:
+            continue
+        i, place = order.locate(start)
+        while left > 0:
+            chunk: Chunk = order.chunks[i]
+            size = min(len(chunk.names) - place, left)
+            _pick(found, chunk, place, place + size, measure, most)
             if most and len(found) == most:
                 return found
+            left -= size
+            place = 0
+            i += 1
     return found
 
 
-def _pick(found: list[Found], chunk: Chunk, measure: Measure, most: int) -> None:
-    """Gather the places of some pairs that lie in a shape, until there are `most`."""
+def _pick(found: list[Found], chunk: Chunk, start: int, stop: int, measure: Measure, most: int) -> None:
+    """Gather those of the places number start to stop - 1 of a chunk that lie in a shape, until there are `most`."""
     scores = chunk.scores
-    for i in range(len(scores)):
+    for i in range(start, stop):
         if cython.compiled:
             score = scores.data.as_doubles[i]
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from math import nan
 
 from kvserver.engine.commands.typed import stored
 from kvserver.engine.commands.zsets.zsets import scores_reply
@@ -18,9 +18,13 @@ Source = SetValue | ZSetValue | None
 Aggregate = Callable[[float, float], float]
 
 
-def _sum(one: float, other: float) -> float:
+def _total(one: float, other: float) -> float:
     total = one + other
     return total if total == total else 0.0  # inf - inf counts as 0
+
+
+def _sum(one: float, other: float) -> float:
+    return _total(one, other)
 
 
 _AGGREGATES: dict[bytes, Aggregate] = {b"SUM": _sum, b"MIN": min, b"MAX": max}
@@ -97,6 +101,7 @@ def _weigh(score: float, weight: float) -> float:
 def _union(request: Request) -> dict[bytes, float]:
     found: dict[bytes, float] = {}
     aggregate = request.aggregate
+    adds = aggregate is _sum
     for value, weight in request.weighted():
         if value is None:
             continue
@@ -106,7 +111,12 @@ def _union(request: Request) -> dict[bytes, float]:
                 if weight != 1.0:
                     score = _weigh(score, weight)
                 old = found.get(member)
-                found[member] = score if old is None else aggregate(old, score)
+                if old is None:
+                    found[member] = score
+                elif adds:
+                    found[member] = _total(old, score)
+                else:
+                    found[member] = aggregate(old, score)
     return found
 
 
@@ -151,9 +161,20 @@ def _ordered(found: dict[bytes, float], to_store: bool) -> list[tuple[float, byt
         pairs = [(found[member] + 0.0, member) for member in members]
     else:
         pairs = [(found[member], member) for member in members]
-    if any(one[0] == other[0] for one, other in pairwise(pairs)):
+    if _tied(pairs):
         pairs.sort()
     return pairs
+
+
+def _tied(pairs: list[tuple[float, bytes]]) -> bool:
+    """Whether neighbours have the same score."""
+    last = nan
+    for pair in pairs:
+        score = pair[0]
+        if score == last:
+            return True
+        last = score
+    return False
 
 
 Operation = Callable[[Request], dict[bytes, float]]
