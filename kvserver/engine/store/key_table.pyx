@@ -14,6 +14,8 @@ from libc.stdint cimport int64_t, uint16_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
+from sys import getsizeof
+
 from kvserver.engine.store.entry cimport (
     OBJECT, STRING_MAX, TIMED, entry_bytes, entry_t, expiry_of, hash_bytes, key_of, key_size, load64, new_entry,
     store64, time_of, value_of,
@@ -351,7 +353,13 @@ cdef class KeyTable:
         cdef uint64_t *slot = self.slot(key)
         if slot == NULL:
             return 0
-        return (entry_bytes(entry_at(slot[0])) + 8 + MALLOC_BYTES - 1) // MALLOC_BYTES * MALLOC_BYTES + SLOT_BYTES
+        cdef entry_t *e = entry_at(slot[0])
+        cdef size_t own = (entry_bytes(e) + 8 + MALLOC_BYTES - 1) // MALLOC_BYTES * MALLOC_BYTES + SLOT_BYTES
+        if e.flags & OBJECT:
+            value = value_object(e)
+            if isinstance(value, (bytes, bytearray)):
+                own += getsizeof(value)
+        return own
 
     def overhead(self):
         """Bytes that the table takes beside keys and values; and for times."""

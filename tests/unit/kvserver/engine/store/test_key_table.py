@@ -15,6 +15,16 @@ STRINGS = [b"", b"v", b"x" * 4095, b"x" * 4096, b"x" * 4097, b"\0" * 9, bytes(ra
 KEYS = [b"", b"k" * 255, b"k" * 256, b"k" * 70000, b"\0", b"a\0b"]
 
 
+@pytest.mark.parametrize("value", [*STRINGS, bytearray(100_000), bytes(100_000)])
+def test_what_a_key_costs_holds_its_string(value: bytes | bytearray) -> None:
+    """Long strings and growing ones, which aren't part of an entry, are counted too: MEMORY USAGE and eviction ask."""
+    table = KeyTable()
+    table.put(b"key", value)
+    assert len(value) < table.cost(b"key") < len(value) + 250
+    table.put(b"key", [b"x" * 1000])
+    assert 0 < table.cost(b"key") < 250
+
+
 class Model:
     """What the table has to hold, in two dictionaries; each step is done to both, and the answers compared."""
 
