@@ -72,6 +72,11 @@ class Backlog:
             self.histlen -= excess
             self.first_offset += excess
 
+    def beyond(self) -> int:
+        """Bytes of memory that it takes in whole blocks, above `size`."""
+        spare = self._open.__alloc__() - len(self._open) if self._open is not None else 0
+        return max(0, self.histlen + spare - self.size)
+
     def resize(self, size: int) -> None:
         """Change the bound (CONFIG SET repl-backlog-size); what already was held stays if it fits."""
         self.size = size

@@ -123,7 +123,7 @@ def _unlimited(ours: Replication) -> int:
     """What is kept for replicas beside what their connections have: the stream during a snapshot, and what the
     backlog's blocks hold beyond its size."""
     feeder = ours.feeder
-    beyond = 0 if feeder.backlog is None else max(0, feeder.backlog.histlen - feeder.backlog.size)
+    beyond = 0 if feeder.backlog is None else feeder.backlog.beyond()
     return beyond + _kept(ours)
 
 

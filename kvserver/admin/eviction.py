@@ -10,6 +10,7 @@ from sys import getsizeof
 from kvserver.admin.clients.memory_limit import ClientLimit
 from kvserver.admin.context import Admin, NodeView
 from kvserver.admin.observe.process import Process
+from kvserver.client.outbox import BLOCK_BYTES, FULL_BYTES
 from kvserver.config import Config
 from kvserver.engine.keys.eviction import NAME, Evictor
 from kvserver.engine.run.executor import Engine
@@ -19,6 +20,9 @@ CHUNK_BYTES = 256 * 1024
 """What is read of a socket at a time, at the most; an argument that is larger is gathered, and counts."""
 SAMPLES = 200
 """How many of the parts of a batch are looked at to know the size of all."""
+FULL_COST = BLOCK_BYTES
+"""A full transport has a few objects of its loop's for each of the last small messages; behind it a block grows,
+through sizes that the C library keeps for the next one, and counts as in use."""
 CHUNK_COPIES = 2
 """A chunk is there as it was read, and behind what was left of the one before it."""
 OPTIONS = (
@@ -50,9 +54,15 @@ def unlimited_bytes(engine: Engine) -> int:
     nothing would be gained by evicting for it. Redis reads 16 kB at a time, we up to 256 kB.
     """
     sessions = list(engine.sessions.values())
-    waiting = sum(c.port.pending_bytes() for c in sessions if c.kind == "replica")
+    waiting = sum(_waiting_bytes(c.port) for c in sessions if c.kind == "replica")
     serving = sum(_serving_bytes(c.port, c.out) for c in sessions if c.out is not None)
     return waiting + serving + _bytes_of(engine.log.pending) + engine.services.contributions.unlimited_bytes()
+
+
+def _waiting_bytes(port: Port) -> int:
+    """What a replica hasn't taken, and what it takes to keep that."""
+    waiting = port.pending_bytes()
+    return waiting + FULL_COST if waiting > FULL_BYTES else waiting
 
 
 def _serving_bytes(port: Port, replies: list[bytes]) -> int:

@@ -95,22 +95,17 @@ class Checkers:
             raise Violation(f"{voter} told its vote in epoch {epoch}, its disk knows of {durable}")
 
     def _told_configuration(self, sentinel: Sentinel, teller: str, payload: bytes) -> None:
-        epoch = self.one_primary(teller, payload)
-        if epoch < self.newest_told.get(teller, 0):
-            raise Violation(f"{teller} went back from configuration {self.newest_told[teller]} to {epoch}")
-        self.newest_told[teller] = epoch
-        if written(sentinel, "config-epoch") < epoch:
-            raise Violation(f"{teller} told configuration {epoch} before it was on its disk")
-
-    def one_primary(self, teller: str, payload: bytes) -> int:
-        """A configuration's number stands for one primary, whoever tells of it; the number."""
         hello = parse_hello(payload)
         assert hello is not None
         epoch, address = hello.config_epoch, (hello.primary_host, hello.primary_port)
         before = self.configurations.setdefault(epoch, address)
         if before != address:
             raise Violation(f"{teller} names {address} in configuration {epoch}, which was {before}")
-        return epoch
+        if epoch < self.newest_told.get(teller, 0):
+            raise Violation(f"{teller} went back from configuration {self.newest_told[teller]} to {epoch}")
+        self.newest_told[teller] = epoch
+        if written(sentinel, "config-epoch") < epoch:
+            raise Violation(f"{teller} told configuration {epoch} before it was on its disk")
 
     def _elected(self, leader: str) -> None:
         epoch = self.standing[leader]

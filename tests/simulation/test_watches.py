@@ -170,16 +170,3 @@ def test_who_never_gets_well_is_told() -> None:
             with pytest.raises(Violation, match="not well within 5 s: the state"):
                 world.run(Cluster.until(cluster, lambda: False, within_s, "well"))
             assert world.now_s - began_s >= within_s
-
-
-def test_a_configuration_names_one_primary() -> None:
-    """Whoever tells of it, and whether its disk has it or not."""
-    checkers = Checkers(2, 2)
-
-    def hello(primary: str) -> bytes:
-        return f"10.0.2.1,26379,{A},7,main,{primary},6379,7".encode()
-
-    assert checkers.one_primary("s1", hello("10.0.1.1")) == 7
-    assert checkers.one_primary("s2", hello("10.0.1.1")) == 7
-    with pytest.raises(Violation, match="in configuration 7, which was"):
-        checkers.one_primary("s3", hello("10.0.1.2"))

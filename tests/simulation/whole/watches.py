@@ -73,12 +73,9 @@ class Sentinels:
 
         Whose disk is full tells of configurations that it has heard of all the same; it neither votes nor leads.
         """
-        told = isinstance(action, Send) and action.request is Request.HELLO
+        if isinstance(action, Send) and action.request is Request.HELLO and not runner._saved:
+            return
         try:
-            if told and not runner._saved:
-                if not self._checkers.unsound:
-                    self._checkers.one_primary(process.name, action.args[-1])
-                return
             self._checkers.observe(_Told(process, runner.monitor), action)  # type: ignore[arg-type]
         except Violation as violation:
             self.trouble = self.trouble or f"{process.name}: {violation}"
