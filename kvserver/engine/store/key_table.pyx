@@ -320,7 +320,7 @@ cdef class KeyTable:
 
     def scan(self, uint64_t cursor, Py_ssize_t count):
         """Return (next cursor, `count` keys or a few less or more); see `Table.scan`."""
-        cdef uint64_t position = reversed48(cursor), first, behind, step, place
+        cdef uint64_t position = reversed48(cursor), first, behind, step, place, wanted
         cdef list found = []
         cdef list here
         cdef Py_ssize_t i, taken
@@ -330,7 +330,8 @@ cdef class KeyTable:
             number, first, behind = self.interval(position)
             p = &self.t.parts[<size_t>number]
             step = behind - first
-            while step > 1 and p.used * step > 2 * <uint64_t>(count - len(found)) * (behind - first):
+            wanted = min(<uint64_t>(count - len(found)), <uint64_t>p.used)  # of more the product would be too large
+            while step > 1 and p.used * step > 2 * wanted * (behind - first):
                 step >>= 1
             behind = position - position % step + step  # to look no farther than need be
             here = []

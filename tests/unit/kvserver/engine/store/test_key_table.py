@@ -118,6 +118,16 @@ def test_a_table_is_what_a_dictionary_would_be(seed: int, keys: int) -> None:
     assert (model.table.used, model.table.expiring) == (0, 0)
 
 
+def test_a_page_may_be_larger_than_any_table() -> None:
+    """A page of a million keys, or of as many as a number can say, is all there are, at once."""
+    table = KeyTable()
+    for i in range(13):
+        table.set(b"k%d" % i, b"")
+    for count in (1 << 20, 1 << 40, (1 << 63) - 1):
+        cursor, keys = table.scan(0, count)
+        assert (cursor, sorted(keys)) == (0, sorted(b"k%d" % i for i in range(13)))
+
+
 def test_what_is_there_all_the_time_a_scan_returns() -> None:
     """A key that is there from the first call of a scan to the last is returned, whatever comes and goes."""
     rng = random.Random(5)
