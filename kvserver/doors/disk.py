@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import BinaryIO, cast
 
 from kvserver.doors.kinds import Disk
 
+_sync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # all but when the file was changed
 
 class WorkingFolder:
     """The folder that names are relative to is the process's own."""
@@ -68,7 +70,7 @@ class WorkingFolder:
 
     def sync(self, file: BinaryIO | FileIO) -> None:
         """Have the disk hold what was written to an open file."""
-        os.fsync(file.fileno())
+        _sync(file.fileno())
 
     def sync_folder(self, folder: Path) -> None:
         """Have the disk hold the names in a folder, where the system can."""
