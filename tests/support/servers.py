@@ -79,9 +79,14 @@ class Server(Process):
         return socket.create_connection(self.address, timeout)
 
     def answers(self) -> bool:
-        """Whether PING is answered by PONG, or by the demand for a password (not while it loads)."""
+        """Whether PING is answered by PONG, or by the demand for a password that isn't known (not while it loads:
+        who hasn't given the password isn't told of that)."""
         try:
             with self.connect(1.0) as connection:
+                if self.password is not None:
+                    password = self.password.encode()
+                    connection.sendall(b"*2\r\n$4\r\nAUTH\r\n$%d\r\n%b\r\n" % (len(password), password))
+                    connection.recv(256)
                 connection.sendall(b"PING\r\n")
                 return connection.recv(64).startswith((b"+PONG", b"-NOAUTH", b"-NOPERM", b"-DENIED"))
         except OSError:
