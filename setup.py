@@ -92,6 +92,7 @@ HOT = (
     "persistence/rdb/model.py",
     "persistence/rdb/read/partial.py",
     "persistence/rdb/read/reader.py",
+    "persistence/rdb/read/strings.pyx",
     "persistence/rdb/read/values.py",
     "persistence/rdb/write/writer.py",
     "persistence/snapshot/restore.py",

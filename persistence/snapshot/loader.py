@@ -70,6 +70,7 @@ class Loader:
     async def _load(self, file: Any, keep_expired: bool, verify_checksum: bool) -> Restorer:
         decoder = Decoder(EngineBuilders(self.engine.state.limits), verify_checksum)
         restorer = Restorer(self.engine.dbs, int(self._clock.wall() * 1000), keep_expired)
+        decoder.filler = restorer.filler
         block = await file.read(READ_BYTES)
         while block and not decoder.ended:
             ahead = asyncio.ensure_future(file.read(READ_BYTES))

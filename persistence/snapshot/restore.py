@@ -12,6 +12,7 @@ from kvserver.engine.keys.keyspace import BIG, Db
 from kvserver.engine.values.types import size_of
 from persistence.rdb.errors import RdbError
 from persistence.rdb.model import Aux, Event, Function, Key
+from persistence.rdb.read.strings import StringFiller
 
 
 class Restorer:
@@ -30,6 +31,7 @@ class Restorer:
         self.now_ms = now_ms
         self.keep_expired = keep_expired
         self.replace = replace
+        self.filler = StringFiller(dbs, now_ms, keep_expired)  # for the decoder, which need not use it
         self.keys = 0
         self.expired = 0
         self.gone: list[tuple[int, bytes]] = []
@@ -42,6 +44,7 @@ class Restorer:
         Raises:
             RdbError: a key stands in a database that does not exist, or is there already.
         """
+        self.keys += self.filler.taken()
         for event in events:
             if type(event) is Key:
                 self._store(event)

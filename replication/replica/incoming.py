@@ -31,6 +31,7 @@ class Incoming:
                 db.access = Access(clock)
         self._decoder = Decoder(EngineBuilders(limits), verify_checksum)
         self._restorer = Restorer(dbs, 0, keep_expired=True)
+        self._decoder.filler = self._restorer.filler
 
     @property
     def keys(self) -> int:

@@ -30,9 +30,19 @@ cdef extern from *:
     static inline void *lines_alloc(size_t n) { void *p; return posix_memalign(&p, 64, n) ? NULL : p; }
     #define lines_free free
     #endif
+    #if defined(__GNUC__) || defined(__clang__)
+    #define prefetch(p) __builtin_prefetch(p)
+    #else
+    #define prefetch(p) ((void)(p))
+    #endif
     """
     void *lines_alloc(size_t n) noexcept
     void lines_free(void *p) noexcept
+    void prefetch(const void *p) noexcept
+
+
+cdef enum:
+    AHEAD = 16          # slots between an entry that is asked for and one that is looked at
 
 
 cdef uint64_t *new_lines(size_t lines) noexcept:
@@ -221,6 +231,8 @@ cdef void split(table_t *t) noexcept:
     if moved == NULL:
         return
     for k in range(n):  # those that move from the front, those that stay from the back
+        if k + AHEAD < n:
+            prefetch(entry_at(old.slots[k + AHEAD]))
         slot = old.slots[k]
         if slot:
             e = entry_at(slot)

@@ -108,6 +108,7 @@ class Replay:
                 self.is_snapshot = True
                 self._decoder = Decoder(EngineBuilders(self._engine.state.limits), self._verify)
                 self._restorer = Restorer(self._engine.dbs, 0, keep_expired=True)
+                self._decoder.filler = self._restorer.filler
         if self._decoder is not None:
             data = self._feed_snapshot(self._decoder, data)
         if data:

@@ -1,11 +1,13 @@
 import cython
 from persistence.rdb.read.reader cimport Reader
 from persistence.rdb.read.partial cimport Part
+from persistence.rdb.read.strings cimport StringFiller
 from persistence.rdb.crc64 cimport Checksum
 
 cdef class Decoder:
     cdef public object builders
     cdef public bint verify_checksum
+    cdef public StringFiller filler
     cdef public int version
     cdef public bint ended
     cdef public long long empty_keys
@@ -22,7 +24,7 @@ cdef class Decoder:
     cdef int _freq
     @cython.locals(r=Reader, done=Py_ssize_t)
     cpdef list feed(self, bytes data)
-    @cython.locals(first=int, part=Part)
+    @cython.locals(first=int, part=Part, filler=StringFiller)
     cdef _run(self, Reader r, list events)
     cdef _header(self, Reader r, list events)
     cdef _value(self, Reader r, int number, list events)

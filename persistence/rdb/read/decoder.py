@@ -25,6 +25,7 @@ from persistence.rdb.read.builders import Builders
 from persistence.rdb.read.containers import BLOBS, PARTS, unreadable
 from persistence.rdb.read.partial import ModulePart, Part
 from persistence.rdb.read.reader import Reader
+from persistence.rdb.read.strings import StringFiller
 
 _MAGIC = b"REDIS"
 _FIRST_OPCODE = op.OP_SLOT_INFO
@@ -41,6 +42,7 @@ class Decoder:
     def __init__(self, builders: Builders | None = None, verify_checksum: bool = True) -> None:
         self.builders = builders or Builders()
         self.verify_checksum = verify_checksum
+        self.filler: StringFiller | None = None  # takes over what it can before it becomes an event
         self.version = 0
         self.ended = False
         self.empty_keys = 0
@@ -121,6 +123,10 @@ class Decoder:
                     r.start = r.pos
                 self._finish_part(part, events)
                 continue
+            filler = self.filler
+            if filler is not None and self._expire_ms == -1 and self._idle_s == -1 and self._freq == -1:
+                if filler.fill(r, self._db):
+                    r.start = r.pos
             first = r.byte()
             if first == op.TYPE_STRING:
                 key = r.string()
