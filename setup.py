@@ -94,6 +94,7 @@ HOT = (
     "persistence/rdb/read/reader.py",
     "persistence/rdb/read/strings.pyx",
     "persistence/rdb/read/values.py",
+    "persistence/rdb/write/strings.pyx",
     "persistence/rdb/write/writer.py",
     "persistence/snapshot/restore.py",
     "persistence/snapshot/snapshot.py",

@@ -13,6 +13,7 @@ cdef class Walk:
     cpdef Py_ssize_t keep(self, bytes key) except -1
     cpdef long long expiry(self, bytes key) except? -2
     cpdef bytes prefix(self, bytes key, long long expire_ms)
+    cpdef Py_ssize_t whole_part(self) except -2
     @cython.locals(number=Py_ssize_t, part=dict)
     cpdef bint list_part(self) except -1
 
@@ -36,6 +37,7 @@ cdef class Snapshot:
     cdef bint _next_walk(self, list out) except -1
     @cython.locals(todo=dict, expire_ms="long long", work=Py_ssize_t)
     cpdef _encode_batch(self, list out, Walk walk)
+    cpdef bint _list_part(self, list out, Walk walk) except -1
     @cython.locals(walk=Walk)
     cpdef _save(self, list out, bytes key, object value, long long expire_ms)
     cpdef _begin_db(self, list out, Walk walk)

@@ -4,7 +4,7 @@
 Theory of operation. The snapshot is of the instant at which it was opened. It walks each table in the order
 of the reversed hash, the order in which tables are partitioned (see `kvserver.engine.keys.table`): everything
 before `position` has been taken over, and neither growing nor shrinking of the table moves an entry across
-it. A part is listed at once (`todo`) and encoded little by little.
+it. A part is listed at once (`todo`) and encoded little by little; short strings may be encoded at once instead.
 
 A key about to change is announced by its database first (`Db.hooks`). If the walker has it still to come,
 its state is kept (`early`): a string needs no copy, an aggregate is frozen, which makes later writes copy
@@ -17,7 +17,7 @@ An aggregate is encoded in pieces. The walker freezes it only if its pieces outl
 
 `next_chunk` is pulled by whoever consumes the RDB stream: a file, a replica, both at their own speed. Several
 snapshots may be open at once. The consumer calls `close` in any case. A subclass may encode otherwise: what it
-replaces are `_begin_db`, `_encode_batch`, `_save` and `_finish`.
+replaces are `_begin_db`, `_list_part`, `_encode_batch`, `_save` and `_finish`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from kvserver.engine.values.types import FrozenList, ZSetValue
 from persistence.rdb.crc64 import Checksum
 from persistence.rdb.opcodes import OP_EOF, TYPE_STRING, WRITE_VERSION, WRITE_VERSION_EXPIRING_FIELDS
 from persistence.rdb.write import encoder, writer
+from persistence.rdb.write.strings import encode_part
 
 _END = 1 << CURSOR_BITS
 _BATCH = 32
@@ -119,6 +120,16 @@ class Walk:
         if access.clock.lfu:
             return encoder.key_prefix(expire_ms, -1, access.frequency(key))
         return encoder.key_prefix(expire_ms, access.idle_s(key))
+
+    def whole_part(self) -> int:
+        """The number of the next part if all of it is still to come as it is, without notes on use; else -1."""
+        if self.position >= _END or self.noted or self.access is not None:
+            return -1
+        number, first, behind = self.keys.interval(self.position)
+        if first != self.position:
+            return -1
+        self.position = behind
+        return number
 
     def list_part(self) -> bool:
         """Put the next part's entries into `todo`; False behind the last part."""
@@ -254,7 +265,7 @@ class Snapshot:
             self._save(out, key, value, expire_ms)
         elif walk.todo:
             self._encode_batch(out, walk)
-        elif not walk.list_part():
+        elif not self._list_part(out, walk):
             self._walks.pop(walk.keys, None)
             self._walk = None
         return True
@@ -268,6 +279,16 @@ class Snapshot:
 
     def _begin_db(self, out: list[bytes], walk: Walk) -> None:
         out.append(encoder.select_db(walk.index, walk.size, walk.volatile))
+
+    def _list_part(self, out: list[bytes], walk: Walk) -> bool:
+        """Go on to the next part; False behind the last one. What is encoded at once needn't be listed."""
+        number = walk.whole_part()
+        if number < 0:
+            return walk.list_part()
+        records, count, walk.todo = encode_part(walk.keys, number, self._compress)
+        out.append(records)
+        self.keys += count
+        return True
 
     def _encode_batch(self, out: list[bytes], walk: Walk) -> None:
         todo = walk.todo

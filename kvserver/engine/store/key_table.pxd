@@ -1,7 +1,16 @@
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint64_t
 
-from kvserver.engine.store.entry cimport entry_t
+from kvserver.engine.store.entry cimport OBJECT, entry_t, key_of, key_size, load64, value_of
 from kvserver.engine.store.slots cimport table_t
+
+cdef inline object key_object(entry_t *e):
+    return PyBytes_FromStringAndSize(key_of(e), <Py_ssize_t>key_size(e))
+
+cdef inline object value_object(entry_t *e):
+    if e.flags & OBJECT:
+        return <object><void *>load64(value_of(e))
+    return PyBytes_FromStringAndSize(value_of(e), e.value_size)
 
 cdef class KeyTable:
     cdef table_t t

@@ -44,16 +44,6 @@ cdef inline uint64_t reversed48(uint64_t v) noexcept:
     return (v >> 32 | v << 32) >> (64 - CURSOR_BITS)
 
 
-cdef inline object key_object(entry_t *e):
-    return PyBytes_FromStringAndSize(key_of(e), <Py_ssize_t>key_size(e))
-
-
-cdef inline object value_object(entry_t *e):
-    if e.flags & OBJECT:
-        return <object><void *>load64(value_of(e))
-    return PyBytes_FromStringAndSize(value_of(e), e.value_size)
-
-
 cdef void free_entry(entry_t *e):
     """Free an entry that is in no table any more, and let go what it owns."""
     cdef void *owned = <void *>load64(value_of(e)) if e.flags & OBJECT else NULL

@@ -25,6 +25,9 @@ class CommandSnapshot(Snapshot):
     def _begin_db(self, out: list[bytes], walk: Walk) -> None:
         out.append(rewrite.select_db(walk.index))
 
+    def _list_part(self, out: list[bytes], walk: Walk) -> bool:
+        return walk.list_part()
+
     def _encode_batch(self, out: list[bytes], walk: Walk) -> None:
         todo = walk.todo
         for _ in range(min(_BATCH, len(todo))):

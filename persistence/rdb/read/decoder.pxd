@@ -24,7 +24,7 @@ cdef class Decoder:
     cdef int _freq
     @cython.locals(r=Reader, done=Py_ssize_t)
     cpdef list feed(self, bytes data)
-    @cython.locals(first=int, part=Part, filler=StringFiller)
+    @cython.locals(first=int, part=Part, filler=StringFiller, bare=bint)
     cdef _run(self, Reader r, list events)
     cdef _header(self, Reader r, list events)
     cdef _value(self, Reader r, int number, list events)

@@ -124,9 +124,9 @@ class Decoder:
                 self._finish_part(part, events)
                 continue
             filler = self.filler
-            if filler is not None and self._expire_ms == -1 and self._idle_s == -1 and self._freq == -1:
-                if filler.fill(r, self._db):
-                    r.start = r.pos
+            bare = self._expire_ms == -1 and self._idle_s == -1 and self._freq == -1
+            if bare and filler is not None and filler.fill(r, self._db):
+                r.start = r.pos
             first = r.byte()
             if first == op.TYPE_STRING:
                 key = r.string()
