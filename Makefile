@@ -51,7 +51,7 @@ bench: $(VENV)/.run ## ratios to a Redis server in the same run; needs redis-ser
 	$(BIN)/kvops bench $(ARGS)
 
 profile: $(VENV)/.run $(VENV)/.dev ## a flame graph (build/profile.svg) of a node under load; ARGS="--seconds 20 --load 'get'"
-	$(BIN)/python -m ops.profile $(ARGS)
+	$(BIN)/python -P -m ops.profile $(ARGS)
 
 coverage: $(VENV)/.dev ## lines and branches that the pure tests reach: a table, and pages in build.coverage .coverage.*
 	$(ON_TREE) $(BIN)/pytest -n auto --dist loadfile --cov --cov-report=html --cov-report=term $(or $(ARGS),tests/unit tests/simulation)

@@ -56,14 +56,16 @@ def record(output: Path, seconds: float, rate: int, load: list[str], node: list[
     """
     spy, benchmark = _spy(), need("redis-benchmark")
     output.parent.mkdir(parents=True, exist_ok=True)
+    output = output.resolve()
     output.unlink(missing_ok=True)
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="profile-") as folder:
         served = [sys.executable, "-m", "kvserver", "--port", str(port), "--bind", HOST, "--dir", folder, "--save", ""]
         how = ["--rate", str(rate), "--format", "flamegraph", "--output", str(output), *(["--native"] * NATIVE)]
         with (Path(folder) / "log").open("w+b") as log:
+            # In that folder: where the tree is the working folder, Python would prefer it to what is installed.
             profiler = subprocess.Popen(
-                [spy, "record", *how, "--", *served, *node], env=child_environment(), stdout=log, stderr=log
+                [spy, "record", *how, "--", *served, *node], cwd=folder, env=child_environment(), stdout=log, stderr=log
             )
             try:
                 _wait(port, profiler)

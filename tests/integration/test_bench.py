@@ -12,6 +12,8 @@ import pytest
 from support.peers import require_peer
 from support.processes import python_env
 
+from ops import profile
+
 BENCH_S = 170.0
 
 
@@ -151,3 +153,18 @@ def test_unknown_tests_are_named(tmp_path: Path) -> None:
     output = bench(tmp_path, "--tests", "frobnicate", code=2)
     assert "frobnicate" in output
     assert "lrange_100" in output
+
+
+def test_a_profile_is_of_what_is_installed_wherever_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node under the profiler doesn't begin in the folder of who asks: there might be the tree, uncompiled."""
+    require_peer("redis-benchmark")
+    spy = tmp_path / "spy"
+    options = 'while [ "$1" != -- ]; do [ "$1" = --output ] && pwd > "$2"; shift; done'
+    spy.write_text(f'#!/bin/sh\n{options}\nshift\nexec "$@"\n')
+    spy.chmod(0o755)
+    monkeypatch.setattr(profile, "_spy", lambda: str(spy))
+    monkeypatch.chdir(tmp_path)
+    profile.record(Path("out.svg"), 0.2, 100, ["-n", "10"], [])
+    assert Path((tmp_path / "out.svg").read_text().strip()) != tmp_path
