@@ -30,6 +30,8 @@ from ops.bench.report import Sheet, throughput_sheet
 from ops.chaos.cli import chaos
 
 T = TypeVar("T")
+WIDTH = 200
+"""Columns of a table that isn't shown on a terminal: beside three peers it has as many."""
 
 
 def _output(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,7 +102,7 @@ def _show(sheet: Sheet, markdown: bool, json_file: Path | None, data: object) ->
         click.echo(sheet.as_markdown())
     else:
         wide = Console()
-        (wide if wide.is_terminal else Console(width=160)).print(sheet.as_table())
+        (wide if wide.is_terminal else Console(width=WIDTH)).print(sheet.as_table())
 
 
 @click.group(invoke_without_command=True)
