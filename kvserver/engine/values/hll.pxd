@@ -28,3 +28,14 @@ cpdef invalidate(bytearray raw)
     middle_first=cython.Py_ssize_t, text=cython.p_uchar, spans=cython.p_const_uchar,
 )
 cpdef tuple _find_run(bytearray raw, Py_ssize_t index, object marks)
+@cython.locals(first=int)
+cpdef tuple run_at(object raw, Py_ssize_t at)
+@cython.locals(
+    at=cython.Py_ssize_t, first=cython.Py_ssize_t, previous=cython.Py_ssize_t, size=cython.Py_ssize_t,
+    count=cython.Py_ssize_t, old=int, end=cython.Py_ssize_t, behind=cython.Py_ssize_t, new=bytes,
+)
+cdef object _raise_sparse(bytearray raw, Py_ssize_t index, int number, Py_ssize_t sparse_max, object marks)
+cdef bytes _zeros(Py_ssize_t count)
+cdef bytes _value(int number, Py_ssize_t count)
+@cython.locals(first=int, count=int)
+cdef _join(bytearray raw, Py_ssize_t at)
