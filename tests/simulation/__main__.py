@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
         acknowledged += story.oracle.counts.acked if isinstance(story, QuorumStory) else 0
     spent = time.monotonic() - start
     print(f"{stories} stories from seed {seed}: {faults} faults, {failovers} failovers, {acknowledged} "
-          f"writes acknowledged by quorums, {virtual_s / 3600:.1f} hours of virtual time in {spent:.1f} s: "
+          f"writes acknowledged by quorums, {virtual_s / 60:.0f} minutes of virtual time in {spent:.1f} s: "
           f"{stories / spent * 60:.0f} stories, {faults / spent * 60:.0f} faults a minute; no violation")
     return 0
 

@@ -70,6 +70,12 @@ class Faults:
             if not process.alive:
                 self._cluster.start(ip)
 
+    def start_ended(self) -> None:
+        """Who was told to end, and took until now, is started; who ended because of a failure of its own isn't."""
+        for ip, process in self._cluster.machines().items():
+            if not process.alive and not process.failure:
+                self._cluster.start(ip)
+
     def _may_forget(self, ip: str) -> bool:
         """Whether a machine may lose what is on its disk, or in its memory; counts it, if it may."""
         if self._quorum and ip in self._cluster.nodes:

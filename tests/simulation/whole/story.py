@@ -206,6 +206,7 @@ class Story:
                 looked_s = self.world.now_s
                 faults.operate()
             await asyncio.sleep(0.1)
+            faults.start_ended()
         faults.well()
         self.result.slowest_s = max(self.result.slowest_s, self.world.now_s - began_s)
 
