@@ -30,7 +30,7 @@ def is_replid(text: bytes) -> bool:
 def stream_database(aux: Mapping[bytes, bytes], databases: int) -> int:
     """The database at which the stream stands behind a snapshot with these fields; 0 unless they name one there is."""
     text = aux.get(b"repl-stream-db", b"")
-    return int(text) if text.isdigit() and int(text) < databases else 0
+    return int(text) if text.isdigit() and len(text) < 10 and int(text) < databases else 0
 
 
 def same_id(left: bytes, right: bytes) -> bool:

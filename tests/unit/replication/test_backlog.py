@@ -70,3 +70,15 @@ def test_resizing_down_lets_go_of_the_oldest() -> None:
         backlog.append(bytes([number]) * BLOCK_BYTES)
     backlog.resize(BLOCK_BYTES)
     assert backlog.read_from(backlog.first_offset) == [b"\x07" * BLOCK_BYTES]
+
+
+def test_what_whole_blocks_take_above_the_size_is_told() -> None:
+    """Less than the size is nothing beyond it; of what is there, also the room that a block has to grow counts."""
+    backlog = Backlog(10_000, 0)
+    backlog.append(bytes(5000))
+    assert backlog.beyond() == 0
+    for _ in range(100):
+        backlog.append(bytes(100))
+    assert 5000 <= backlog.beyond() <= 5000 + BLOCK_BYTES // 4
+    backlog.append(bytes(BLOCK_BYTES))
+    assert backlog.beyond() == backlog.histlen - 10_000

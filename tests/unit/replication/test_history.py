@@ -10,6 +10,7 @@ from replication.history import (
     restarted_as_primary,
     restarted_as_replica,
     same_id,
+    stream_database,
 )
 
 A, B, C = b"a" * 40, b"b" * 40, b"c" * 40
@@ -52,3 +53,12 @@ def test_ids() -> None:
     assert same_id(A, A.upper())
     with pytest.raises(AssertionError):
         History(b"short")
+
+
+@pytest.mark.parametrize(
+    ("said", "database"), [(b"3", 3), (b"15", 15), (b"16", 0), (b"-1", 0), (b"x", 0), (b"", 0), (b"1" * 5000, 0)]
+)
+def test_a_snapshot_says_where_the_stream_stands(said: bytes, database: int) -> None:
+    """Only a database that there is counts; nothing that a peer writes there, however long, is an error of ours."""
+    assert stream_database({b"repl-stream-db": said}, 16) == database
+    assert stream_database({}, 16) == 0
