@@ -30,7 +30,6 @@ class Faults:
         self._quorum = cluster.plan.durability != "async"
         self._people = Operators(cluster, self._rng)
         self.operate = self._people.operate
-        self._leaving: list[Process] = []  # told to shut down, for which they may take their time
         self._forgetful: set[str] = set()
         """Members of a quorum that may have lost what they acknowledged: seldom enough, nothing is lost for all."""
         self._kinds: list[tuple[float, Callable[[], str]]] = [
@@ -61,18 +60,15 @@ class Faults:
         return self._rng.random() * self._rng.choice((0.05, 0.5, 2.0, 6.0))
 
     def mend(self) -> None:
-        """Everything that is broken is repaired, everybody dead is started, and who is still shutting down as well."""
+        """Everything that is broken is repaired, everybody dead is started."""
         self._world.say("MEND")
         self._heal()
         for ip, process in self._cluster.machines().items():
             self._world.hosts[ip].disk.room = UNLIMITED
             self._world.hosts[ip].disk.slow_ns = 0
             self._world.hosts[ip].skew_ns = 0
-            if process in self._leaving:
-                process.die()
             if not process.alive:
                 self._cluster.start(ip)
-        self._leaving.clear()
 
     def start_ended(self) -> None:
         """Who was told to end, and took until now, is started; who ended because of a failure of its own isn't."""
@@ -116,7 +112,6 @@ class Faults:
         ip, process = self._any()
         if process.alive and not process.holds:
             process.signal(15)
-            self._leaving.append(process)
         return ip
 
     def _kill_all(self) -> str:
