@@ -36,6 +36,7 @@ HOT = (
     "kvserver/engine/keys/sampling.py",
     "kvserver/engine/keys/table.py",
     "kvserver/engine/store/slots.pyx",
+    "kvserver/engine/store/walks.pyx",
     "kvserver/engine/store/key_table.pyx",
     "kvserver/engine/values/limits.py",
     "kvserver/engine/values/list_value.py",

@@ -17,7 +17,8 @@ cdef class Connection(Sending):
     cdef public Py_ssize_t counted, counted_bytes, last_pending, still_sweeps
     @cython.locals(c=Session, now=cython.longlong, n=Py_ssize_t)
     cpdef data_received(self, data)
-    @cython.locals(c=Session, engine=Engine, parser=Parser, out=list, gathered=Py_ssize_t, args=list, reply=bytes, fast=FastWay, replies=bytes, served=Py_ssize_t)
+    @cython.locals(c=Session, engine=Engine, parser=Parser, fast=FastWay, out=list, gathered=Py_ssize_t,
+                   args=list, reply=bytes, replies=bytes, served=Py_ssize_t)
     cpdef serve(self)
     @cython.locals(n=Py_ssize_t, data=bytes)
     cpdef _flush(self, Session c, list out)

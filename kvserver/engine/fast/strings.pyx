@@ -127,7 +127,9 @@ cdef inline bint replaceable(State st, uint64_t *slot, const span_t *value) noex
     )
 
 
-cdef int store(table_t *t, uint64_t h, uint64_t *slot, const span_t *key, const char *s, size_t n, int64_t when) except -1:
+cdef int store(
+    table_t *t, uint64_t h, uint64_t *slot, const span_t *key, const char *s, size_t n, int64_t when
+) except -1:
     """Give a key a string and a time."""
     cdef entry_t *e
     if slot != NULL:
@@ -167,7 +169,9 @@ cdef int set_(Db db, const span_t *a, size_t n, asked_t *q) except -1:
     return CHANGED
 
 
-cdef int set_until(Db db, const span_t *key, const span_t *value, const span_t *time, int64_t unit, asked_t *q) except -1:
+cdef int set_until(
+    Db db, const span_t *key, const span_t *value, const span_t *time, int64_t unit, asked_t *q
+) except -1:
     """Give a key a string and a time from now on, in units of so many milliseconds."""
     cdef uint64_t h
     cdef uint64_t *slot

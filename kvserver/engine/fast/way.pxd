@@ -23,7 +23,8 @@ cdef class FastWay:
     cdef bint ready
     cdef prepare(self)
     cdef command_t *find(self, uint64_t name) noexcept
-    cdef const char *read(self, const char *p, const char *end, span_t *a, size_t *n, command_t **one, long deny) noexcept
+    cdef const char *read(self, const char *p, const char *end, span_t *a, size_t *n, command_t **one,
+                          long deny) noexcept
     cdef int answer(self, Session c, command_t *one, const span_t *a, size_t n, asked_t *q) except -1
     cdef bint unwatched(self, Session c) noexcept
     cdef bint begins(self, Session c, Parser parser) except -1

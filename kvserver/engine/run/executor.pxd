@@ -40,7 +40,8 @@ cdef class Engine:
     cpdef bytes ask(self, Session c, Row row, list args, int context)
     @cython.locals(row=Row, reply=bytes)
     cpdef bytes execute(self, Session c, list args)
-    @cython.locals(st=State, dirty="long long", previous=Session, reply=bytes, refusal=object, now=cython.longlong, spent=double)
+    @cython.locals(st=State, dirty="long long", previous=Session, reply=bytes, refusal=object,
+                   now=cython.longlong, spent=double)
     cpdef bytes call(self, Session c, Row row, list args)
     cpdef count_slow(self, Session c, Row row, list args, double spent)
     @cython.locals(st=State)

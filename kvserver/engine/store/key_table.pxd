@@ -27,4 +27,3 @@ cdef class KeyTable:
     cdef bint store(self, bytes key, object value, bint keeps) except -1
     cdef int change(self, uint64_t h, uint64_t *slot, object value, int64_t when) except -1
     cdef list free_part(self)
-    cdef entry_t *random(self, object rng, bint timed) except? NULL

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True
-"""A database's keys in C memory; what the module of dictionaries beside it (`key_table.py`) does, which says it in full.
+"""A database's keys in C memory: what the module of dictionaries beside it (`key_table.py`) does, and says in full.
 
 Theory of operation.  A key, its time and a string of up to `STRING_MAX` bytes are one allocation, an *entry*
 (`entry.pxd`), found through a table of words (`slots.pyx`). Any other value is a Python object which its entry owns.
@@ -21,27 +21,14 @@ from kvserver.engine.store.entry cimport (
     store64, time_of, value_of,
 )
 from kvserver.engine.store.slots cimport (
-    LINE, TIMED_BIT, entry_at, exchange, find_slot, insert, lose_part, part_number, part_t, table_free, table_init,
-    table_t, take,
+    LINE, TIMED_BIT, entry_at, exchange, find_slot, insert, lose_part, part_t, table_free, table_init, take,
 )
+from kvserver.engine.store.walks cimport CURSOR_BITS, covering, random_entry, reversed48, scan_part, stretch_t
 
 cdef enum:
-    CURSOR_BITS = 48
-    GUESSES = 64
-    SLOTS_MAX = 1024    # slots that a part is taken to have when one is chosen by chance
     MALLOC_BYTES = 16   # what the allocator rounds to
     SLOT_BYTES = 10     # of a part's array, an entry
     HEAD_BYTES = 16     # an entry's header and the allocator's
-
-
-cdef inline uint64_t reversed48(uint64_t v) noexcept:
-    """The low 48 bits, the last one first."""
-    v = (v >> 1 & 0x5555555555555555ULL) | (v & 0x5555555555555555ULL) << 1
-    v = (v >> 2 & 0x3333333333333333ULL) | (v & 0x3333333333333333ULL) << 2
-    v = (v >> 4 & 0x0F0F0F0F0F0F0F0FULL) | (v & 0x0F0F0F0F0F0F0F0FULL) << 4
-    v = (v >> 8 & 0x00FF00FF00FF00FFULL) | (v & 0x00FF00FF00FF00FFULL) << 8
-    v = (v >> 16 & 0x0000FFFF0000FFFFULL) | (v & 0x0000FFFF0000FFFFULL) << 16
-    return (v >> 32 | v << 32) >> (64 - CURSOR_BITS)
 
 
 cdef void free_entry(entry_t *e):
@@ -140,12 +127,8 @@ cdef class KeyTable:
         """Give an entry another value and time."""
         cdef entry_t *e = entry_at(slot[0])
         cdef entry_t *new
-        if (
-            not e.flags & OBJECT
-            and type(value) is bytes
-            and PyBytes_GET_SIZE(value) == e.value_size
-            and expiry_of(e) == when
-        ):
+        cdef bint fits = not e.flags & OBJECT and type(value) is bytes and PyBytes_GET_SIZE(value) == e.value_size
+        if fits and expiry_of(e) == when:
             memcpy(value_of(e), PyBytes_AS_STRING(value), e.value_size)
             return 0
         new = entry_of(key_of(e), key_size(e), value, when)
@@ -229,41 +212,13 @@ cdef class KeyTable:
 
     def random_key(self, rng):
         """A random key, each with (nearly) the same chance; None when there is none."""
-        cdef entry_t *e = self.random(rng, False)
+        cdef entry_t *e = random_entry(&self.t, rng.getrandbits(63), False)
         return None if e == NULL else key_object(e)
 
     def random_expiring(self, rng):
         """A random key of those with a time; None when there is none."""
-        cdef entry_t *e = self.random(rng, True)
+        cdef entry_t *e = random_entry(&self.t, rng.getrandbits(63), True)
         return None if e == NULL else key_object(e)
-
-    cdef entry_t *random(self, object rng, bint timed) except? NULL:
-        cdef uint64_t x, y, k, first
-        cdef part_t *p
-        cdef int i
-        if (self.t.timed if timed else self.t.used) == 0:
-            return NULL
-        x = <uint64_t>rng.getrandbits(63)
-        for i in range(GUESSES if self.t.count > 1 else 0):
-            # A congruential generator (Knuth's MMIX): the upper half chooses the part, the lower half the slot.
-            x = x * 6364136223846793005ULL + 1442695040888963407ULL
-            y = x ^ (x >> 29)
-            p = &self.t.parts[(y >> 32) * self.t.count >> 32]
-            k = (y & 0xFFFFFFFFULL) * SLOTS_MAX >> 32
-            if k < <uint64_t>p.lines * LINE and p.slots[k] and (not timed or p.slots[k] & TIMED_BIT):
-                return entry_at(p.slots[k])
-        # There are few: take the first from a random place on.
-        first = x % self.t.count
-        for k in range(self.t.count):
-            p = &self.t.parts[(first + k) % self.t.count]
-            if p.timed if timed else p.used:
-                break
-        first = (x >> 32) % (<uint64_t>p.lines * LINE)
-        for k in range(<uint64_t>p.lines * LINE):
-            y = p.slots[(first + k) % (<uint64_t>p.lines * LINE)]
-            if y and (not timed or y & TIMED_BIT):
-                return entry_at(y)
-        return NULL
 
     def due(self, size_t part, long long now_ms):
         """Of the next part, from number `part` on, with keys that have a time: how many they are, and which are due.
@@ -298,45 +253,15 @@ cdef class KeyTable:
 
     def interval(self, uint64_t position):
         """Return (part, first position, position behind the last) of the part covering `position`; see `Table`."""
-        cdef size_t i = part_number(&self.t, reversed48(position))
-        cdef uint64_t mask = self.t.low, first
-        cdef int bits = 0
-        if i > self.t.low or i + self.t.low + 1 < self.t.count:
-            mask = self.t.high
-        while mask >> bits:
-            bits += 1
-        first = reversed48(i & mask)
-        return i, first, first + (<uint64_t>1 << (CURSOR_BITS - bits))
+        cdef stretch_t found = covering(&self.t, position)
+        return found.part, found.first, found.behind
 
     def scan(self, uint64_t cursor, Py_ssize_t count):
         """Return (next cursor, `count` keys or a few less or more); see `Table.scan`."""
-        cdef uint64_t position = reversed48(cursor), first, behind, step, place, wanted
+        cdef uint64_t position = reversed48(cursor)
         cdef list found = []
-        cdef list here
-        cdef Py_ssize_t i, taken
-        cdef part_t *p
-        cdef size_t k
         while position >> CURSOR_BITS == 0 and len(found) < count:
-            number, first, behind = self.interval(position)
-            p = &self.t.parts[<size_t>number]
-            step = behind - first
-            wanted = min(<uint64_t>(count - len(found)), <uint64_t>p.used)  # of more the product would be too large
-            while step > 1 and p.used * step > 2 * wanted * (behind - first):
-                step >>= 1
-            behind = position - position % step + step  # to look no farther than need be
-            here = []
-            for k in range(<size_t>p.lines * LINE):
-                if p.slots[k]:
-                    place = reversed48(hash_bytes(key_of(entry_at(p.slots[k])), key_size(entry_at(p.slots[k]))))
-                    if position <= place < behind:
-                        here.append((place, <uint64_t>entry_at(p.slots[k])))
-            here.sort()
-            taken = min(count - len(found), len(here))
-            while 0 < taken < len(here) and here[taken][0] == here[taken - 1][0]:
-                taken += 1  # of one position: they stay together
-            for i in range(taken):
-                found.append(key_object(<entry_t *><uint64_t>here[i][1]))
-            position = here[taken][0] if taken < len(here) else behind
+            position = scan_part(&self.t, position, count, found)
         return (0 if position >> CURSOR_BITS else reversed48(position)), found
 
     def cost(self, bytes key):

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The keys of a part of a table that hold strings, straight into the file's bytes; see `strings.py` beside it.
 
-A record is what `encoder` makes of such a key: its time, the type, key and value, each in its shortest encoding. Keys and
-values that compression might make shorter are left over, as are those that are no strings.
+A record is what `encoder` makes of such a key: its time, the type, key and value, each in its shortest encoding. Keys
+and values that compression might make shorter are left over, as are those that are no strings.
 """
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc

@@ -284,6 +284,41 @@ def test_sizes() -> None:
     assert not wrong, listed(wrong)
 
 
+def test_sizes_of_what_is_c() -> None:
+    """Functions, classes and files of Cython are as small, their lines as short, and a .pyx says what it is."""
+    sizes = PLAN["sizes"]
+    banned = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in PLAN["words"]["banned"]))
+    wrong = []
+    for path in sorted(
+        path for folder in FOLDERS for suffix in ("pyx", "pxd") for path in (ROOT / folder).rglob(f"*.{suffix}")
+    ):
+        name = path.relative_to(ROOT).as_posix()
+        lines = path.read_text().splitlines()
+        if len(lines) > sizes["file_lines"]:
+            wrong.append(f"{name}: {len(lines)} lines")
+        if path.suffix == ".pyx" and not re.match(r'(#.*\n)*"""', path.read_text()):
+            wrong.append(f"{name}: no docstring")
+        wrong += [f"{name}:{i}: {len(line)} characters" for i, line in enumerate(lines, 1) if len(line) > 120]
+        wrong += [f"{name}:{i}: {line.strip()}" for i, line in enumerate(lines, 1) if banned.search(line)]
+        for i, words, length in blocks(lines):
+            if length > sizes["class_lines" if "class" in words else "function_lines"]:
+                wrong.append(f"{name}:{i}: {length} lines")
+    assert not wrong, listed(wrong)
+
+
+def blocks(lines: list[str]) -> Iterator[tuple[int, list[str], int]]:
+    """Line, first words and length of each function and class of a Cython file."""
+    for i, line in enumerate(lines):
+        if re.match(r" *(def|cdef|cpdef)\b.*[:(]$", line):
+            depth = len(line) - len(line.lstrip())
+            inside = [
+                j for j, other in enumerate(lines[i + 1 :], 1)
+                if other.strip() and not other.startswith((" " * (depth + 1), " " * depth + ")"))
+            ]  # fmt: skip
+            block = lines[i : i + (inside[0] if inside else len(lines) - i)]
+            yield i + 1, line.split()[:2], len("\n".join(block).rstrip().splitlines())
+
+
 def test_no_unfinished_words() -> None:
     """No source says that it isn't finished."""
     banned = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in PLAN["words"]["banned"]))
