@@ -123,7 +123,7 @@ def test_a_sentinels_script_finds_signals_as_by_default(tmp_path: Path) -> None:
     A shell that runs tests in the background ignores SIGQUIT for all of them: what was inherited stays.
     """
     script = tmp_path / "notify.sh"
-    script.write_text(f"#!/bin/sh\ncd {tmp_path}\ngrep Sig /proc/self/status > out.tmp\nmv out.tmp out\n")
+    script.write_text(f"#!/bin/sh\ncd {tmp_path}\ngrep Sig /proc/self/status > out.$$\nmv out.$$ out\n")
     script.chmod(0o755)
     lines = ["sentinel monitor m 127.0.0.1 1 1", f"sentinel notification-script m {script}"]
     with start_kvsentinel(*lines) as sentinel:

@@ -113,6 +113,13 @@ def test_both_ways_do_the_same(seed: int) -> None:
         assert nodes[0].served > 200
 
 
+def test_a_command_with_another_handler_has_no_form() -> None:
+    """Who puts a handler of their own in the place of a command's is called."""
+    node = Node(True, 2, False)
+    node.engine.rows[b"INCR"].fn = lambda c, a: b"+mine\r\n"
+    assert node.feed(packed([b"INCR", b"n"]) + packed([b"SET", b"n", b"1"])) == b"+mine\r\n+OK\r\n"
+
+
 def test_a_log_is_repeated_the_same_way() -> None:
     """What another node's log says is done as by the careful way, expired keys and all."""
     rng = random.Random(3)
