@@ -132,8 +132,9 @@ PASSES = (
     "align-loops",
 )
 OPTIMIZE = ["-O1", *(f"-f{name}" for name in PASSES)] if sys.platform == "linux" else ["-O2"]
-# Looking for what to warn of in generated C takes a twelfth of the compiler's time.
-ALWAYS = ["-g0", "-ffp-contract=off", "-Wno-all"]
+# Looking for what to warn of in generated C takes a twelfth of the compiler's time. But what isn't declared would be
+# taken to return an int.
+ALWAYS = ["-g0", "-ffp-contract=off", "-Wno-all", "-Werror=implicit-function-declaration"]
 
 JOBS = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 C_FILES = Path("build", "cython")

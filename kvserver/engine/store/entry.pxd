@@ -15,6 +15,9 @@ cdef extern from *:
     #if PY_VERSION_HEX >= 0x030E0000
     #define hash_bytes(s, n) ((uint64_t)Py_HashBuffer(s, n))
     #else
+    #if PY_VERSION_HEX >= 0x030D0000 /* still there, but in no header of this one's */
+    PyAPI_FUNC(Py_hash_t) _Py_HashBytes(const void *, Py_ssize_t);
+    #endif
     #define hash_bytes(s, n) ((uint64_t)_Py_HashBytes(s, n))
     #endif
     static inline uint64_t load64(const void *p) { uint64_t v; memcpy(&v, p, 8); return v; }
